@@ -1,0 +1,2 @@
+//! The `roomledger` binary: nothing but the door to the command line.
+fn main() {}
