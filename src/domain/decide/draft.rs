@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::Context;
+use super::context::Context;
 use crate::domain::command::Request;
 use crate::domain::event::{
     CloseCause, Closing, ConnectionsClosed, Event, NewEvent, NoEffect, ParticipantRegistered,

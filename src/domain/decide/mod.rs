@@ -5,6 +5,7 @@
 //! methods of the decision being made (`draft`).
 
 mod admission;
+mod context;
 mod draft;
 mod limits;
 mod moving;
@@ -18,43 +19,15 @@ mod target;
 mod timers;
 mod tracks;
 
+pub use context::{Context, Decision, MoveDecision};
 pub use moving::decide_move;
 pub use refusal::refusal;
 
 use self::draft::Draft;
 use super::command::{Command, Request};
-use super::event::NewEvent;
 use super::permission::AdminRight;
 use super::rejection::Rejection;
-use super::state::{Defaults, Room};
-use super::time::Timestamp;
-
-/// What a decision may know beside the room and the request.
-#[derive(Clone, Copy, Debug)]
-pub struct Context<'a> {
-    /// The ledger's time.
-    pub now: Timestamp,
-    /// The server's own settings.
-    pub defaults: &'a Defaults,
-    /// 128 random bits, of which every id that the decision mints is made.
-    pub entropy: u128,
-}
-
-/// What a decision about one room came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Decision {
-    /// The events, in order; none when a report told nothing new.
-    pub events: Vec<NewEvent>,
-}
-
-/// What a decision about a move came to: both or neither.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MoveDecision {
-    /// The events of the room that is left.
-    pub from: Vec<NewEvent>,
-    /// The events of the room that is joined.
-    pub to: Vec<NewEvent>,
-}
+use super::state::Room;
 
 /// Decides any request but a move.
 ///
@@ -162,7 +135,10 @@ impl Draft<'_> {
                 reporter,
                 as_of,
                 listed,
-            } => self.close_lost(reporter, *as_of, listed),
+            } => {
+                self.close_lost(reporter, *as_of, listed);
+                Ok(())
+            }
             Command::Tick => {
                 self.tick();
                 Ok(())

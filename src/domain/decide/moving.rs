@@ -1,9 +1,9 @@
 //! Rules for moving somebody to another room: both rooms in one decision, both or neither.
 //! Apart because it is the only command about two rooms.
 
+use super::context::{Context, MoveDecision};
 use super::draft::Draft;
 use super::target::numbers;
-use super::{Context, MoveDecision};
 use crate::domain::command::{
     Command, ConfigPatch, Join, PermissionUpdate, ProfileUpdate, Request,
 };

@@ -10,6 +10,7 @@ use super::rooms::before_of;
 use crate::domain::command::{ProfileUpdate, UpdateParticipant};
 use crate::domain::digest::Digest;
 use crate::domain::event::{AttributesChange, Before, ByWhom, ProfileChanged, TextChange, Who};
+use crate::domain::json;
 use crate::domain::personal::Personal;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{Connection, Text};
@@ -130,9 +131,9 @@ fn attributes_change(
 
 /// Attributes have no text of their own; their digest is that of their JSON, keys in order.
 fn attributes_before(connection: &Connection) -> Before {
-    let json = serde_json::to_vec(&*connection.attributes).unwrap_or_default();
+    let json = json::attributes(&connection.attributes);
     Before {
         version: connection.attributes_set,
-        digest: Digest::of(&json),
+        digest: Digest::of(json.as_bytes()),
     }
 }

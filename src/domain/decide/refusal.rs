@@ -1,7 +1,7 @@
 //! The record of a no. Apart because refusing and recording the refusal are two steps: the first
 //! is the rules' business, where the second goes is the shell's.
 
-use super::Context;
+use super::context::Context;
 use super::draft::Draft;
 use super::target::selector;
 use crate::domain::command::{Command, Request, Target};

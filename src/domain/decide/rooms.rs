@@ -1,10 +1,7 @@
 //! Rules for rooms and sessions: making, changing, ending. Apart because a room outlives its
 //! sessions, and settings of one run must never leak into the next.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
-
-use serde_json::value::RawValue;
 
 use super::draft::Draft;
 use super::limits;
@@ -16,6 +13,7 @@ use crate::domain::event::{
     SessionEnded, SessionOpened,
 };
 use crate::domain::id::Version;
+use crate::domain::json;
 use crate::domain::limits::{METADATA_BYTES_MAX, SESSION_DATA_BYTES_MAX};
 use crate::domain::personal::Personal;
 use crate::domain::rejection::Rejection;
@@ -91,7 +89,7 @@ impl Draft<'_> {
         let old = before.as_ref().map_or("null", |text| &text.value);
         let new = match merge {
             SessionDataMerge::Replace => data.to_owned(),
-            SessionDataMerge::Shallow => merge_shallow(old, data, delete_keys)?,
+            SessionDataMerge::Shallow => shallow_merge(old, data, delete_keys)?,
         };
         limits::bytes("session data", new.len(), SESSION_DATA_BYTES_MAX)?;
         if new == old {
@@ -291,26 +289,9 @@ pub(super) fn apply_config(base: &RoomConfig, patch: &ConfigPatch) -> RoomConfig
     }
 }
 
-/// Top-level keys of `new` over those of `old`, without those to delete. Values stay as written.
-fn merge_shallow(old: &str, new: &str, delete_keys: &[String]) -> Result<String, Rejection> {
-    let mut merged = top_level(old)?;
-    merged.extend(top_level(new)?);
-    for key in delete_keys {
-        merged.remove(key);
-    }
-    serde_json::to_string(&merged).map_err(|error| not_an_object(&error))
-}
-
-fn top_level(json: &str) -> Result<BTreeMap<String, Box<RawValue>>, Rejection> {
-    if json == "null" {
-        return Ok(BTreeMap::new());
-    }
-    serde_json::from_str(json).map_err(|error| not_an_object(&error))
-}
-
-fn not_an_object(error: &serde_json::Error) -> Rejection {
-    Rejection::Invalid {
+fn shallow_merge(old: &str, new: &str, delete_keys: &[String]) -> Result<String, Rejection> {
+    json::merge_shallow(old, new, delete_keys).map_err(|error| Rejection::Invalid {
         what: "session data",
         problem: format!("a shallow merge needs a JSON object on both sides: {error}"),
-    }
+    })
 }
