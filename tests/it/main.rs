@@ -2,4 +2,5 @@
 // Clippy lets helpers of tests panic, unwrap and index only under this attribute.
 #![cfg(test)]
 
+mod readme;
 mod tidy;
