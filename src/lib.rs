@@ -1,3 +1,6 @@
 //! roomledger
 
 pub mod replay;
+
+#[cfg(feature = "cli")]
+pub mod cli;

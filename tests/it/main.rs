@@ -1,3 +1,5 @@
 //! The one test binary: a module per topic, linked once.
 
+#[cfg(feature = "cli")]
+mod cli_output;
 mod cli_position;
