@@ -50,7 +50,8 @@ pub fn json(text: &str) -> Cow<'_, str> {
     let is_escaped = |letter: char| letter != '\n' && is_unsafe(letter);
     replaced(text, is_escaped, |letter| {
         let units = letter.encode_utf16(&mut [0; 2]).to_vec();
-        units.iter().map(|unit| format!("\\u{unit:04x}")).collect()
+        let escapes = units.iter().map(|unit| format!("\\u{unit:04x}"));
+        escapes.collect::<Vec<_>>().concat()
     })
 }
 
