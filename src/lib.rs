@@ -1,6 +1,6 @@
-//! roomledger
-
-pub mod replay;
-
+//! An event-sourced room state engine.
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod domain;
+pub mod replay;
+pub mod store;

@@ -99,7 +99,7 @@ pub struct ShowAs {
 #[derive(Args, Debug)]
 pub struct AtArgs {
     /// As of this moment: #412, 2026-11-22T14:03:00Z, 14:03, 10m ago, start+5m, end-30s, @-3
-    /// [default: @, the newest event]
+    /// (default: @, the newest event)
     #[arg(long, value_name = "POS", allow_hyphen_values = true)]
     pub at: Option<String>,
 }

@@ -1,5 +1,9 @@
 //! The client of `--server`, against a server that answers from a script: paths, problems, and
 //! a stream that is cut off.
+#![expect(
+    clippy::expect_used,
+    reason = "a test fails by panicking, also in its helpers"
+)]
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -43,14 +47,12 @@ fn stream(body: &str) -> String {
     format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/event-stream\r\n\r\n{body}")
 }
 
-fn token() -> Result<String, Failure> {
-    Ok("a.b.c".to_owned())
-}
+const TOKEN: fn() -> Result<String, Failure> = || Ok("a.b.c".to_owned());
 
 #[test]
 fn names_travel_as_one_segment_and_the_token_as_bearer() {
     let (address, server) = serve(vec![answer("200 OK", "{\"position\": 4}")]);
-    let client = Client::new(&format!("http://{address}/"), &token).expect("an address");
+    let client = Client::new(&format!("http://{address}/"), &TOKEN).expect("an address");
     let read = client.get(
         &["rooms", "a/../b c?\u{e9}"],
         &[("at", "start+5m"), ("live", "a&b")],
@@ -91,7 +93,7 @@ fn problems_become_exit_codes() {
     ];
     for (status, body, exit, error) in cases {
         let (address, server) = serve(vec![answer(status, body)]);
-        let client = Client::new(&format!("http://{address}"), &token).expect("an address");
+        let client = Client::new(&format!("http://{address}"), &TOKEN).expect("an address");
         let failure = client.get(&["rooms"], &[]).expect_err(status);
         assert_eq!(
             (failure.exit, failure.error.as_str()),
@@ -106,13 +108,13 @@ fn problems_become_exit_codes() {
 fn nobody_there_is_said_with_what_to_do() {
     let (address, server) = serve(Vec::new());
     server.join().expect("the server");
-    let client = Client::new(&format!("http://{address}"), &token).expect("an address");
+    let client = Client::new(&format!("http://{address}"), &TOKEN).expect("an address");
     let failure = client.get(&["rooms"], &[]).expect_err("nobody listens");
     assert_eq!(failure.exit, Exit::Refused);
     assert!(failure.error.contains(&address.to_string()) && failure.hint.is_some());
     for base in ["", "127.0.0.1:7880", "ftp://x", "http://"] {
         assert_eq!(
-            Client::new(base, &token).err().map(|failure| failure.exit),
+            Client::new(base, &TOKEN).err().map(|failure| failure.exit),
             Some(Exit::Usage)
         );
     }
@@ -126,7 +128,7 @@ fn a_stream_that_is_cut_off_goes_on_where_it_was() {
         stream("id: 5-bb\nevent: no_effect\ndata: {}\n\n"),
         answer("410 Gone", "{\"type\": \"other-history\"}"),
     ]);
-    let client = Client::new(&format!("http://{address}"), &token).expect("an address");
+    let client = Client::new(&format!("http://{address}"), &TOKEN).expect("an address");
     let mut seen = Vec::new();
     let mut lost = 0;
     let mut each = |message: &Message| {
@@ -152,7 +154,7 @@ fn a_stream_that_is_cut_off_goes_on_where_it_was() {
 #[test]
 fn the_reader_ends_a_stream() {
     let (address, server) = serve(vec![stream("id: 4\ndata: {}\n\n")]);
-    let client = Client::new(&format!("http://{address}"), &token).expect("an address");
+    let client = Client::new(&format!("http://{address}"), &TOKEN).expect("an address");
     let pipe = || std::io::Error::from(std::io::ErrorKind::BrokenPipe);
     let ended = client.follow(&[], &mut |_| Err(pipe().into()), &mut |_| {});
     assert_eq!(ended.exit, Exit::Success);
@@ -190,12 +192,8 @@ fn written(message: &Message, end: &str) -> String {
         .as_ref()
         .map(|id| format!("id: {id}{end}"))
         .unwrap_or_default();
-    let data: String = message
-        .data
-        .split('\n')
-        .map(|line| format!("data: {line}{end}"))
-        .collect();
-    format!("{id}event: {}{end}{data}{end}", message.event)
+    let data = message.data.replace('\n', &format!("{end}data: "));
+    format!("{id}event: {}{end}data: {data}{end}{end}", message.event)
 }
 
 proptest! {
