@@ -5,3 +5,5 @@ mod cli_http;
 #[cfg(feature = "cli")]
 mod cli_output;
 mod cli_position;
+#[cfg(feature = "cli")]
+mod cli_run;
