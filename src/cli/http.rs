@@ -60,7 +60,7 @@ impl<'a> Client<'a> {
         })
     }
 
-    /// `GET /api/v1/…`, its segments and query encoded here.
+    /// `GET /api/v1/...`, its segments and query encoded here.
     ///
     /// # Errors
     /// `NotFound` for 404, `Refused` for every other answer that is no success, and when there is

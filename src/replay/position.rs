@@ -133,7 +133,7 @@ impl Pos {
         calendar(text, frame).map(Pos::Time)
     }
 
-    /// The same moment with `start+…` and `end-…` resolved against a session.
+    /// The same moment with `start+...` and `end-...` resolved against a session.
     #[must_use]
     pub fn anchored(self, session: Span) -> Self {
         match self {

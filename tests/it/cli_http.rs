@@ -202,7 +202,8 @@ proptest! {
         messages in proptest::collection::vec(arb_message(), 0..5),
         end in prop_oneof![Just("\n"), Just("\r\n")],
     ) {
-        let text: String = messages.iter().map(|message| written(message, end) + ": warm\n\n").collect();
+        let warm = |message| written(message, end) + ": warm\n\n";
+        let text: String = messages.iter().map(warm).collect();
         let mut reader = Messages::new(text.as_bytes());
         for message in messages {
             prop_assert_eq!(reader.next_message().expect("text"), Some(message));
@@ -211,7 +212,10 @@ proptest! {
     }
 
     #[test]
-    fn a_cut_never_makes_a_message(message in arb_message(), cut in any::<proptest::sample::Index>()) {
+    fn a_cut_never_makes_a_message(
+        message in arb_message(),
+        cut in any::<proptest::sample::Index>(),
+    ) {
         let text = written(&message, "\n");
         let (before, _) = text.split_at(cut.index(text.len()));
         prop_assert_eq!(Messages::new(before.as_bytes()).next_message().expect("text"), None);

@@ -265,7 +265,8 @@ proptest! {
     fn json_keeps_the_value(names in proptest::collection::vec(arb_name(), 3)) {
         let row = row(&names[0], &names[1], &names[2]);
         let read = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
-        prop_assert_eq!(read(&listed(Format::Jsonl, std::slice::from_ref(&row))), row.record.clone());
+        let line = listed(Format::Jsonl, std::slice::from_ref(&row));
+        prop_assert_eq!(read(&line), row.record.clone());
         prop_assert_eq!(read(&recorded(Format::Json, &row)), row.record);
     }
 
