@@ -1,3 +1,6 @@
 //! An event-sourced room state engine.
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod domain;
+pub mod replay;
 pub mod store;

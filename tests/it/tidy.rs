@@ -70,7 +70,14 @@ const OWNED: &[(&str, &[&str])] = &[
     ("jsonwebtoken", &["dialect/auth"]),
     (
         "serde_json",
-        &["replay/", "dialect/", "web/", "server.rs", "cli/"],
+        &[
+            "domain/json.rs",
+            "replay/",
+            "dialect/",
+            "web/",
+            "server.rs",
+            "cli/",
+        ],
     ),
     ("clap", &["cli/"]),
     ("clap_complete", &["cli/"]),

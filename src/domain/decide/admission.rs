@@ -53,7 +53,7 @@ impl Draft<'_> {
     fn admit(&self, identity: &Identity, it: &Join) -> Result<(), Rejection> {
         let config = self.room.config().map_or_else(
             || apply_config(&self.context.defaults.config, &it.config),
-            |config| config_of(config),
+            config_of,
         );
         let mut reasons = Vec::new();
         reasons.extend(self.banned(identity));
@@ -166,7 +166,7 @@ impl Draft<'_> {
             self.open_session(OpenedBy::Join, &it.config, it.room_metadata.as_deref());
         }
         let permission = self.initial_permission(it);
-        let config = self.room.config().map(|config| config_of(config));
+        let config = self.room.config().map(config_of);
         let number = self.room.next_connection;
         let replaces = self.replace_double(identity, config.as_ref());
         let now = self.context.now;

@@ -16,7 +16,7 @@ use crate::domain::limits::{ACTIVITY_ITEMS_MAX, DATA_BYTES_MAX, NOTE_BYTES_MAX};
 use crate::domain::personal::Personal;
 use crate::domain::ranges::Ranges;
 use crate::domain::rejection::Rejection;
-use crate::domain::state::ConnectionState;
+use crate::domain::state::{ConnectionState, Session};
 
 impl Draft<'_> {
     pub(super) fn activate(&mut self, id: &str) -> Result<(), Rejection> {
@@ -90,7 +90,7 @@ impl Draft<'_> {
             .room
             .open_session()
             .into_iter()
-            .flat_map(|session| session.live())
+            .flat_map(Session::live)
             .filter(|connection| connection.reporter.as_deref() == Some(reporter))
             .filter(|connection| connection.opened <= as_of && !kept.contains(&connection.number))
             .map(|connection| connection.number)

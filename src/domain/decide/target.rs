@@ -9,7 +9,7 @@ use crate::domain::event::{Selector, Who};
 use crate::domain::id::ConnectionNumber;
 use crate::domain::personal::Personal;
 use crate::domain::rejection::Rejection;
-use crate::domain::state::{Connection, Room};
+use crate::domain::state::{Connection, Room, Session};
 
 impl Draft<'_> {
     /// The live connections that a target means: at least one, but for `*`.
@@ -19,7 +19,7 @@ impl Draft<'_> {
                 .room
                 .open_session()
                 .into_iter()
-                .flat_map(|open| open.live())
+                .flat_map(Session::live)
                 .cloned()
                 .collect(),
             Target::Identity(identity) => {
