@@ -4,3 +4,5 @@ pub mod cli;
 pub mod domain;
 pub mod replay;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;

@@ -9,5 +9,6 @@ mod cli_output;
 mod cli_position;
 #[cfg(feature = "cli")]
 mod cli_run;
+mod laws;
 mod readme;
 mod tidy;
