@@ -1,1 +1,4 @@
 //! roomledger
+
+#[cfg(feature = "server")]
+pub mod dialect;

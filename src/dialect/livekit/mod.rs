@@ -1,0 +1,4 @@
+//! LiveKit's RoomService.
+mod declare;
+pub mod json;
+pub mod proto;
