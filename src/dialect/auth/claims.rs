@@ -32,8 +32,12 @@ impl Claims {
         let video = |allows: &dyn Fn(&VideoGrant) -> bool| video.as_ref().is_some_and(allows);
         let room_admin =
             |room: &str| !room.is_empty() && video(&|v| v.room_admin && v.room == room);
-        let in_ledger =
-            |room: &str| ledger.room.as_deref().is_none_or(|only| !room.is_empty() && only == room);
+        let in_ledger = |room: &str| {
+            ledger
+                .room
+                .as_deref()
+                .is_none_or(|only| !room.is_empty() && only == room)
+        };
         match right {
             Right::RoomAdmin(room) => room_admin(room),
             Right::RoomCreate => video(&|v| v.room_create),
@@ -96,7 +100,7 @@ pub struct Grants {
     pub sha256: String,
     /// `roomPreset`: the name of a configuration on the server.
     pub room_preset: String,
-    /// `roomConfig`: LiveKit's RoomConfiguration as JSON, checked to be an object.
+    /// `roomConfig`: LiveKit's `RoomConfiguration` as JSON, checked to be an object.
     pub room_config: Option<Value>,
     /// `video`: LiveKit's grant; absent is not the same as empty when somebody joins.
     pub video: Option<VideoGrant>,
@@ -105,7 +109,10 @@ pub struct Grants {
 }
 
 /// LiveKit's `video` grant. `None` = not said: the methods know the defaults.
-#[expect(clippy::struct_excessive_bools, reason = "the grant is LiveKit's list of flags")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the grant is LiveKit's list of flags"
+)]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VideoGrant {
     /// `roomCreate`.
@@ -214,7 +221,11 @@ impl<'a> Reader<'a> {
     /// All grants of a token's payload.
     pub(in crate::dialect::auth) fn grants(&self) -> Claim<Grants> {
         let subject = self.text("sub")?;
-        let identity = if subject.is_empty() { self.text("jti")? } else { subject };
+        let identity = if subject.is_empty() {
+            self.text("jti")?
+        } else {
+            subject
+        };
         Ok(Grants {
             identity,
             name: self.text("name")?,
@@ -224,8 +235,13 @@ impl<'a> Reader<'a> {
             attributes: self.attributes()?,
             sha256: self.text("sha256")?,
             room_preset: self.text("roomPreset")?,
-            room_config: self.object("roomConfig", "")?.map(|r| Value::Object(r.object.clone())),
-            video: self.object("video", "video.")?.map(|video| video.video()).transpose()?,
+            room_config: self
+                .object("roomConfig", "")?
+                .map(|r| Value::Object(r.object.clone())),
+            video: self
+                .object("video", "video.")?
+                .map(|video| video.video())
+                .transpose()?,
             ledger: self
                 .object("ledger", "ledger.")?
                 .map(|ledger| ledger.ledger())
@@ -237,12 +253,16 @@ impl<'a> Reader<'a> {
     /// A date in seconds since 1970. A fraction is dropped; what lies beyond the year 9999 is no
     /// date, so that sums with it cannot overflow.
     pub(in crate::dialect::auth) fn date(&self, name: &str) -> Claim<Option<i64>> {
-        let Some(value) = self.get(name) else { return Ok(None) };
+        let Some(value) = self.get(name) else {
+            return Ok(None);
+        };
         let wrong = || self.wrong(name, "a number of seconds since 1970");
         let number = value.as_number().ok_or_else(wrong)?;
         let seconds = match (number.as_i64(), number.as_f64()) {
             (Some(seconds), _) => Some(seconds),
-            (None, Some(float)) if float.abs() < 1e15 => format!("{:.0}", float.floor()).parse().ok(),
+            (None, Some(float)) if float.abs() < 1e15 => {
+                format!("{:.0}", float.floor()).parse().ok()
+            }
             _ => None,
         };
         let seconds = seconds.filter(|s| (-DATE_S_MAX..=DATE_S_MAX).contains(s));
@@ -288,9 +308,12 @@ impl<'a> Reader<'a> {
     fn attributes(&self) -> Claim<BTreeMap<String, String>> {
         let all_text = |value: &Value| {
             let entries = value.as_object()?.iter();
-            entries.map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned()))).collect()
+            entries
+                .map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+                .collect()
         };
-        self.typed("attributes", "an object of strings", all_text).map(Option::unwrap_or_default)
+        self.typed("attributes", "an object of strings", all_text)
+            .map(Option::unwrap_or_default)
     }
 
     fn text(&self, name: &str) -> Claim<String> {
@@ -299,9 +322,14 @@ impl<'a> Reader<'a> {
 
     fn texts(&self, name: &str) -> Claim<Vec<String>> {
         let all_text = |value: &Value| {
-            value.as_array()?.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+            value
+                .as_array()?
+                .iter()
+                .map(|item| item.as_str().map(str::to_owned))
+                .collect()
         };
-        self.typed(name, "an array of strings", all_text).map(Option::unwrap_or_default)
+        self.typed(name, "an array of strings", all_text)
+            .map(Option::unwrap_or_default)
     }
 
     fn flag(&self, name: &str) -> Claim<bool> {
@@ -313,8 +341,12 @@ impl<'a> Reader<'a> {
     }
 
     fn object(&self, name: &str, prefix: &'static str) -> Claim<Option<Reader<'a>>> {
-        let Some(value) = self.get(name) else { return Ok(None) };
-        let object = value.as_object().ok_or_else(|| self.wrong(name, "an object"))?;
+        let Some(value) = self.get(name) else {
+            return Ok(None);
+        };
+        let object = value
+            .as_object()
+            .ok_or_else(|| self.wrong(name, "an object"))?;
         Ok(Some(Reader { object, prefix }))
     }
 
@@ -324,8 +356,12 @@ impl<'a> Reader<'a> {
         expected: &'static str,
         read: impl Fn(&Value) -> Option<T>,
     ) -> Claim<Option<T>> {
-        let Some(value) = self.get(name) else { return Ok(None) };
-        read(value).map(Some).ok_or_else(|| self.wrong(name, expected))
+        let Some(value) = self.get(name) else {
+            return Ok(None);
+        };
+        read(value)
+            .map(Some)
+            .ok_or_else(|| self.wrong(name, expected))
     }
 
     fn get(&self, name: &str) -> Option<&'a Value> {
@@ -333,7 +369,10 @@ impl<'a> Reader<'a> {
     }
 
     fn wrong(&self, name: &str, expected: &'static str) -> WrongClaim {
-        WrongClaim { path: format!("{}{name}", self.prefix), expected }
+        WrongClaim {
+            path: format!("{}{name}", self.prefix),
+            expected,
+        }
     }
 }
 
@@ -349,16 +388,36 @@ impl Grants {
         put("sub", json!(self.identity), !self.identity.is_empty());
         put("name", json!(self.name), !self.name.is_empty());
         put("kind", json!(self.kind), !self.kind.is_empty());
-        put("kindDetails", json!(self.kind_details), !self.kind_details.is_empty());
+        put(
+            "kindDetails",
+            json!(self.kind_details),
+            !self.kind_details.is_empty(),
+        );
         put("metadata", json!(self.metadata), !self.metadata.is_empty());
-        put("attributes", json!(self.attributes), !self.attributes.is_empty());
+        put(
+            "attributes",
+            json!(self.attributes),
+            !self.attributes.is_empty(),
+        );
         put("sha256", json!(self.sha256), !self.sha256.is_empty());
-        put("roomPreset", json!(self.room_preset), !self.room_preset.is_empty());
-        put("roomConfig", json!(self.room_config), self.room_config.is_some());
+        put(
+            "roomPreset",
+            json!(self.room_preset),
+            !self.room_preset.is_empty(),
+        );
+        put(
+            "roomConfig",
+            json!(self.room_config),
+            self.room_config.is_some(),
+        );
         if let Some(video) = &self.video {
             put("video", Value::Object(video.to_claims()), true);
         }
-        put("ledger", self.ledger.to_claim(), self.ledger != LedgerGrant::default());
+        put(
+            "ledger",
+            self.ledger.to_claim(),
+            self.ledger != LedgerGrant::default(),
+        );
         claims
     }
 }
@@ -384,23 +443,47 @@ impl VideoGrant {
             ("canSubscribeMetrics", self.can_subscribe_metrics),
             ("canManageAgentSession", self.can_manage_agent_session),
         ];
-        let texts = [("room", &self.room), ("destinationRoom", &self.destination_room)];
+        let texts = [
+            ("room", &self.room),
+            ("destinationRoom", &self.destination_room),
+        ];
         let sources = Some(&self.can_publish_sources).filter(|sources| !sources.is_empty());
-        let set = flags.into_iter().filter(|(_, on)| *on).map(|(name, on)| (name, json!(on)));
-        set.chain(choices.into_iter().filter_map(|(name, choice)| Some((name, json!(choice?)))))
-            .chain(texts.iter().filter(|(_, t)| !t.is_empty()).map(|(name, t)| (*name, json!(t))))
-            .chain(sources.map(|sources| ("canPublishSources", json!(sources))))
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect()
+        let set = flags
+            .into_iter()
+            .filter(|(_, on)| *on)
+            .map(|(name, on)| (name, json!(on)));
+        set.chain(
+            choices
+                .into_iter()
+                .filter_map(|(name, choice)| Some((name, json!(choice?)))),
+        )
+        .chain(
+            texts
+                .iter()
+                .filter(|(_, t)| !t.is_empty())
+                .map(|(name, t)| (*name, json!(t))),
+        )
+        .chain(sources.map(|sources| ("canPublishSources", json!(sources))))
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect()
     }
 }
 
 impl LedgerGrant {
     fn to_claim(&self) -> Value {
-        let flags = [("report", self.report), ("admin", self.admin), ("audit", self.audit)];
-        let set = flags.into_iter().filter(|(_, on)| *on).map(|(name, on)| (name, json!(on)));
+        let flags = [
+            ("report", self.report),
+            ("admin", self.admin),
+            ("audit", self.audit),
+        ];
+        let set = flags
+            .into_iter()
+            .filter(|(_, on)| *on)
+            .map(|(name, on)| (name, json!(on)));
         let room = self.room.iter().map(|room| ("room", json!(room)));
-        set.chain(room).map(|(name, value)| (name.to_owned(), value)).collect()
+        set.chain(room)
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
     }
 }
 

@@ -59,16 +59,26 @@ impl KeyRing {
             let (id, secret) = (unquoted(id.trim()), unquoted(secret.trim()));
             check(id, secret, short, line)?;
             if keys.insert(id.to_owned(), Secret::new(secret)).is_some() {
-                return Err(KeyError::Twice { line, key_id: id.to_owned() });
+                return Err(KeyError::Twice {
+                    line,
+                    key_id: id.to_owned(),
+                });
             }
         }
-        if keys.is_empty() { Err(KeyError::None) } else { Ok(Self(keys)) }
+        if keys.is_empty() {
+            Err(KeyError::None)
+        } else {
+            Ok(Self(keys))
+        }
     }
 
     /// The pair `devkey` and `secret`, which LiveKit's tools use by default. Whoever uses it must
     /// listen on loopback only.
     pub fn dev() -> Self {
-        Self(BTreeMap::from([(String::from("devkey"), Secret::new("secret"))]))
+        Self(BTreeMap::from([(
+            String::from("devkey"),
+            Secret::new("secret"),
+        )]))
     }
 
     /// The secret of a key, if the key is known.
@@ -88,7 +98,11 @@ fn check(id: &str, secret: &str, short: ShortSecrets, line: usize) -> Result<(),
     }
     let chars = secret.chars().count();
     if chars < SECRET_CHARS_MIN && short == ShortSecrets::Refuse {
-        return Err(KeyError::Short { line, key_id: id.to_owned(), chars });
+        return Err(KeyError::Short {
+            line,
+            key_id: id.to_owned(),
+            chars,
+        });
     }
     Ok(())
 }
@@ -97,7 +111,9 @@ fn without_comment(line: &str) -> &str {
     if line.trim_start().starts_with('#') {
         return "";
     }
-    line.find(" #").and_then(|at| line.get(..at)).unwrap_or(line)
+    line.find(" #")
+        .and_then(|at| line.get(..at))
+        .unwrap_or(line)
 }
 
 fn unquoted(text: &str) -> &str {

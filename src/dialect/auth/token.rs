@@ -18,7 +18,10 @@ use crate::dialect::auth::keys::{KeyRing, Secret};
 /// # Errors
 /// [`TokenError::NotBearer`] for any other scheme (it is compared to the letter), or no token.
 pub fn bearer(header: &str) -> Result<&str, TokenError> {
-    header.strip_prefix("Bearer ").filter(|token| !token.is_empty()).ok_or(TokenError::NotBearer)
+    header
+        .strip_prefix("Bearer ")
+        .filter(|token| !token.is_empty())
+        .ok_or(TokenError::NotBearer)
 }
 
 /// Checks a token (HS256 only) and reads its claims. `now_s` is in seconds since 1970; dates have
@@ -32,9 +35,14 @@ pub fn verify(keys: &KeyRing, token: &str, now_s: i64) -> Result<Claims, TokenEr
     let (header, payload) = message.split_once('.').ok_or(TokenError::Unreadable)?;
     check_header(&json_part(header)?)?;
     let payload = json_part(payload)?;
-    let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::Unreadable)?;
+    let signature = URL_SAFE_NO_PAD
+        .decode(signature)
+        .map_err(|_| TokenError::Unreadable)?;
 
-    let key_id = payload.get("iss").and_then(Value::as_str).unwrap_or_default();
+    let key_id = payload
+        .get("iss")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
     let secret = keys.secret(key_id).ok_or_else(|| unknown_key(key_id))?;
     if !is_signed_by(secret, message, &signature) {
         return Err(TokenError::Signature);
@@ -80,29 +88,46 @@ pub fn mint(
 /// signature is; so are extensions that a reader must understand (RFC 7515, section 4.1.11). A
 /// `kid`, `jku` or `jwk` has no say: the key is the one of `iss`.
 fn check_header(header: &Map<String, Value>) -> Result<(), TokenError> {
-    let algorithm = header.get("alg").and_then(Value::as_str).ok_or(TokenError::Unreadable)?;
+    let algorithm = header
+        .get("alg")
+        .and_then(Value::as_str)
+        .ok_or(TokenError::Unreadable)?;
     if algorithm != "HS256" {
-        return Err(TokenError::Algorithm { algorithm: printable(algorithm) });
+        return Err(TokenError::Algorithm {
+            algorithm: printable(algorithm),
+        });
     }
-    if header.contains_key("crit") { Err(TokenError::Unreadable) } else { Ok(()) }
+    if header.contains_key("crit") {
+        Err(TokenError::Unreadable)
+    } else {
+        Ok(())
+    }
 }
 
 /// As LiveKit compares: valid from `nbf` less the leeway on, and until just before `exp` plus it.
 fn check_dates(claims: &Claims, now_s: i64) -> Result<(), TokenError> {
     let expires_at_s = claims.expires_at_s;
     if now_s >= expires_at_s.saturating_add(LEEWAY_S) {
-        return Err(TokenError::Expired { expires_at_s, now_s });
+        return Err(TokenError::Expired {
+            expires_at_s,
+            now_s,
+        });
     }
     match claims.not_before_s {
         Some(not_before_s) if now_s < not_before_s.saturating_sub(LEEWAY_S) => {
-            Err(TokenError::NotYet { not_before_s, now_s })
+            Err(TokenError::NotYet {
+                not_before_s,
+                now_s,
+            })
         }
         _ => Ok(()),
     }
 }
 
 fn json_part(part: &str) -> Result<Map<String, Value>, TokenError> {
-    let bytes = URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Unreadable)?;
+    let bytes = URL_SAFE_NO_PAD
+        .decode(part)
+        .map_err(|_| TokenError::Unreadable)?;
     serde_json::from_slice(&bytes).map_err(|_| TokenError::Unreadable)
 }
 
@@ -112,7 +137,9 @@ fn is_signed_by(secret: &Secret, message: &str, signature: &[u8]) -> bool {
     let key = DecodingKey::from_secret(secret.as_bytes());
     let verifier = (DEFAULT_PROVIDER.verifier_factory)(&Algorithm::HS256, &key);
     verifier.is_ok_and(|verifier| {
-        verifier.verify(message.as_bytes(), &signature.to_vec()).is_ok()
+        verifier
+            .verify(message.as_bytes(), &signature.to_vec())
+            .is_ok()
     })
 }
 
@@ -123,12 +150,18 @@ fn signature_of(secret: &Secret, message: &str) -> Option<Vec<u8>> {
 }
 
 fn unknown_key(key_id: &str) -> TokenError {
-    TokenError::UnknownKey { key_id: printable(key_id) }
+    TokenError::UnknownKey {
+        key_id: printable(key_id),
+    }
 }
 
 /// A caller's word, short and harmless enough to be repeated to it and in a log.
 fn printable(text: &str) -> String {
-    text.chars().take(ECHO_CHARS_MAX).collect::<String>().escape_debug().collect()
+    text.chars()
+        .take(ECHO_CHARS_MAX)
+        .collect::<String>()
+        .escape_debug()
+        .collect()
 }
 
 impl From<WrongClaim> for TokenError {
@@ -155,7 +188,9 @@ pub enum TokenError {
         key_id: String,
     },
     /// It says that it is signed in another way than HS256.
-    #[error("invalid token, error: token signature is invalid: signing method {algorithm} is invalid")]
+    #[error(
+        "invalid token, error: token signature is invalid: signing method {algorithm} is invalid"
+    )]
     Algorithm {
         /// `alg`, cut and escaped likewise.
         algorithm: String,
@@ -172,9 +207,7 @@ pub enum TokenError {
         expected: &'static str,
     },
     /// It never expires: LiveKit 1.13.4 takes such a token, later builds and we do not.
-    #[error(
-        "invalid token, error: token has invalid claims: it has no exp; mint one that expires"
-    )]
+    #[error("invalid token, error: token has invalid claims: it has no exp; mint one that expires")]
     Endless,
     /// Its time is over.
     #[error(

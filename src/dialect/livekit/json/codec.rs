@@ -2,15 +2,15 @@
 //! messages, which only name these types; it never knows a message.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::marker::PhantomData;
 
 use base64::Engine as _;
 use base64::alphabet;
-use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::general_purpose::STANDARD;
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess};
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde::de::Visitor;
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess};
 
 use crate::dialect::livekit::json::scalar::Scalar;
 use crate::dialect::livekit::json::schema::{Kind, Notes};
@@ -167,25 +167,22 @@ impl<E: EnumNames> Element for Enum<E> {
     type Value = i32;
     const KIND: Kind = Kind::Enum(E::NAMES);
 
-    fn read<'de, D: Deserializer<'de>>(
-        input: D,
-        notes: &mut Notes,
-    ) -> Result<Read<i32>, D::Error> {
-        match Scalar::deserialize(input)? {
-            Scalar::Null => Ok(Read::Null),
-            Scalar::Text(name) => match E::NAMES.iter().find(|(known, _)| *known == name) {
-                Some((_, number)) => Ok(Read::Value(*number)),
-                None => {
-                    notes.unknown_name(name);
-                    Ok(Read::Dropped)
-                }
-            },
-            other => other
-                .integer()
-                .and_then(|number| number.try_into().ok())
-                .map(Read::Value)
-                .ok_or_else(|| D::Error::custom("not an enum")),
+    fn read<'de, D: Deserializer<'de>>(input: D, notes: &mut Notes) -> Result<Read<i32>, D::Error> {
+        let scalar = Scalar::deserialize(input)?;
+        if scalar == Scalar::Null {
+            return Ok(Read::Null);
         }
+        let Scalar::Text(name) = scalar else {
+            let number = scalar.integer().and_then(|number| number.try_into().ok());
+            return number
+                .map(Read::Value)
+                .ok_or_else(|| D::Error::custom("not an enum"));
+        };
+        if let Some((_, number)) = E::NAMES.iter().find(|(known, _)| *known == name) {
+            return Ok(Read::Value(*number));
+        }
+        notes.unknown_name(name);
+        Ok(Read::Dropped)
     }
 
     fn write(value: &i32, out: &mut String) {
@@ -360,7 +357,10 @@ struct ElementSeed<'a, E> {
 
 impl<'a, E> ElementSeed<'a, E> {
     fn new(notes: &'a mut Notes) -> Self {
-        Self { notes, element: PhantomData }
+        Self {
+            notes,
+            element: PhantomData,
+        }
     }
 }
 
@@ -398,7 +398,11 @@ impl<'de> Visitor<'de> for TextMapVisitor<'_> {
 }
 
 fn bytes_of(text: &str) -> Option<Vec<u8>> {
-    let engine = if text.contains(['-', '_']) { &URL_SAFE_LENIENT } else { &STANDARD_LENIENT };
+    let engine = if text.contains(['-', '_']) {
+        &URL_SAFE_LENIENT
+    } else {
+        &STANDARD_LENIENT
+    };
     engine.decode(text).ok()
 }
 
@@ -414,7 +418,10 @@ fn write_text(text: &str, out: &mut String) {
             '\n' => out.push_str("\\n"),
             '\u{c}' => out.push_str("\\f"),
             '\r' => out.push_str("\\r"),
-            control if control < ' ' => out.push_str(&format!("\\u{:04x}", u32::from(control))),
+            control if control < ' ' => {
+                // Writing to a string cannot fail.
+                let _ = write!(out, "\\u{:04x}", u32::from(control));
+            }
             other => out.push(other),
         }
     }

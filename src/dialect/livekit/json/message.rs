@@ -55,7 +55,10 @@ pub fn decode<M: JsonMessage>(body: &[u8]) -> Result<Decoded<M>, Malformed> {
     let mut notes = Notes::default();
     let mut input = serde_json::Deserializer::from_str(text);
     match Message::<M>::read(&mut input, &mut notes) {
-        Ok(Read::Value(message)) => Ok(Decoded { message, unknown_names: notes.unknown_names }),
+        Ok(Read::Value(message)) => Ok(Decoded {
+            message,
+            unknown_names: notes.unknown_names,
+        }),
         Ok(Read::Null | Read::Dropped) | Err(_) => Err(Malformed),
     }
 }
@@ -76,7 +79,10 @@ impl<M: JsonMessage> Element for Message<M> {
     const KIND: Kind = Kind::Message(M::FIELDS);
 
     fn read<'de, D: Deserializer<'de>>(input: D, notes: &mut Notes) -> Result<Read<M>, D::Error> {
-        input.deserialize_any(MessageVisitor { notes, message: PhantomData })
+        input.deserialize_any(MessageVisitor {
+            notes,
+            message: PhantomData,
+        })
     }
 
     fn write(value: &M, out: &mut String) {
@@ -117,7 +123,11 @@ impl<'de, M: JsonMessage> Visitor<'de> for MessageVisitor<'_, M> {
             seen.push(field.number);
             self.notes.field = field.name;
             let (number, notes) = (field.number, &mut *self.notes);
-            map.next_value_seed(FieldSeed { message: &mut message, number, notes })?;
+            map.next_value_seed(FieldSeed {
+                message: &mut message,
+                number,
+                notes,
+            })?;
         }
         Ok(Read::Value(message))
     }
@@ -200,7 +210,9 @@ fn is_name_of(key: &str, name: &str) -> bool {
     }
     let camel = name.split('_').enumerate().flat_map(|(part, word)| {
         let mut chars = word.chars();
-        let first = chars.next().map(|c| if part == 0 { c } else { c.to_ascii_uppercase() });
+        let first = chars
+            .next()
+            .map(|c| if part == 0 { c } else { c.to_ascii_uppercase() });
         first.into_iter().chain(chars)
     });
     camel.eq(key.chars())

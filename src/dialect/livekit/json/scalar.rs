@@ -35,7 +35,11 @@ impl Scalar {
 /// Beyond 2^53 a float names no single integer, so none is read from it.
 fn whole(float: f64) -> Option<i128> {
     let exact = float.fract() == 0.0 && float.abs() <= FLOAT_EXACT_MAX;
-    if exact { format!("{float:.0}").parse().ok() } else { None }
+    if exact {
+        format!("{float:.0}").parse().ok()
+    } else {
+        None
+    }
 }
 
 fn has_blank(text: &str) -> bool {

@@ -71,7 +71,6 @@ message! {
 message! {
     /// What a participant may do. In an update it replaces the whole: what is left out is off, and
     /// no sources means all of them.
-    #[expect(clippy::struct_excessive_bools, reason = "the message is LiveKit's list of flags")]
     ParticipantPermission {
         bool can_subscribe = 1;
         bool can_publish = 2;
@@ -88,7 +87,6 @@ message! {
 
 message! {
     /// A published track.
-    #[expect(clippy::struct_excessive_bools, reason = "the message is LiveKit's list of flags")]
     TrackInfo {
         string sid = 1;
         enum TrackType r#type = 2;

@@ -80,7 +80,7 @@ message! {
 }
 
 message! {
-    /// Answers ListRooms.
+    /// Answers `ListRooms`.
     ListRoomsResponse {
         repeated message Room rooms = 1;
     }
@@ -94,7 +94,7 @@ message! {
 }
 
 message! {
-    /// Answers DeleteRoom.
+    /// Answers `DeleteRoom`.
     DeleteRoomResponse {}
 }
 
@@ -106,7 +106,7 @@ message! {
 }
 
 message! {
-    /// Answers ListParticipants.
+    /// Answers `ListParticipants`.
     ListParticipantsResponse {
         repeated message ParticipantInfo participants = 1;
     }
@@ -123,7 +123,7 @@ message! {
 }
 
 message! {
-    /// Answers RemoveParticipant.
+    /// Answers `RemoveParticipant`.
     RemoveParticipantResponse {}
 }
 
@@ -138,7 +138,7 @@ message! {
 }
 
 message! {
-    /// Answers MutePublishedTrack.
+    /// Answers `MutePublishedTrack`.
     MuteRoomTrackResponse {
         message TrackInfo track = 1;
     }
@@ -168,7 +168,7 @@ message! {
 }
 
 message! {
-    /// Answers UpdateSubscriptions.
+    /// Answers `UpdateSubscriptions`.
     UpdateSubscriptionsResponse {}
 }
 
@@ -186,7 +186,7 @@ message! {
 }
 
 message! {
-    /// Answers SendData.
+    /// Answers `SendData`.
     SendDataResponse {}
 }
 
@@ -208,7 +208,7 @@ message! {
 }
 
 message! {
-    /// Answers ForwardParticipant.
+    /// Answers `ForwardParticipant`.
     ForwardParticipantResponse {}
 }
 
@@ -222,7 +222,7 @@ message! {
 }
 
 message! {
-    /// Answers MoveParticipant.
+    /// Answers `MoveParticipant`.
     MoveParticipantResponse {}
 }
 
@@ -238,7 +238,7 @@ message! {
 }
 
 message! {
-    /// Answers PerformRpc.
+    /// Answers `PerformRpc`.
     PerformRpcResponse {
         string payload = 1;
     }
