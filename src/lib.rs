@@ -1,4 +1,5 @@
-//! roomledger
-
+//! An event-sourced room state engine.
 #[cfg(feature = "server")]
 pub mod dialect;
+pub mod domain;
+pub mod store;

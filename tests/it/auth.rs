@@ -4,6 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use proptest::prelude::*;
+use roomledger::dialect::auth::claims::Right::{
+    Admin, Audit, Join, MoveTo, Report, RoomAdmin, RoomCreate, RoomList,
+};
 use roomledger::dialect::auth::claims::{Claims, Grants, LedgerGrant, Right, VideoGrant};
 use roomledger::dialect::auth::keys::{KeyError, KeyRing, Secret, ShortSecrets};
 use roomledger::dialect::auth::token::{LEEWAY_S, TokenError, bearer, mint, verify};
@@ -11,6 +14,26 @@ use serde_json::{Value, json};
 
 const NOW_S: i64 = 1_795_310_400;
 const LONG: &str = "0123456789abcdef0123456789abcdef";
+const RIGHTS: &[Right<'static>] = &[
+    RoomAdmin("r"),
+    RoomAdmin("s"),
+    RoomAdmin(""),
+    RoomCreate,
+    RoomList,
+    Join("r"),
+    Join("s"),
+    Join(""),
+    MoveTo { from: "r", to: "s" },
+    MoveTo { from: "r", to: "" },
+    Report("r"),
+    Report("s"),
+    Admin("r"),
+    Admin("s"),
+    Admin(""),
+    Audit(Some("r")),
+    Audit(Some("s")),
+    Audit(None),
+];
 
 /// A token whose parts are given as they are.
 pub(crate) fn signed(header: &str, claims: &str, algorithm: Algorithm, secret: &str) -> String {
@@ -348,27 +371,6 @@ fn grants_have_livekits_defaults() {
 
 #[test]
 fn rights_come_from_one_table() {
-    use Right::{Admin, Audit, Join, MoveTo, Report, RoomAdmin, RoomCreate, RoomList};
-    let all = [
-        RoomAdmin("r"),
-        RoomAdmin("s"),
-        RoomAdmin(""),
-        RoomCreate,
-        RoomList,
-        Join("r"),
-        Join("s"),
-        Join(""),
-        MoveTo { from: "r", to: "s" },
-        MoveTo { from: "r", to: "" },
-        Report("r"),
-        Report("s"),
-        Admin("r"),
-        Admin("s"),
-        Admin(""),
-        Audit(Some("r")),
-        Audit(Some("s")),
-        Audit(None),
-    ];
     let check = |extra: Value, want: &[Right<'_>]| {
         let mut claims = json!({"iss": "devkey", "exp": NOW_S});
         claims
@@ -376,7 +378,11 @@ fn rights_come_from_one_table() {
             .unwrap()
             .extend(extra.as_object().unwrap().clone());
         let claims = verified(&claims).unwrap();
-        let got: Vec<_> = all.into_iter().filter(|right| claims.may(*right)).collect();
+        let got: Vec<_> = RIGHTS
+            .iter()
+            .copied()
+            .filter(|right| claims.may(*right))
+            .collect();
         assert_eq!(got, want, "{extra}");
     };
     check(json!({}), &[]);

@@ -1,4 +1,4 @@
-//! LiveKit's RoomService over HTTP: from a request to a typed call with its caller, and from the
+//! LiveKit's `RoomService` over HTTP: from a request to a typed call with its caller, and from the
 //! reply to the answer. Apart from what the calls do, which a [`RoomService`] tells; it never
 //! knows a room.
 

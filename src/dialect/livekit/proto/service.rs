@@ -1,4 +1,4 @@
-//! Requests and answers of RoomService's fourteen calls. Apart from the entities they carry; it
+//! Requests and answers of `RoomService`'s fourteen calls. Apart from the entities they carry; it
 //! never tells what a call does.
 
 use crate::dialect::livekit::declare::{enumeration, message};

@@ -1,4 +1,4 @@
-//! RoomService's calls: their names, what each takes and gives, and the right it needs. Apart, as
+//! `RoomService`'s calls: their names, what each takes and gives, and the right it needs. Apart, as
 //! the one table of the calls; it never carries one out.
 
 use crate::dialect::auth::claims::Right;

@@ -1,5 +1,5 @@
 //! Twirp, the protocol LiveKit's clients speak: paths, encodings, errors, and the calls of
-//! RoomService. Apart from what the calls do; it never touches a room.
+//! `RoomService`. Apart from what the calls do; it never touches a room.
 
 pub mod calls;
 pub mod cors;

@@ -7,7 +7,7 @@ use crate::dialect::livekit::twirp::error::TwirpError;
 /// Where a request goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Route {
-    /// A call of RoomService.
+    /// A call of `RoomService`.
     Call(Call, Encoding),
     /// `/`: whether the server is up.
     Health,
@@ -18,7 +18,7 @@ pub enum Route {
 /// Routes a request. `content_type` is the whole header, empty when there is none.
 ///
 /// # Errors
-/// `bad_route` with Twirp's texts, for requests to RoomService that are not calls.
+/// `bad_route` with Twirp's texts, for requests to `RoomService` that are not calls.
 pub fn route(method: &str, path: &str, content_type: &str) -> Result<Route, TwirpError> {
     // Clients that join a host ending in a slash with a path send two; LiveKit takes them as one.
     let path = path
