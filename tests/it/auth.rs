@@ -1,39 +1,16 @@
-//! Keys and tokens: what is taken, what is refused, and that no secret or token is ever repeated.
+//! Tokens: what is taken, what is refused, and that no token is ever repeated.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey};
 use proptest::prelude::*;
-use roomledger::dialect::auth::claims::Right::{
-    Admin, Audit, Join, MoveTo, Report, RoomAdmin, RoomCreate, RoomList,
-};
-use roomledger::dialect::auth::claims::{Claims, Grants, LedgerGrant, Right, VideoGrant};
-use roomledger::dialect::auth::keys::{KeyError, KeyRing, Secret, ShortSecrets};
+use roomledger::dialect::auth::claims::{Claims, Grants, LedgerGrant, VideoGrant};
+use roomledger::dialect::auth::keys::{KeyRing, Secret, ShortSecrets};
 use roomledger::dialect::auth::token::{LEEWAY_S, TokenError, bearer, mint, verify};
 use serde_json::{Value, json};
 
-const NOW_S: i64 = 1_795_310_400;
+pub(crate) const NOW_S: i64 = 1_795_310_400;
 const LONG: &str = "0123456789abcdef0123456789abcdef";
-const RIGHTS: &[Right<'static>] = &[
-    RoomAdmin("r"),
-    RoomAdmin("s"),
-    RoomAdmin(""),
-    RoomCreate,
-    RoomList,
-    Join("r"),
-    Join("s"),
-    Join(""),
-    MoveTo { from: "r", to: "s" },
-    MoveTo { from: "r", to: "" },
-    Report("r"),
-    Report("s"),
-    Admin("r"),
-    Admin("s"),
-    Admin(""),
-    Audit(Some("r")),
-    Audit(Some("s")),
-    Audit(None),
-];
 
 /// A token whose parts are given as they are.
 pub(crate) fn signed(header: &str, claims: &str, algorithm: Algorithm, secret: &str) -> String {
@@ -53,11 +30,11 @@ fn token(claims: &Value) -> String {
     )
 }
 
-fn claims_of(video: impl Into<Value>) -> Value {
+pub(crate) fn claims_of(video: impl Into<Value>) -> Value {
     json!({"iss": "devkey", "exp": NOW_S + 600, "video": video.into()})
 }
 
-fn verified(claims: &Value) -> Result<Claims, TokenError> {
+pub(crate) fn verified(claims: &Value) -> Result<Claims, TokenError> {
     verify(&KeyRing::dev(), &token(claims), NOW_S)
 }
 
@@ -159,7 +136,7 @@ fn what_is_not_a_token_is_unreadable() {
         format!("{good} "),
         good.replace('.', ".."),
         good.replace('.', " "),
-        "é.é.é".into(),
+        "\u{e9}.\u{e9}.\u{e9}".into(),
     ];
     table.extend((44..60).map(cut));
     for token in table {
@@ -310,193 +287,6 @@ fn a_claim_of_the_wrong_type_is_named() {
 }
 
 #[test]
-fn the_identity_is_sub_else_jti() {
-    let check = |claims: Value, identity: &str| {
-        let mut all = claims_of(json!({}));
-        all.as_object_mut()
-            .unwrap()
-            .extend(claims.as_object().unwrap().clone());
-        assert_eq!(verified(&all).unwrap().grants.identity, identity);
-    };
-    check(json!({"sub": "ann", "jti": "t1"}), "ann");
-    check(json!({"sub": "", "jti": "t1"}), "t1");
-    check(json!({"jti": "t1"}), "t1");
-    check(json!({}), "");
-}
-
-#[test]
-fn grants_have_livekits_defaults() {
-    let check = |video: Value, want: [bool; 6]| {
-        let grant = verified(&claims_of(video)).unwrap().grants.video.unwrap();
-        let got = [
-            grant.may_publish(),
-            grant.may_subscribe(),
-            grant.may_publish_data(),
-            grant.may_update_own_metadata(),
-            grant.may_subscribe_metrics(),
-            grant.may_manage_agent_session(),
-        ];
-        assert_eq!(got, want, "{grant:?}");
-    };
-    check(json!({}), [true, true, true, false, false, false]);
-    check(
-        json!({"canPublish": null}),
-        [true, true, true, false, false, false],
-    );
-    check(
-        json!({"canPublish": false}),
-        [false, true, false, false, false, false],
-    );
-    check(
-        json!({"canPublish": false, "canPublishData": true}),
-        [false, true, true, false, false, false],
-    );
-    check(
-        json!({"canPublishData": false}),
-        [true, true, false, false, false, false],
-    );
-    check(
-        json!({"canSubscribe": false, "canUpdateOwnMetadata": true, "canSubscribeMetrics": true,
-               "canManageAgentSession": true}),
-        [true, false, true, true, true, true],
-    );
-    assert_eq!(
-        verified(&json!({"iss": "devkey", "exp": NOW_S}))
-            .unwrap()
-            .grants
-            .video,
-        None
-    );
-}
-
-#[test]
-fn rights_come_from_one_table() {
-    let check = |extra: Value, want: &[Right<'_>]| {
-        let mut claims = json!({"iss": "devkey", "exp": NOW_S});
-        claims
-            .as_object_mut()
-            .unwrap()
-            .extend(extra.as_object().unwrap().clone());
-        let claims = verified(&claims).unwrap();
-        let got: Vec<_> = RIGHTS
-            .iter()
-            .copied()
-            .filter(|right| claims.may(*right))
-            .collect();
-        assert_eq!(got, want, "{extra}");
-    };
-    check(json!({}), &[]);
-    check(json!({"video": {}, "ledger": {}}), &[]);
-    check(json!({"video": {"roomAdmin": true}}), &[]);
-    check(json!({"video": {"room": "r", "destinationRoom": "s"}}), &[]);
-    check(json!({"video": {"roomCreate": true}}), &[RoomCreate]);
-    check(json!({"video": {"roomList": true}}), &[RoomList]);
-    check(json!({"video": {"roomJoin": true}}), &[]);
-    check(
-        json!({"video": {"roomJoin": true, "room": "r"}}),
-        &[Join("r")],
-    );
-    let admin = [RoomAdmin("r"), Report("r"), Admin("r"), Audit(Some("r"))];
-    check(json!({"video": {"roomAdmin": true, "room": "r"}}), &admin);
-    check(
-        json!({"video": {"roomAdmin": true, "room": "r", "destinationRoom": "s"}}),
-        &[
-            RoomAdmin("r"),
-            MoveTo { from: "r", to: "s" },
-            Report("r"),
-            Admin("r"),
-            Audit(Some("r")),
-        ],
-    );
-    check(
-        json!({"ledger": {"report": true}}),
-        &[Report("r"), Report("s")],
-    );
-    check(
-        json!({"ledger": {"report": true, "room": "s"}}),
-        &[Report("s")],
-    );
-    check(
-        json!({"ledger": {"admin": true}}),
-        &[Admin("r"), Admin("s"), Admin("")],
-    );
-    check(json!({"ledger": {"admin": true, "room": ""}}), &[]);
-    check(
-        json!({"ledger": {"audit": true}}),
-        &[Audit(Some("r")), Audit(Some("s")), Audit(None)],
-    );
-    check(
-        json!({"ledger": {"audit": true, "room": "r"}}),
-        &[Audit(Some("r"))],
-    );
-}
-
-#[test]
-fn keys_are_read_from_a_livekit_keys_file() {
-    let check = |text: &str, want: Result<Vec<(&str, &str)>, KeyError>| {
-        let got = KeyRing::parse(text, ShortSecrets::Refuse);
-        let want = want.map(|pairs| {
-            for (id, secret) in &pairs {
-                let keys = got.as_ref().unwrap();
-                assert_eq!(keys.secret(id), Some(&Secret::new(*secret)), "{text}");
-            }
-            pairs
-                .into_iter()
-                .map(|(id, _)| id.to_owned())
-                .collect::<Vec<_>>()
-        });
-        assert_eq!(
-            got.map(|keys| keys.ids().map(str::to_owned).collect()),
-            want,
-            "{text}"
-        );
-    };
-    check(&format!("a: {LONG}"), Ok(vec![("a", LONG)]));
-    check(
-        &format!("# keys\r\n\r\n  b :{LONG}#:x # old\r\n'a': \"{LONG}\"\r\n"),
-        Ok(vec![("a", LONG), ("b", &format!("{LONG}#:x"))]),
-    );
-    check("", Err(KeyError::None));
-    check("# a: b", Err(KeyError::None));
-    check("a", Err(KeyError::Line { line: 1 }));
-    check("a:", Err(KeyError::Line { line: 1 }));
-    check(&format!("\n: {LONG}"), Err(KeyError::Line { line: 2 }));
-    check(&format!("a\u{7}: {LONG}"), Err(KeyError::Line { line: 1 }));
-    check(
-        &format!("a: {}", &LONG[1..]),
-        Err(KeyError::Short {
-            line: 1,
-            key_id: "a".into(),
-            chars: 31,
-        }),
-    );
-    check(
-        &format!("a: {LONG}\na: {LONG}"),
-        Err(KeyError::Twice {
-            line: 2,
-            key_id: "a".into(),
-        }),
-    );
-    assert_eq!(
-        KeyRing::parse("devkey: secret", ShortSecrets::Allow),
-        Ok(KeyRing::dev())
-    );
-    assert_eq!(
-        KeyRing::parse("a: \"\"", ShortSecrets::Allow),
-        Err(KeyError::Line { line: 1 })
-    );
-}
-
-#[test]
-fn secrets_cannot_be_printed() {
-    let keys = KeyRing::parse("one: hunter2", ShortSecrets::Allow).unwrap();
-    assert_eq!(format!("{keys:?}"), r#"KeyRing({"one": Secret(hidden)})"#);
-    let short = KeyRing::parse("one: hunter2", ShortSecrets::Refuse).unwrap_err();
-    let malformed = KeyRing::parse("hunter2", ShortSecrets::Refuse).unwrap_err();
-    assert!(!format!("{short} {short:?} {malformed} {malformed:?}").contains("hunter2"));
-}
-
-#[test]
 fn only_bearer_is_a_scheme() {
     assert_eq!(bearer("Bearer abc"), Ok("abc"));
     for header in [
@@ -581,7 +371,11 @@ fn grants() -> impl Strategy<Value = Grants> {
 
 proptest! {
     #[test]
-    fn what_is_minted_is_verified(grants in grants(), secret in "\\PC{1,40}", ttl_s in 1_i64..9_000) {
+    fn what_is_minted_is_verified(
+        grants in grants(),
+        secret in "\\PC{1,40}",
+        ttl_s in 1_i64..9_000,
+    ) {
         let keys = KeyRing::parse(&format!("k: {LONG}"), ShortSecrets::Refuse).unwrap();
         let minted = mint(&grants, "k", keys.secret("k").unwrap(), NOW_S, ttl_s).unwrap();
         let claims = verify(&keys, &minted, NOW_S).unwrap();
@@ -603,7 +397,11 @@ proptest! {
     }
 
     #[test]
-    fn hostile_tokens_and_keys_never_panic(text in "\\PC*", claims in "\\PC*", now_s in any::<i64>()) {
+    fn hostile_tokens_and_keys_never_panic(
+        text in "\\PC*",
+        claims in "\\PC*",
+        now_s in any::<i64>(),
+    ) {
         let keys = KeyRing::dev();
         prop_assert!(verify(&keys, &text, now_s).is_err());
         let token = signed(r#"{"alg":"HS256"}"#, &claims, Algorithm::HS256, "secret");

@@ -4,9 +4,7 @@ use proptest::prelude::*;
 use prost::Message;
 use roomledger::dialect::livekit::json::message::{JsonMessage, Malformed, decode, encode};
 use roomledger::dialect::livekit::json::schema::{Field, Kind, UnknownName};
-use roomledger::dialect::livekit::proto::models::{
-    ParticipantInfo, ParticipantPermission, Room, TrackInfo, TrackSource,
-};
+use roomledger::dialect::livekit::proto::models::TrackSource;
 use roomledger::dialect::livekit::proto::service::{
     CreateRoomRequest, ForwardParticipantRequest, ListParticipantsResponse, ListRoomsRequest,
     ListRoomsResponse, MoveParticipantRequest, MuteRoomTrackRequest, MuteRoomTrackResponse,
@@ -19,7 +17,7 @@ use serde_json::{Map, Value, json};
 
 /// A value of a kind as it is written; `None` stands for an optional one that is not shown.
 fn value_of(kind: Kind) -> BoxedStrategy<Option<Value>> {
-    let text = "[a-z\"\\\\\u{0}-\u{1f}\u{7f}\u{2028}é😀<&]{0,8}";
+    let text = "[a-z\"\\\\\u{0}-\u{1f}\u{7f}\u{2028}\u{e9}\u{1f600}<&]{0,8}";
     let shown = |value: Value| Some(value);
     match kind {
         Kind::Text => text.prop_map(move |text| shown(json!(text))).boxed(),
@@ -114,12 +112,11 @@ fn camel(name: &str) -> String {
     })
 }
 
-fn round_trip<M>(cases: u32)
+fn round_trip<M>()
 where
     M: JsonMessage + Message + Default + Clone + PartialEq + std::fmt::Debug,
 {
-    let config = ProptestConfig::with_cases(cases);
-    proptest!(config, |(written in object_of(M::FIELDS))| {
+    proptest!(|(written in object_of(M::FIELDS))| {
         let read = decode::<M>(written.to_string().as_bytes()).unwrap();
         prop_assert!(read.unknown_names.is_empty());
         let text = encode(&read.message);
@@ -134,11 +131,12 @@ where
 
 #[test]
 fn every_message_round_trips_in_both_encodings() {
+    // Rooms, participants and tracks are inside the lists.
     macro_rules! messages {
-        ($($message:ident)*) => { $(round_trip::<$message>(64);)* };
+        ($($message:ident)*) => { $(round_trip::<$message>();)* };
     }
     messages! {
-        Room ParticipantInfo ParticipantPermission TrackInfo CreateRoomRequest RoomConfiguration
+        CreateRoomRequest RoomConfiguration
         ListRoomsRequest ListRoomsResponse ListParticipantsResponse RoomParticipantIdentity
         MuteRoomTrackRequest MuteRoomTrackResponse UpdateParticipantRequest SendDataRequest
         UpdateSubscriptionsRequest UpdateRoomMetadataRequest ForwardParticipantRequest

@@ -232,7 +232,7 @@ fn request_of(step: &Value) -> HttpRequest<Body> {
     let path = step["path"]
         .as_str()
         .unwrap()
-        .replace('…', &token_of(&in_room));
+        .replace('\u{2026}', &token_of(&in_room));
     let mut request = HttpRequest::builder()
         .method(step["method"].as_str().unwrap())
         .uri(path);
@@ -415,11 +415,11 @@ async fn what_a_caller_says_of_itself_reaches_the_service() {
         &[
             ("X-Request-Id", b"p"),
             ("X-Livekit-Request-Id", b"l"),
-            ("X-Audit-Actor", "Zoë".as_bytes()),
+            ("X-Audit-Actor", "Zo\u{eb}".as_bytes()),
             ("X-Audit-Reason", b"caf\xe9"),
             ("X-Correlation-Id", b"c"),
         ],
-        r#"[Some("l"), Some("Zoë"), Some("café"), Some("c")]"#,
+        "[Some(\"l\"), Some(\"Zo\u{eb}\"), Some(\"caf\u{e9}\"), Some(\"c\")]",
     )
     .await;
 }

@@ -5,6 +5,10 @@
 #[cfg(feature = "server")]
 mod auth;
 #[cfg(feature = "server")]
+mod auth_grants;
+#[cfg(feature = "server")]
+mod auth_keys;
+#[cfg(feature = "server")]
 mod livekit_json;
 #[cfg(feature = "server")]
 mod livekit_wire;

@@ -4,4 +4,5 @@
 
 pub mod claims;
 pub mod keys;
+mod payload;
 pub mod token;

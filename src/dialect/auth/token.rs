@@ -10,8 +10,9 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-use crate::dialect::auth::claims::{Claims, Grants, Reader, WrongClaim};
+use crate::dialect::auth::claims::{Claims, Grants};
 use crate::dialect::auth::keys::{KeyRing, Secret};
+use crate::dialect::auth::payload::{Reader, WrongClaim};
 
 /// The token in an `Authorization` header.
 ///

@@ -2,10 +2,10 @@
 //! derives, because protobuf's JSON follows other rules, and clients depend on them (recorded in
 //! tests/data/livekit); it never guesses: what LiveKit calls malformed is malformed.
 //!
-//! In: names in snake or camel case, numbers as strings, `null` as absent, unknown fields and
-//! unknown enum names dropped (the latter are reported, see [`Decoded`](message::Decoded)), a field given twice
-//! refused, anything after the object ignored. Out: snake case, every default shown, `null` for
-//! absent messages, 64-bit integers as strings.
+//! In: names in snake or camel case, numbers as strings, `null` as absent; unknown fields and enum
+//! names are dropped (the names reported: [`Decoded`](message::Decoded)); a field given twice is
+//! malformed; anything after the object is ignored. Out: snake case, every default shown, `null`
+//! for absent messages, 64-bit integers as strings.
 
 pub mod codec;
 pub mod message;
