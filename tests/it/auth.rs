@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use roomledger::dialect::auth::claims::{Claims, Grants, LedgerGrant, VideoGrant};
 use roomledger::dialect::auth::keys::{KeyRing, Secret, ShortSecrets};
 use roomledger::dialect::auth::token::{LEEWAY_S, TokenError, bearer, mint, verify};
+use roomledger::domain::Digest;
 use serde_json::{Value, json};
 
 pub(crate) const NOW_S: i64 = 1_795_310_400;
@@ -380,6 +381,7 @@ proptest! {
         let minted = mint(&grants, "k", keys.secret("k").unwrap(), NOW_S, ttl_s).unwrap();
         let claims = verify(&keys, &minted, NOW_S).unwrap();
         prop_assert_eq!(&claims.grants, &grants);
+        prop_assert_eq!(claims.token_sha256, Digest::of(minted.as_bytes()));
         prop_assert_eq!(claims.not_before_s, Some(NOW_S));
         prop_assert_eq!(claims.expires_at_s, NOW_S + ttl_s);
         let other = mint(&grants, "k", &Secret::new(secret), NOW_S, ttl_s).unwrap();

@@ -8,7 +8,16 @@ mod auth;
 mod auth_grants;
 #[cfg(feature = "server")]
 mod auth_keys;
+#[cfg(feature = "cli")]
+mod cli_http;
+#[cfg(feature = "cli")]
+mod cli_output;
+mod cli_position;
+#[cfg(feature = "cli")]
+mod cli_run;
 #[cfg(feature = "server")]
 mod livekit_json;
 #[cfg(feature = "server")]
 mod livekit_wire;
+mod readme;
+mod tidy;

@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::domain::Digest;
+
 /// What a verified token carries, as a join stores it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claims {
@@ -22,7 +24,7 @@ pub struct Claims {
     /// `jti`.
     pub token_id: Option<String>,
     /// SHA-256 of the whole token as it was sent.
-    pub token_sha256: [u8; 32],
+    pub token_sha256: Digest,
 }
 
 impl Claims {

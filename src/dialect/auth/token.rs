@@ -7,12 +7,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use serde_json::{Map, Value, json};
-use sha2::{Digest, Sha256};
 use thiserror::Error;
 
 use crate::dialect::auth::claims::{Claims, Grants};
 use crate::dialect::auth::keys::{KeyRing, Secret};
 use crate::dialect::auth::payload::{Reader, WrongClaim};
+use crate::domain::Digest;
 
 /// The token in an `Authorization` header.
 ///
@@ -57,7 +57,7 @@ pub fn verify(keys: &KeyRing, token: &str, now_s: i64) -> Result<Claims, TokenEr
         issued_at_s: reader.date("iat")?,
         expires_at_s: reader.date("exp")?.ok_or(TokenError::Endless)?,
         token_id: reader.optional_text("jti")?,
-        token_sha256: Sha256::digest(token.as_bytes()).into(),
+        token_sha256: Digest::of(token.as_bytes()),
     };
     check_dates(&claims, now_s)?;
     Ok(claims)
