@@ -1,1 +1,3 @@
 //! roomledger
+
+pub mod store;

@@ -1,0 +1,3 @@
+//! The store: where commits are kept.
+#[cfg(feature = "sled")]
+pub mod journal;
