@@ -54,9 +54,9 @@ impl Footer {
             self.last_frame_offset,
             self.end_offset,
         ];
-        numbers
-            .iter()
-            .for_each(|number| bytes.extend_from_slice(&number.to_le_bytes()));
+        for number in numbers {
+            bytes.extend_from_slice(&number.to_le_bytes());
+        }
         bytes.extend_from_slice(&self.link.hash);
         bytes.extend_from_slice(&self.filter_crc.to_le_bytes());
         bytes.resize(FIXED_BYTES - 4, 0);
@@ -128,7 +128,9 @@ impl Sum {
         self.frames += 1;
         self.last_frame_offset = offset;
         self.end_offset = offset + frame.len();
-        rooms.iter().for_each(|room| self.filter.insert(*room));
+        for room in rooms {
+            self.filter.insert(*room);
+        }
     }
 
     pub(crate) fn footer(&self) -> Footer {

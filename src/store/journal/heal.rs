@@ -32,10 +32,10 @@ impl Journal {
     pub fn heal(&mut self, source: &dyn FrameSource) -> Result<Recovery, JournalError> {
         self.core.sound()?;
         let healed = self.heal_all(source);
-        healed.map_err(|error| match error {
-            JournalError::Io { .. } => self.core.poison(error),
-            other => other,
-        })
+        if let Err(error @ JournalError::Io { .. }) = healed {
+            return Err(self.core.poison(error));
+        }
+        healed
     }
 
     fn heal_all(&mut self, source: &dyn FrameSource) -> Result<Recovery, JournalError> {
@@ -251,10 +251,11 @@ impl Healer<'_> {
             Ok::<_, JournalError>(frame.is_ok_and(|frame| frame.follows(link)))
         };
         if let Some(segment) = self.segment(at.segment) {
-            if let Some(footer) = segment.footer(log_id)?.good() {
-                if footer.link == *link && footer.end_offset == at.offset {
-                    return Ok(true);
-                }
+            if let Some(footer) = segment.footer(log_id)?.good()
+                && footer.link == *link
+                && footer.end_offset == at.offset
+            {
+                return Ok(true);
             }
             if follows(segment, at.offset)? {
                 return Ok(true);

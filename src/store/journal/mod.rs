@@ -148,7 +148,7 @@ pub struct Journal {
 
 impl Journal {
     /// Opens the journal below `dir`, or begins one; what it returns is durable. When the end is
-    /// damaged (`Recovery::waits`) it can be read, and appends are refused until [`Self::heal`].
+    /// damaged (`Recovery::waits_for`) it can be read, and appends are refused until [`Self::heal`].
     ///
     /// # Errors
     /// `Locked`, `LockReplaced`; `HeadUnusable`, `OtherLog`, `OtherHistory` when what is there

@@ -92,9 +92,9 @@ impl JournalReader {
         match &self.origin {
             Origin::Nothing => Ok(end_at(Link::GENESIS)),
             Origin::Live(core) => Ok(end_at(core.live().link)),
-            Origin::Files { disk, dir, .. } => {
-                Ok(look(disk.as_ref(), dir)?.map_or_else(|| end_at(Link::GENESIS), end_of))
-            }
+            Origin::Files { disk, dir, .. } => Ok(look(disk.as_ref(), dir)?
+                .as_ref()
+                .map_or_else(|| end_at(Link::GENESIS), end_of)),
         }
     }
 
@@ -105,7 +105,7 @@ impl JournalReader {
     /// # Errors
     /// `Io`, `HeadUnusable`, `OtherLog`, `OtherHistory`.
     pub fn frames_from(&self, position: u64) -> Result<Frames, JournalError> {
-        self.frames_of(position, Vec::new())
+        self.frames_of(position, &[])
     }
 
     /// As [`Self::frames_from`], but closed segments in which none of `rooms` (by hash) occurs
@@ -113,7 +113,7 @@ impl JournalReader {
     ///
     /// # Errors
     /// As [`Self::frames_from`].
-    pub fn frames_of(&self, position: u64, rooms: Vec<u64>) -> Result<Frames, JournalError> {
+    pub fn frames_of(&self, position: u64, rooms: &[u64]) -> Result<Frames, JournalError> {
         let (log_id, segments, durable_end, head, suspects) = match &self.origin {
             Origin::Nothing => return Ok(Frames::nothing()),
             Origin::Live(core) => {
@@ -138,7 +138,7 @@ impl JournalReader {
         let (start, at, left) = start_of(&segments, log_id, position)?;
         let mut wanted = Vec::new();
         for segment in segments.into_iter().skip(start) {
-            if may_contain(&segment, log_id, &rooms)? {
+            if may_contain(&segment, log_id, rooms)? {
                 wanted.push(segment);
             }
         }
@@ -252,7 +252,7 @@ fn end_at(link: Link) -> ReaderEnd {
     }
 }
 
-fn end_of(survey: Survey) -> ReaderEnd {
+fn end_of(survey: &Survey) -> ReaderEnd {
     use super::survey::Tail;
     let commit = survey.last.as_ref().map(|(frame, _)| frame);
     let commit = commit.filter(|frame| frame.kind() == FrameKind::Commit);

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::aside::{self, Aside};
+use super::chain::Gap;
 use super::core::{Core, Live};
 use super::disk::Disk;
 use super::error::{Damage, JournalError};
@@ -42,8 +43,8 @@ pub struct Recovery {
     pub repairs: Vec<Repair>,
     /// What only the other copy can heal. Its positions cannot be read; the rest can.
     pub damage: Vec<Damage>,
-    /// Whether commands must wait for the healing, since the end itself is damaged (rule 6).
-    pub waits: bool,
+    /// The one of them that commands must wait for, since it is the end itself (rule 6).
+    pub waits_for: Option<Damage>,
 }
 
 /// Takes the lock and looks; `None` beside the core when there is no journal yet.
@@ -121,7 +122,7 @@ pub(crate) fn begin(
     let layout = Layout {
         segment_bytes: options.segment_bytes,
     };
-    let (writer, ()) = (start_in_new_segment(core, options, layout, 1)?, ());
+    let writer = start_in_new_segment(core, options, layout, 1)?;
     let recovery = Recovery {
         log_id: core.log_id,
         is_new: true,
@@ -133,7 +134,7 @@ pub(crate) fn begin(
         tail_aside: None,
         repairs: Vec::new(),
         damage: Vec::new(),
-        waits: false,
+        waits_for: None,
     };
     Ok((writer, recovery))
 }
@@ -151,7 +152,7 @@ pub(crate) fn report(core: &Core, survey: &Survey) -> Recovery {
         tail_aside: None,
         repairs: Vec::new(),
         damage: survey.damage(),
-        waits: survey.waits_for().is_some(),
+        waits_for: survey.waits_for().as_ref().map(Gap::damage),
     }
 }
 

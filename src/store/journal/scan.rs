@@ -76,10 +76,8 @@ impl SegmentScan {
             }));
         }
         let (fault, resume) = match self.frame_at(self.offset)? {
-            Ok(frame) => match self.accept(frame) {
-                Ok(step) => return Ok(Some(step)),
-                Err(frame) => (Fault::Link, Some(frame)),
-            },
+            Ok(frame) if self.follows(&frame) => return Ok(Some(self.accept(frame))),
+            Ok(frame) => (Fault::Link, Some((frame, self.offset))),
             Err(fault) => {
                 let rest = self.segment.content_end(self.offset, self.limit)?;
                 if rest.is_none() && !self.exact {
@@ -103,9 +101,9 @@ impl SegmentScan {
     ) -> Result<Option<SegmentStep>, JournalError> {
         self.window.forget();
         if let Ok(frame) = self.frame_at(self.offset)?
-            && let Ok(step) = self.accept(frame)
+            && self.follows(&frame)
         {
-            return Ok(Some(step));
+            return Ok(Some(self.accept(frame)));
         }
         let from = self.offset;
         let Some((frame, offset)) = resume else {
@@ -117,15 +115,15 @@ impl SegmentScan {
         Ok(Some(SegmentStep::Gap { from, right, fault }))
     }
 
-    /// Takes a frame that follows; gives back one that does not, with its offset.
-    fn accept(&mut self, frame: Frame) -> Result<SegmentStep, (Frame, u64)> {
+    fn follows(&self, frame: &Frame) -> bool {
+        self.left.is_none_or(|left| frame.follows(&left))
+    }
+
+    fn accept(&mut self, frame: Frame) -> SegmentStep {
         let offset = self.offset;
-        if self.left.is_some_and(|left| !frame.follows(&left)) {
-            return Err((frame, offset));
-        }
         self.offset += frame.len();
         self.left = Some(frame.link());
-        Ok(SegmentStep::Frame(frame, offset))
+        SegmentStep::Frame(frame, offset)
     }
 
     /// The first intact frame behind the current offset. Where the header of the bad frame is
@@ -243,14 +241,13 @@ impl Window {
             let skip = usize::try_from(offset.checked_sub(window.start)?).ok()?;
             Some(skip..skip.checked_add(length)?).filter(|range| range.end <= window.bytes.len())
         };
-        let range = match inside(self) {
-            Some(range) => range,
-            None => {
-                self.bytes.resize(length.max(WINDOW_BYTES), 0);
-                self.start = offset;
-                segment.read(&mut self.bytes, offset)?;
-                0..length
-            }
+        let range = if let Some(range) = inside(self) {
+            range
+        } else {
+            self.bytes.resize(length.max(WINDOW_BYTES), 0);
+            self.start = offset;
+            segment.read(&mut self.bytes, offset)?;
+            0..length
         };
         Ok(self.bytes.get(range).unwrap_or_default())
     }
