@@ -1,3 +1,3 @@
-//! roomledger
-
+//! An event-sourced room state engine.
+pub mod domain;
 pub mod store;

@@ -1,3 +1,112 @@
-//! The store: where commits are kept.
+//! The log: append-only, whole commits, each all or nothing.
+//!
+//! Apart so that decisions know no disk and disks know no rules. One blocking, object-safe trait
+//! with a numbered contract; the memory store is its reference, the ledger on disk (a journal that
+//! is synced before anyone is answered, and sled as the indexed copy) its real one. Nothing here
+//! decides, and nothing here is async.
+
+mod codec;
+mod error;
 #[cfg(feature = "sled")]
 pub mod journal;
+mod memory;
+mod record;
+
+use std::sync::Arc;
+
+pub use codec::{
+    CodecError, RecordPlace, decode_cache, decode_commands, decode_commit, encode_cache,
+    encode_commit, places,
+};
+pub use error::StoreError;
+pub use memory::MemoryStore;
+pub use record::{
+    CommandHeader, CommandRecord, Commit, Link, NewRecord, Outcome, Position, Record, RequestKey,
+    RequestRecord,
+};
+
+use crate::domain::{RoomName, Version};
+
+/// An append-only log of commits.
+///
+/// # Contract
+/// `testing::store_contract` checks each line on any store.
+///
+/// 1. Positions are dense from 1 in the order of appends; versions are dense from 1 in each stream.
+/// 2. A commit is all or nothing: a reader sees every record of it or none.
+/// 3. When `append` returns `Ok`, the commit survives whatever the store promises to survive.
+/// 4. A commit whose records do not continue their streams exactly is refused with
+///    [`StoreError::Conflict`], and nothing of it is kept.
+/// 5. What was read once is read again, byte for byte the same, for ever.
+/// 6. `read_room` gives one stream in the order of versions, `read_all` all in the order of
+///    positions, both without gap; a missing or damaged record is an error that names its
+///    position, never a skipped row.
+/// 7. After a failed write every later `append` answers [`StoreError::Poisoned`]; reads go on.
+/// 8. `close` makes all durable and may be called twice; later appends answer
+///    [`StoreError::Closed`].
+/// 9. All methods may be called from several threads; appends come from one.
+pub trait EventStore: Send + Sync {
+    /// Appends one commit and returns once it is durable.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when a record does not continue its stream, `TooLarge` when the
+    /// commit does not fit a frame, `Full` when free space is below the reserve, `Poisoned`,
+    /// `Closed`, or `Io`, after which the store is poisoned.
+    fn append(&self, commit: &Commit) -> Result<Appended, StoreError>;
+
+    /// Up to `limit` records of one stream (`None` for the system stream) after a version.
+    ///
+    /// # Errors
+    /// `Corrupt` or `Missing` names the first position that cannot be read; `Opening` while
+    /// history is not ready yet.
+    fn read_room(
+        &self,
+        room: Option<&RoomName>,
+        after: Version,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError>;
+
+    /// Up to `limit` records of all streams after a position.
+    ///
+    /// # Errors
+    /// As [`EventStore::read_room`].
+    fn read_all(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError>;
+
+    /// The last durable position and the chain hash there.
+    fn head(&self) -> Link;
+
+    /// The last version of a stream; 0 when nothing ever happened in it.
+    ///
+    /// # Errors
+    /// `Opening` while it is not known yet.
+    fn room_head(&self, room: Option<&RoomName>) -> Result<Version, StoreError>;
+
+    /// Up to `limit` room names after `after`, in order.
+    ///
+    /// # Errors
+    /// `Opening` while they are not known yet.
+    fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Result<Vec<RoomName>, StoreError>;
+
+    /// The commit that holds a position: its last position and the chain hash there.
+    ///
+    /// # Errors
+    /// `Missing` when there is no such position.
+    fn commit_of(&self, position: Position) -> Result<Link, StoreError>;
+
+    /// Makes all durable and lets go of the files.
+    ///
+    /// # Errors
+    /// `Io` when the last sync fails.
+    fn close(&self) -> Result<(), StoreError>;
+}
+
+/// What an append came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Appended {
+    /// The position of the commit's first record.
+    pub first: Position,
+    /// The position of its last record, and the chain hash after it.
+    pub link: Link,
+    /// The records as a reader will see them.
+    pub records: Vec<Arc<Record>>,
+}

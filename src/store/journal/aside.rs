@@ -3,9 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::disk::Disk;
-use super::error::JournalError;
-use super::segment::Segment;
+use crate::store::journal::disk::Disk;
+use crate::store::journal::error::JournalError;
+use crate::store::journal::segment::Segment;
 
 /// Where bytes of an earlier state were put.
 #[derive(Debug, Clone, PartialEq, Eq)]

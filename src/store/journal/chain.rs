@@ -3,11 +3,12 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::error::{Damage, JournalError};
-use super::footer::FooterState;
-use super::frame::{Fault, Frame, Link};
-use super::scan::{SegmentScan, SegmentStep, left_of};
-use super::segment::{Place, Segment};
+use crate::store::journal::error::{Damage, JournalError};
+use crate::store::journal::footer::FooterState;
+use crate::store::journal::frame::{Fault, Frame, Link};
+use crate::store::journal::layout::Place;
+use crate::store::journal::scan::{SegmentScan, SegmentStep, left_of};
+use crate::store::journal::segment::Segment;
 
 /// A hole in the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

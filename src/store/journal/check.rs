@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::chain::{ChainScan, Step};
-use super::disk::Disk;
-use super::error::{Damage, JournalError};
-use super::footer::{FooterState, Sum};
-use super::frame::{Frame, FrameKind, Link};
-use super::scan::left_of;
-use super::segment::{Layout, Place, Segment};
-use super::survey::{Scope, Tail, survey};
+use crate::store::journal::chain::{ChainScan, Step};
+use crate::store::journal::disk::Disk;
+use crate::store::journal::error::{Damage, JournalError};
+use crate::store::journal::footer::{FooterState, Sum};
+use crate::store::journal::frame::{Frame, FrameKind, Link};
+use crate::store::journal::layout::{Layout, Place};
+use crate::store::journal::scan::left_of;
+use crate::store::journal::segment::Segment;
+use crate::store::journal::survey::{Scope, Tail, survey};
 
 /// What a check meets.
 #[derive(Debug, Clone, PartialEq, Eq)]

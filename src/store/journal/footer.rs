@@ -1,7 +1,7 @@
 //! The footer of a closed segment: what is inside and which rooms, apart because it only saves
 //! reading; it never outranks the frames it sums up.
-use super::frame::{Fields, Frame, Hash, Link};
-use super::segment::{FRAMES_OFFSET, Layout};
+use crate::store::journal::frame::{Fields, Frame, Hash, Link};
+use crate::store::journal::layout::{FOOTER_BYTES, FRAMES_OFFSET, Layout};
 
 /// What a closed segment holds (log.md rule 7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl FooterState {
 impl Footer {
     /// The fixed part and the filter, as they stand at the end of the segment.
     pub(crate) fn encode(&self, log_id: [u8; 16], ordinal: u64, filter: &RoomFilter) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(FIXED_BYTES + filter.0.len());
+        let mut bytes = Vec::with_capacity(FOOTER_BYTES + filter.0.len());
         bytes.extend_from_slice(&MAGIC);
         bytes.extend_from_slice(&log_id);
         let numbers = [
@@ -59,18 +59,22 @@ impl Footer {
         }
         bytes.extend_from_slice(&self.link.hash);
         bytes.extend_from_slice(&self.filter_crc.to_le_bytes());
-        bytes.resize(FIXED_BYTES - 4, 0);
+        bytes.resize(FOOTER_BYTES - 4, 0);
         let crc = crc32c::crc32c(&bytes);
         bytes.extend_from_slice(&crc.to_le_bytes());
         bytes.extend_from_slice(&filter.0);
         bytes
     }
 
-    pub(crate) fn decode(bytes: &[u8; FIXED_BYTES], log_id: [u8; 16], ordinal: u64) -> FooterState {
+    pub(crate) fn decode(
+        bytes: &[u8; FOOTER_BYTES],
+        log_id: [u8; 16],
+        ordinal: u64,
+    ) -> FooterState {
         if bytes.iter().all(|byte| *byte == 0) {
             return FooterState::Absent;
         }
-        let (body, crc) = bytes.split_at(FIXED_BYTES - 4);
+        let (body, crc) = bytes.split_at(FOOTER_BYTES - 4);
         let mut fields = Fields(body);
         let ours = crc32c::crc32c(body).to_le_bytes() == *crc
             && fields.take::<4>() == MAGIC
@@ -203,5 +207,3 @@ fn probes(room: u64, bytes: u64) -> impl Iterator<Item = (usize, u8)> {
 const PROBES: u64 = 7;
 /// Marks a footer, and its format.
 const MAGIC: [u8; 4] = *b"RLe1";
-/// The footer without its filter, zero filled.
-pub(crate) const FIXED_BYTES: usize = 128;

@@ -3,9 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::disk::Disk;
-use super::error::JournalError;
-use super::frame::{Link, hex};
+use crate::store::journal::disk::Disk;
+use crate::store::journal::error::JournalError;
+use crate::store::journal::frame::{Link, hex};
 
 /// The content of HEAD (log.md rule 6).
 #[derive(Debug, Clone, PartialEq, Eq)]

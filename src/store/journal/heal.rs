@@ -3,16 +3,17 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::aside;
-use super::chain::Gap;
-use super::core::Core;
-use super::error::JournalError;
-use super::frame::{Frame, FrameKind, Link};
-use super::recover::{self, Recovery};
-use super::scan::read_frame;
-use super::segment::{Layout, Place, Segment};
-use super::survey::{Survey, survey};
-use super::{Journal, Repair, RepairKind};
+use crate::store::journal::aside;
+use crate::store::journal::chain::Gap;
+use crate::store::journal::error::JournalError;
+use crate::store::journal::frame::{Frame, FrameKind, Link};
+use crate::store::journal::handle::Journal;
+use crate::store::journal::layout::{Layout, Place};
+use crate::store::journal::recover::{self, Recovery, Repair, RepairKind};
+use crate::store::journal::scan::read_frame;
+use crate::store::journal::segment::Segment;
+use crate::store::journal::shared::Shared;
+use crate::store::journal::survey::{Survey, survey};
 
 /// The other copy, asked when a frame of this one is damaged.
 pub trait FrameSource {
@@ -30,10 +31,10 @@ impl Journal {
     /// # Errors
     /// `Io`, which poisons; `Poisoned`; and what a look at the journal can say at open.
     pub fn heal(&mut self, source: &dyn FrameSource) -> Result<Recovery, JournalError> {
-        self.core.sound()?;
+        self.shared.sound()?;
         let healed = self.heal_all(source);
         if let Err(error @ JournalError::Io { .. }) = healed {
-            return Err(self.core.poison(error));
+            return Err(self.shared.poison(error));
         }
         healed
     }
@@ -41,14 +42,14 @@ impl Journal {
     fn heal_all(&mut self, source: &dyn FrameSource) -> Result<Recovery, JournalError> {
         let mut repairs = Vec::new();
         let survey = loop {
-            self.core
+            self.shared
                 .live()
                 .segments
                 .iter()
                 .for_each(|segment| segment.file.drop_cache());
             let survey = self.look_again()?;
             let healer = Healer {
-                core: &self.core,
+                shared: &self.shared,
                 survey: &survey,
                 source,
                 layout: self.layout(),
@@ -61,18 +62,18 @@ impl Journal {
                 break survey;
             }
         };
-        let mut recovery = recover::report(&self.core, &survey);
+        let mut recovery = recover::report(&self.shared, &survey);
         recovery.repairs = repairs;
         self.damage.clone_from(&recovery.damage);
         self.take_over(survey, &mut recovery)?;
-        self.core.suspects().clear();
+        self.shared.suspects().clear();
         Ok(recovery)
     }
 
     fn look_again(&self) -> Result<Survey, JournalError> {
-        let suspects: BTreeSet<u64> = self.core.suspects().clone();
-        let durable_end = self.writer.is_some().then(|| self.core.live().end);
-        let dir = &self.core.dir;
+        let suspects: BTreeSet<u64> = self.shared.suspects().clone();
+        let durable_end = self.writer.is_some().then(|| self.shared.live().end);
+        let dir = &self.shared.dir;
         let found = survey(&recover::scope(dir, &self.options, &suspects, durable_end))?;
         found.ok_or_else(|| JournalError::HeadUnusable {
             path: super::head::path(dir),
@@ -89,17 +90,17 @@ impl Journal {
     ) -> Result<(), JournalError> {
         let Some(writer) = &mut self.writer else {
             if survey.waits_for().is_none() {
-                let writer = recover::finish(&self.core, &self.options, survey, recovery)?;
+                let writer = recover::finish(&self.shared, &self.options, survey, recovery)?;
                 self.writer = Some(writer);
             }
             return Ok(());
         };
-        recover::write_footers(&self.core, &survey, recovery)?;
+        recover::write_footers(&self.shared, &survey, recovery)?;
         let last = survey.segments.last().map_or(0, |segment| segment.ordinal);
         if let Some(sum) = survey.sums.remove(&last) {
             writer.replace_sum(last, sum);
         }
-        let mut live = self.core.live();
+        let mut live = self.shared.live();
         let newer = live
             .segments
             .iter()
@@ -118,7 +119,7 @@ impl Journal {
 }
 
 struct Healer<'a> {
-    core: &'a Core,
+    shared: &'a Shared,
     survey: &'a Survey,
     source: &'a dyn FrameSource,
     layout: Layout,
@@ -148,14 +149,18 @@ impl Healer<'_> {
                 continue;
             };
             self.put(&row)?;
-            return Ok(row.ranges.first().map(|first| Repair {
-                kind: RepairKind::Frames,
-                segment: first.segment,
-                offset: first.from,
-                bytes: row.ranges.iter().map(|range| range.to - range.from).sum(),
+            let kind = RepairKind::Frames {
                 first_position: row.left.next_position,
                 last_position: row.right.position(),
-                why: gap.fault,
+                fault: gap.fault,
+            };
+            let bytes = row.ranges.iter().map(|range| range.to - range.from).sum();
+            return Ok(row.ranges.first().map(|first| {
+                let at = Place {
+                    segment: first.segment,
+                    offset: first.from,
+                };
+                Repair { kind, at, bytes }
             }));
         }
         Ok(None)
@@ -166,7 +171,7 @@ impl Healer<'_> {
     fn find(&self, at: Place, left: Link) -> Result<Option<Row>, JournalError> {
         let mut walk = Walk {
             source: self.source,
-            log_id: self.core.log_id,
+            log_id: self.shared.log_id,
             link: left,
             at,
         };
@@ -204,7 +209,11 @@ impl Healer<'_> {
     }
 
     fn put(&self, row: &Row) -> Result<(), JournalError> {
-        let (disk, dir, log_id) = (self.core.disk.as_ref(), &self.core.dir, self.core.log_id);
+        let (disk, dir, log_id) = (
+            self.shared.disk.as_ref(),
+            &self.shared.dir,
+            self.shared.log_id,
+        );
         let mut segments = Vec::new();
         for range in &row.ranges {
             let segment = match self.segment(range.segment) {
@@ -245,7 +254,7 @@ impl Healer<'_> {
         if *link == self.survey.head.link {
             return Ok(true);
         }
-        let log_id = self.core.log_id;
+        let log_id = self.shared.log_id;
         let follows = |segment: &Segment, offset| {
             let frame = read_frame(segment, log_id, offset)?;
             Ok::<_, JournalError>(frame.is_ok_and(|frame| frame.follows(link)))
@@ -275,7 +284,7 @@ impl Healer<'_> {
         let Some(segment) = self.segment(place.segment) else {
             return Ok(false);
         };
-        let found = read_frame(segment, self.core.log_id, place.offset)?;
+        let found = read_frame(segment, self.shared.log_id, place.offset)?;
         Ok(found.is_ok_and(|found| found.bytes() == frame.bytes()))
     }
 

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 
-use super::disk::Disk;
-use super::error::JournalError;
-use super::segment::{Layout, Segment};
+use crate::store::journal::disk::Disk;
+use crate::store::journal::error::JournalError;
+use crate::store::journal::layout::Layout;
+use crate::store::journal::segment::Segment;
 
 /// A thread that prepares one segment per request.
 pub(crate) struct Preparer {

@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::chain::{ChainScan, Gap, Step};
-use super::core::Core;
-use super::disk::Disk;
-use super::error::{Damage, JournalError};
-use super::footer::RoomFilter;
-use super::frame::{Frame, FrameKind, Hash, Link};
-use super::segment::{Place, Segment};
-use super::survey::{Scope, Survey, survey};
+use crate::store::journal::chain::{ChainScan, Gap, Step};
+use crate::store::journal::disk::Disk;
+use crate::store::journal::error::{Damage, JournalError};
+use crate::store::journal::footer::RoomFilter;
+use crate::store::journal::frame::{Frame, FrameKind, Hash, Link};
+use crate::store::journal::layout::{FOOTER_BYTES, Place};
+use crate::store::journal::segment::Segment;
+use crate::store::journal::shared::Shared;
+use crate::store::journal::survey::{Scope, Survey, survey};
 
 /// A read-only view of a journal.
 #[derive(Clone)]
@@ -23,7 +24,7 @@ pub struct JournalReader {
 #[derive(Clone)]
 enum Origin {
     /// This process writes the journal.
-    Live(Arc<Core>),
+    Live(Arc<Shared>),
     /// Another one does, or nobody.
     Files {
         disk: Arc<dyn Disk>,
@@ -69,16 +70,16 @@ impl JournalReader {
         Ok(Self { origin })
     }
 
-    pub(crate) fn live(core: Arc<Core>) -> Self {
+    pub(crate) fn live(shared: Arc<Shared>) -> Self {
         Self {
-            origin: Origin::Live(core),
+            origin: Origin::Live(shared),
         }
     }
 
     /// The log; `None` when there is none.
     pub fn log_id(&self) -> Option<[u8; 16]> {
         match &self.origin {
-            Origin::Live(core) => Some(core.log_id),
+            Origin::Live(shared) => Some(shared.log_id),
             Origin::Files { log_id, .. } => Some(*log_id),
             Origin::Nothing => None,
         }
@@ -91,7 +92,7 @@ impl JournalReader {
     pub fn end(&self) -> Result<ReaderEnd, JournalError> {
         match &self.origin {
             Origin::Nothing => Ok(end_at(Link::GENESIS)),
-            Origin::Live(core) => Ok(end_at(core.live().link)),
+            Origin::Live(shared) => Ok(end_at(shared.live().link)),
             Origin::Files { disk, dir, .. } => Ok(look(disk.as_ref(), dir)?
                 .as_ref()
                 .map_or_else(|| end_at(Link::GENESIS), end_of)),
@@ -116,14 +117,14 @@ impl JournalReader {
     pub fn frames_of(&self, position: u64, rooms: &[u64]) -> Result<Frames, JournalError> {
         let (log_id, segments, durable_end, head, suspects) = match &self.origin {
             Origin::Nothing => return Ok(Frames::nothing()),
-            Origin::Live(core) => {
-                let live = core.live().clone();
+            Origin::Live(shared) => {
+                let live = shared.live().clone();
                 (
-                    core.log_id,
+                    shared.log_id,
                     live.segments,
                     Some(live.end),
                     None,
-                    Some(Arc::clone(core)),
+                    Some(Arc::clone(shared)),
                 )
             }
             Origin::Files { disk, dir, log_id } => {
@@ -167,7 +168,7 @@ pub struct Frames {
     position: u64,
     behind_head: Option<Damage>,
     /// Where damage is reported to the writer of this process, which heals it (rule 20).
-    suspects: Option<Arc<Core>>,
+    suspects: Option<Arc<Shared>>,
 }
 
 impl Frames {
@@ -181,8 +182,8 @@ impl Frames {
     }
 
     fn damaged(&self, gap: &Gap) -> JournalError {
-        if let Some(core) = &self.suspects {
-            core.suspects().extend([gap.at.segment, gap.seen.segment]);
+        if let Some(shared) = &self.suspects {
+            shared.suspects().extend([gap.at.segment, gap.seen.segment]);
         }
         JournalError::Damaged(gap.damage())
     }
@@ -253,7 +254,7 @@ fn end_at(link: Link) -> ReaderEnd {
 }
 
 fn end_of(survey: &Survey) -> ReaderEnd {
-    use super::survey::Tail;
+    use crate::store::journal::survey::Tail;
     let commit = survey.last.as_ref().map(|(frame, _)| frame);
     let commit = commit.filter(|frame| frame.kind() == FrameKind::Commit);
     ReaderEnd {
@@ -305,7 +306,7 @@ fn may_contain(segment: &Segment, log_id: [u8; 16], rooms: &[u64]) -> Result<boo
     };
     let length = usize::try_from(segment.layout.filter_bytes()).unwrap_or(0);
     let mut bytes = vec![0; length];
-    let offset = segment.layout.footer_offset() + super::footer::FIXED_BYTES as u64;
+    let offset = segment.layout.footer_offset() + FOOTER_BYTES as u64;
     segment.read(&mut bytes, offset)?;
     let filter = RoomFilter::from_bytes(bytes, footer.filter_crc);
     Ok(filter.is_none_or(|filter| rooms.iter().any(|room| filter.may_contain(*room))))

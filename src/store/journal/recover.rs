@@ -5,19 +5,20 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::aside::{self, Aside};
-use super::chain::Gap;
-use super::core::{Core, Live};
-use super::disk::Disk;
-use super::error::{Damage, JournalError};
-use super::footer::{FooterState, Sum};
-use super::frame::{FrameKind, Hash, Link};
-use super::head::Head;
-use super::prepare::Preparer;
-use super::segment::{FRAMES_OFFSET, HEADER_BYTES, Layout, Place, Segment, journal_dir};
-use super::survey::{Scope, Survey, Tail, survey};
-use super::writer::{Start, Writer};
-use super::{Options, Repair, RepairKind};
+use crate::store::journal::aside::{self, Aside};
+use crate::store::journal::chain::Gap;
+use crate::store::journal::disk::Disk;
+use crate::store::journal::error::{Damage, JournalError};
+use crate::store::journal::footer::{FooterState, Sum};
+use crate::store::journal::frame::{Fault, FrameKind, Hash, Link};
+use crate::store::journal::head::Head;
+use crate::store::journal::layout::{FRAMES_OFFSET, Layout, Place};
+use crate::store::journal::options::Options;
+use crate::store::journal::prepare::Preparer;
+use crate::store::journal::segment::{Segment, journal_dir};
+use crate::store::journal::shared::{Live, Shared};
+use crate::store::journal::survey::{Scope, Survey, Tail, survey};
+use crate::store::journal::writer::{Start, Writer};
 
 /// What an open, or a later healing, found and did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,11 +48,41 @@ pub struct Recovery {
     pub waits_for: Option<Damage>,
 }
 
-/// Takes the lock and looks; `None` beside the core when there is no journal yet.
+/// What was put right, with the bad bytes aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Repair {
+    /// What it is, and from what it was repaired.
+    pub kind: RepairKind,
+    /// The first byte that was written.
+    pub at: Place,
+    /// How many bytes were written.
+    pub bytes: u64,
+}
+
+/// What was repaired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RepairKind {
+    /// Frames, from the other copy.
+    Frames {
+        /// First position that was written again.
+        first_position: u64,
+        /// Last position that was written again; less than the first if it was only a seal.
+        last_position: u64,
+        /// What was wrong.
+        fault: Fault,
+    },
+    /// A segment's header, from HEAD.
+    Header,
+    /// A segment's footer, from its frames.
+    Footer,
+}
+
+/// Takes the lock and looks; no survey when there is no journal yet.
 pub(crate) fn lock_and_look(
     dir: &Path,
     options: &Options,
-) -> Result<(Arc<Core>, Option<Survey>), JournalError> {
+) -> Result<(Arc<Shared>, Option<Survey>), JournalError> {
     let disk = Arc::clone(&options.disk);
     make_dirs(disk.as_ref(), dir)?;
     let path = dir.join("LOCK");
@@ -91,7 +122,7 @@ pub(crate) fn lock_and_look(
         live_of,
     );
     Ok((
-        Arc::new(Core::new(disk, dir.to_path_buf(), &head, lock, live)),
+        Arc::new(Shared::new(disk, dir.to_path_buf(), &head, lock, live)),
         survey,
     ))
 }
@@ -116,15 +147,15 @@ pub(crate) fn scope<'a>(
 
 /// Begins a log: no HEAD and no frame (rule 6).
 pub(crate) fn begin(
-    core: &Arc<Core>,
+    shared: &Arc<Shared>,
     options: &Options,
 ) -> Result<(Writer, Recovery), JournalError> {
     let layout = Layout {
         segment_bytes: options.segment_bytes,
     };
-    let writer = start_in_new_segment(core, options, layout, 1)?;
+    let writer = start_in_new_segment(shared, options, layout, 1)?;
     let recovery = Recovery {
-        log_id: core.log_id,
+        log_id: shared.log_id,
         is_new: true,
         end_position: 0,
         end_hash: Link::GENESIS.hash,
@@ -140,14 +171,14 @@ pub(crate) fn begin(
 }
 
 /// What a look found, before anything is done about it.
-pub(crate) fn report(core: &Core, survey: &Survey) -> Recovery {
+pub(crate) fn report(shared: &Shared, survey: &Survey) -> Recovery {
     Recovery {
-        log_id: core.log_id,
+        log_id: shared.log_id,
         is_new: false,
         end_position: survey.left.position(),
         end_hash: survey.left.hash,
         was_clean: survey.head.clean,
-        same_boot: survey.head.boot_id == core.boot_id,
+        same_boot: survey.head.boot_id == shared.boot_id,
         resynced: None,
         tail_aside: None,
         repairs: Vec::new(),
@@ -158,52 +189,52 @@ pub(crate) fn report(core: &Core, survey: &Survey) -> Recovery {
 
 /// Makes the good end durable and starts the writer there; the end must not wait for healing.
 pub(crate) fn finish(
-    core: &Arc<Core>,
+    shared: &Arc<Shared>,
     options: &Options,
     mut survey: Survey,
     recovery: &mut Recovery,
 ) -> Result<Writer, JournalError> {
-    repair_headers(core, &survey, recovery)?;
-    write_footers(core, &survey, recovery)?;
+    repair_headers(shared, &survey, recovery)?;
+    write_footers(shared, &survey, recovery)?;
     let layout = Layout {
         segment_bytes: options.segment_bytes,
     };
     let Some(active) = survey.segments.last().cloned() else {
-        return start_in_new_segment(core, options, layout, 1);
+        return start_in_new_segment(shared, options, layout, 1);
     };
     if let Tail::Unsealed(gap) = survey.tail {
         recovery.tail_aside = clear(
-            core,
+            shared,
             &active,
             gap.seen.offset,
             active.layout.footer_offset(),
         )?;
     }
-    rewrite_last_frame(core, &survey, recovery)?;
-    *core.live() = live_of(&survey);
-    if active.footer(core.log_id)?.good().is_some() {
+    rewrite_last_frame(shared, &survey, recovery)?;
+    *shared.live() = live_of(&survey);
+    if active.footer(shared.log_id)?.good().is_some() {
         // Closed, but its footer may never have reached the medium.
         rewrite(
             &active,
             active.layout.footer_offset(),
             active.layout.segment_bytes,
         )?;
-        return start_in_new_segment(core, options, layout, active.ordinal + 1);
+        return start_in_new_segment(shared, options, layout, active.ordinal + 1);
     }
     clear(
-        core,
+        shared,
         &active,
         active.layout.footer_offset(),
         active.layout.segment_bytes,
     )?;
     fill_up(&active)?;
-    core.write_head(false)?;
+    shared.write_head(false)?;
     let new_sum = || Sum::new(survey.left, active.layout);
     let sum = survey.sums.remove(&active.ordinal).unwrap_or_else(new_sum);
     let offset = survey.end.offset;
     let next = active.ordinal + 1;
     writer(
-        core,
+        shared,
         options,
         Start {
             active,
@@ -217,29 +248,29 @@ pub(crate) fn finish(
 
 /// Prepares segment `ordinal` and starts a writer in it: HEAD first, then frames.
 fn start_in_new_segment(
-    core: &Arc<Core>,
+    shared: &Arc<Shared>,
     options: &Options,
     layout: Layout,
     ordinal: u64,
 ) -> Result<Writer, JournalError> {
-    let disk = core.disk.as_ref();
+    let disk = shared.disk.as_ref();
     let active = Arc::new(Segment::prepare(
         disk,
-        &core.dir,
+        &shared.dir,
         ordinal,
-        core.log_id,
+        shared.log_id,
         layout,
     )?);
     let link = {
-        let mut live = core.live();
+        let mut live = shared.live();
         live.segments.push(Arc::clone(&active));
         live.end = Place::start_of(ordinal);
         live.link
     };
-    core.write_head(false)?;
+    shared.write_head(false)?;
     let sum = Sum::new(link, layout);
     writer(
-        core,
+        shared,
         options,
         Start {
             active,
@@ -252,17 +283,17 @@ fn start_in_new_segment(
 }
 
 fn writer(
-    core: &Arc<Core>,
+    shared: &Arc<Shared>,
     options: &Options,
     start: Start,
     layout: Layout,
     next: u64,
 ) -> Result<Writer, JournalError> {
-    let (disk, dir) = (Arc::clone(&core.disk), core.dir.clone());
-    let preparer = Preparer::start(disk, dir, core.log_id, layout, next)?;
+    let (disk, dir) = (Arc::clone(&shared.disk), shared.dir.clone());
+    let preparer = Preparer::start(disk, dir, shared.log_id, layout, next)?;
     let (frame_bytes_max, reserve_bytes) = (options.frame_bytes_max, options.reserve_bytes);
     Ok(Writer::new(
-        Arc::clone(core),
+        Arc::clone(shared),
         start,
         preparer,
         frame_bytes_max,
@@ -288,7 +319,7 @@ fn live_of(survey: &Survey) -> Live {
 /// may never have reached the medium (rule 8). All frames before it were synced before it was
 /// written.
 fn rewrite_last_frame(
-    core: &Core,
+    shared: &Shared,
     survey: &Survey,
     recovery: &mut Recovery,
 ) -> Result<(), JournalError> {
@@ -300,8 +331,9 @@ fn rewrite_last_frame(
     };
     segment.write(frame.bytes(), place.offset)?;
     segment.sync_data()?;
-    let journal = journal_dir(&core.dir);
-    core.disk
+    let journal = journal_dir(&shared.dir);
+    shared
+        .disk
         .sync_dir(&journal)
         .map_err(|error| JournalError::io("sync", &journal, &error))?;
     recovery.resynced = Some(*place);
@@ -310,12 +342,12 @@ fn rewrite_last_frame(
 
 /// Keeps `from..to` aside, zeroes it and syncs (rule 4).
 fn clear(
-    core: &Core,
+    shared: &Shared,
     segment: &Segment,
     from: u64,
     to: u64,
 ) -> Result<Option<Aside>, JournalError> {
-    let kept = aside::keep(core.disk.as_ref(), &core.dir, segment, from, to)?;
+    let kept = aside::keep(shared.disk.as_ref(), &shared.dir, segment, from, to)?;
     if let Some(kept) = &kept {
         segment.zero(from, from + kept.bytes)?;
         segment.sync_data()?;
@@ -344,7 +376,7 @@ fn rewrite(segment: &Segment, from: u64, to: u64) -> Result<(), JournalError> {
 
 /// Writes headers that are bad; everything in them is known from elsewhere.
 fn repair_headers(
-    core: &Core,
+    shared: &Shared,
     survey: &Survey,
     recovery: &mut Recovery,
 ) -> Result<(), JournalError> {
@@ -353,20 +385,22 @@ fn repair_headers(
         .iter()
         .filter(|segment| segment.log_id.is_none())
     {
-        aside::keep(core.disk.as_ref(), &core.dir, segment, 0, FRAMES_OFFSET)?;
-        segment.write_header(core.log_id)?;
+        aside::keep(shared.disk.as_ref(), &shared.dir, segment, 0, FRAMES_OFFSET)?;
+        segment.write_header(shared.log_id)?;
         segment.sync_data()?;
-        let (kind, bytes) = (RepairKind::Header, HEADER_BYTES as u64);
-        recovery
-            .repairs
-            .push(Repair::of_file(kind, segment.ordinal, 0, bytes));
+        let at = Place {
+            segment: segment.ordinal,
+            offset: 0,
+        };
+        let (kind, bytes) = (RepairKind::Header, FRAMES_OFFSET);
+        recovery.repairs.push(Repair { kind, at, bytes });
     }
     Ok(())
 }
 
 /// Writes the footers that closed segments lack, where every frame of them was read.
 pub(crate) fn write_footers(
-    core: &Core,
+    shared: &Shared,
     survey: &Survey,
     recovery: &mut Recovery,
 ) -> Result<(), JournalError> {
@@ -378,19 +412,22 @@ pub(crate) fn write_footers(
         let Some(sum) = survey.sums.get(&segment.ordinal).filter(|sum| sum.whole) else {
             continue;
         };
-        if segment.footer(core.log_id)? == FooterState::Good(sum.footer()) {
+        if segment.footer(shared.log_id)? == FooterState::Good(sum.footer()) {
             continue;
         }
         let (from, to) = (segment.layout.footer_offset(), segment.layout.segment_bytes);
-        aside::keep(core.disk.as_ref(), &core.dir, segment, from, to)?;
-        segment.write(&sum.encode(core.log_id, segment.ordinal), from)?;
+        aside::keep(shared.disk.as_ref(), &shared.dir, segment, from, to)?;
+        segment.write(&sum.encode(shared.log_id, segment.ordinal), from)?;
         segment.sync_data()?;
-        recovery.repairs.push(Repair::of_file(
-            RepairKind::Footer,
-            segment.ordinal,
-            from,
-            to - from,
-        ));
+        let at = Place {
+            segment: segment.ordinal,
+            offset: from,
+        };
+        recovery.repairs.push(Repair {
+            kind: RepairKind::Footer,
+            at,
+            bytes: to - from,
+        });
     }
     Ok(())
 }

@@ -2,9 +2,12 @@
 //! readers and checks must judge alike; it never writes.
 use std::sync::Arc;
 
-use super::error::JournalError;
-use super::frame::{FRAME_OVERHEAD_BYTES, Fault, Frame, FrameHeader, HEADER_BYTES, Link, MAGIC};
-use super::segment::{FRAMES_OFFSET, Segment};
+use crate::store::journal::error::JournalError;
+use crate::store::journal::frame::{
+    FRAME_OVERHEAD_BYTES, Fault, Frame, FrameHeader, HEADER_BYTES, Link, MAGIC,
+};
+use crate::store::journal::layout::FRAMES_OFFSET;
+use crate::store::journal::segment::Segment;
 
 /// What a scan of one segment meets next.
 pub(crate) enum SegmentStep {

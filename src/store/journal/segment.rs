@@ -4,54 +4,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::disk::{Disk, DiskFile};
-use super::error::JournalError;
-use super::footer::{Footer, FooterState};
-use super::frame::Fields;
-
-/// Where things stand in a segment of a given size.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Layout {
-    pub(crate) segment_bytes: u64,
-}
-
-impl Layout {
-    /// Bytes of the room filter: 1/1024 of the segment, so 64 KiB at 64 MiB (10 bits each for
-    /// 50,000 rooms: one segment in a hundred is read in vain).
-    pub(crate) fn filter_bytes(self) -> u64 {
-        (self.segment_bytes / 1024).clamp(64, 65_536)
-    }
-
-    /// Where the footer starts, and frames must end.
-    pub(crate) fn footer_offset(self) -> u64 {
-        let footer = super::footer::FIXED_BYTES as u64 + self.filter_bytes();
-        self.segment_bytes.saturating_sub(footer)
-    }
-
-    /// The largest frame that fits into an empty segment.
-    pub(crate) fn frame_bytes_max(self) -> u64 {
-        self.footer_offset().saturating_sub(FRAMES_OFFSET)
-    }
-}
-
-/// A place in the journal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// Segment ordinal, from 1.
-    pub segment: u64,
-    /// Byte offset in the segment.
-    pub offset: u64,
-}
-
-impl Place {
-    /// Where the first frame of a segment stands.
-    pub(crate) fn start_of(segment: u64) -> Self {
-        Self {
-            segment,
-            offset: FRAMES_OFFSET,
-        }
-    }
-}
+use crate::store::journal::disk::{Disk, DiskFile};
+use crate::store::journal::error::JournalError;
+use crate::store::journal::footer::{Footer, FooterState};
+use crate::store::journal::frame::Fields;
+use crate::store::journal::layout::{FOOTER_BYTES, FRAMES_OFFSET, HEADER_BYTES, Layout};
 
 /// An open segment file.
 pub(crate) struct Segment {
@@ -204,7 +161,7 @@ impl Segment {
 
     /// The footer as it stands.
     pub(crate) fn footer(&self, log_id: [u8; 16]) -> Result<FooterState, JournalError> {
-        let mut bytes = [0; super::footer::FIXED_BYTES];
+        let mut bytes = [0; FOOTER_BYTES];
         self.read(&mut bytes, self.layout.footer_offset())?;
         Ok(Footer::decode(&bytes, log_id, self.ordinal))
     }
@@ -269,9 +226,5 @@ fn decode_header(bytes: &[u8; HEADER_BYTES]) -> Option<([u8; 16], u64, u64)> {
 
 /// Marks a segment file, and its format.
 const MAGIC: [u8; 4] = *b"RLs1";
-/// A segment's own header, zero filled.
-pub(crate) const HEADER_BYTES: usize = 64;
-/// Frames start behind the header.
-pub(crate) const FRAMES_OFFSET: u64 = HEADER_BYTES as u64;
 /// How much is zeroed or looked at in one call: large enough that the call does not count.
 const CHUNK: usize = 1 << 20;

@@ -4,14 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::chain::{ChainScan, Gap, Step};
-use super::disk::Disk;
-use super::error::{Damage, JournalError};
-use super::footer::{FooterState, Sum};
-use super::frame::{Fault, Frame, Hash, Link, hex, short_hex};
-use super::head::{self, Head, HeadState};
-use super::scan::{left_of, read_frame};
-use super::segment::{self, FRAMES_OFFSET, Layout, Place, Segment};
+use crate::store::journal::chain::{ChainScan, Gap, Step};
+use crate::store::journal::disk::Disk;
+use crate::store::journal::error::{Damage, JournalError};
+use crate::store::journal::footer::{FooterState, Sum};
+use crate::store::journal::frame::{Fault, Frame, Hash, Link, hex, short_hex};
+use crate::store::journal::head::{self, Head, HeadState};
+use crate::store::journal::layout::{FRAMES_OFFSET, Layout, Place};
+use crate::store::journal::scan::{left_of, read_frame};
+use crate::store::journal::segment::{self, Segment};
 
 /// What to look at.
 pub(crate) struct Scope<'a> {

@@ -2,16 +2,17 @@
 //! path every command waits for can be read at a sitting; it never repairs and never retries.
 use std::sync::Arc;
 
-use super::core::Core;
-use super::error::JournalError;
-use super::footer::Sum;
-use super::frame::{FRAME_OVERHEAD_BYTES, Frame, FrameHeader, FrameKind, Link};
-use super::prepare::Preparer;
-use super::segment::{Place, Segment};
+use crate::store::journal::error::JournalError;
+use crate::store::journal::footer::Sum;
+use crate::store::journal::frame::{FRAME_OVERHEAD_BYTES, Frame, FrameHeader, FrameKind, Link};
+use crate::store::journal::layout::Place;
+use crate::store::journal::prepare::Preparer;
+use crate::store::journal::segment::Segment;
+use crate::store::journal::shared::Shared;
 
 /// The end of the journal, as its writer knows it.
 pub(crate) struct Writer {
-    core: Arc<Core>,
+    shared: Arc<Shared>,
     active: Arc<Segment>,
     offset: u64,
     link: Link,
@@ -33,7 +34,7 @@ pub(crate) struct Start {
 
 impl Writer {
     pub(crate) fn new(
-        core: Arc<Core>,
+        shared: Arc<Shared>,
         start: Start,
         preparer: Preparer,
         frame_bytes_max: u32,
@@ -45,12 +46,12 @@ impl Writer {
             sum,
         } = start;
         let (link, sealed) = {
-            let live = core.live();
+            let live = shared.live();
             (live.link, live.sealed)
         };
         let scratch = Vec::new();
         Self {
-            core,
+            shared,
             active,
             offset,
             link,
@@ -71,7 +72,7 @@ impl Writer {
         payload: &[&[u8]],
         rooms: &[u64],
     ) -> Result<Frame, JournalError> {
-        self.core.sound()?;
+        self.shared.sound()?;
         let expected = self.link.next_position;
         let fits = expected.checked_add(u64::from(count)).is_some();
         if first_position != expected || count == 0 || !fits {
@@ -99,7 +100,7 @@ impl Writer {
 
     /// Seals the last commit, if it is not sealed (log.md rule 3).
     pub(crate) fn seal(&mut self) -> Result<Option<Frame>, JournalError> {
-        self.core.sound()?;
+        self.shared.sound()?;
         if self.sealed {
             return Ok(None);
         }
@@ -118,8 +119,8 @@ impl Writer {
     }
 
     fn check_free_space(&self) -> Result<(), JournalError> {
-        let path = &self.core.dir;
-        let free = self.core.disk.free_bytes(path);
+        let path = &self.shared.dir;
+        let free = self.shared.disk.free_bytes(path);
         let free_bytes = free.map_err(|error| JournalError::io("measure", path, &error))?;
         let reserve_bytes = self.reserve_bytes;
         if free_bytes >= reserve_bytes {
@@ -142,16 +143,16 @@ impl Writer {
     ) -> Result<Frame, JournalError> {
         let mut header = FrameHeader {
             kind,
-            log_id: self.core.log_id,
+            log_id: self.shared.log_id,
             segment: self.active.ordinal,
-            epoch: self.core.epoch,
+            epoch: self.shared.epoch,
             first_position: self.link.next_position,
             count,
             payload_bytes,
             previous: self.link.hash,
         };
         if self.offset + header.frame_bytes() > self.active.layout.footer_offset() {
-            self.roll().map_err(|error| self.core.poison(error))?;
+            self.roll().map_err(|error| self.shared.poison(error))?;
             header.segment = self.active.ordinal;
         }
         let frame = Frame::encode(&mut self.scratch, header, payload);
@@ -159,13 +160,13 @@ impl Writer {
             .active
             .write(&self.scratch, self.offset)
             .and_then(|()| self.active.sync_data());
-        written.map_err(|error| self.core.poison(error))?;
+        written.map_err(|error| self.shared.poison(error))?;
         self.scratch.shrink_to(SCRATCH_BYTES_KEPT);
         self.sum.add(&frame, self.offset, rooms);
         self.offset += frame.len();
         self.link = frame.link();
         self.sealed = kind == FrameKind::Seal;
-        let mut live = self.core.live();
+        let mut live = self.shared.live();
         live.end = Place {
             segment: self.active.ordinal,
             offset: self.offset,
@@ -179,7 +180,7 @@ impl Writer {
     fn roll(&mut self) -> Result<(), JournalError> {
         let next = Arc::new(self.preparer.take()?);
         if self.sum.whole {
-            let footer = self.sum.encode(self.core.log_id, self.active.ordinal);
+            let footer = self.sum.encode(self.shared.log_id, self.active.ordinal);
             self.active
                 .write(&footer, self.active.layout.footer_offset())?;
             self.active.sync_data()?;
@@ -189,11 +190,11 @@ impl Writer {
         self.offset = start.offset;
         self.active = Arc::clone(&next);
         {
-            let mut live = self.core.live();
+            let mut live = self.shared.live();
             live.segments.push(next);
             live.end = start;
         }
-        self.core.write_head(false)
+        self.shared.write_head(false)
     }
 }
 

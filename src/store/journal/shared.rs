@@ -5,14 +5,15 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use super::disk::Disk;
-use super::error::JournalError;
-use super::frame::{Frame, FrameKind, Link};
-use super::head::Head;
-use super::segment::{Place, Segment};
+use crate::store::journal::disk::Disk;
+use crate::store::journal::error::JournalError;
+use crate::store::journal::frame::{Frame, FrameKind, Link};
+use crate::store::journal::head::Head;
+use crate::store::journal::layout::Place;
+use crate::store::journal::segment::Segment;
 
 /// The shared part of an open journal.
-pub(crate) struct Core {
+pub(crate) struct Shared {
     pub(crate) disk: Arc<dyn Disk>,
     pub(crate) dir: PathBuf,
     pub(crate) log_id: [u8; 16],
@@ -40,7 +41,7 @@ struct HeadSlot {
     written_at_ms: Option<u64>,
 }
 
-impl Core {
+impl Shared {
     pub(crate) fn new(
         disk: Arc<dyn Disk>,
         dir: PathBuf,

@@ -1,0 +1,91 @@
+//! Facts of the ledger itself, in the system stream: starts, stops, the clock, repairs.
+//!
+//! Apart because they belong to no room. Positions may stand in these events alone.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::digest::Digest;
+use crate::domain::event::RoomConfig;
+use crate::domain::personal::Personal;
+use crate::domain::time::Timestamp;
+
+/// The engine opened the log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineStarted {
+    /// Name and version of the program.
+    pub software: String,
+    /// The rules that its decisions follow.
+    pub ruleset: u16,
+    /// Digest of the effective configuration, without secrets.
+    pub config_digest: Digest,
+    /// The ids of the API keys it accepts.
+    pub key_ids: Vec<String>,
+    /// Whether the log had been closed in order.
+    pub clean: bool,
+}
+
+/// The engine closed the log in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineStopped {}
+
+/// The wall clock jumped beyond the bound: timers rest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockHeld {
+    /// What the wall clock says.
+    pub wall: Timestamp,
+    /// Where the ledger's time stands.
+    pub held_at: Timestamp,
+}
+
+/// The clock is trusted again: timers run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClockReleased {
+    /// Whether an operator said so, rather than ten steady minutes.
+    pub by_operator: bool,
+}
+
+/// The server's defaults for new rooms differ from those of the last start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DefaultsChanged {
+    /// The defaults from now on.
+    pub config: Arc<RoomConfig>,
+}
+
+/// Refusals of one actor that were counted instead of recorded one by one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusalsSuppressed {
+    /// The actor's id.
+    pub actor: String,
+    /// The person behind the call, where one was named.
+    pub on_behalf_of: Option<Personal<String>>,
+    /// How many.
+    pub count: u64,
+    /// When the first was counted.
+    pub from: Timestamp,
+    /// When the last was counted.
+    pub to: Timestamp,
+}
+
+/// A damaged stretch of one copy was restored from the other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryRepaired {
+    /// First restored position.
+    pub from: u64,
+    /// Last restored position.
+    pub to: u64,
+    /// The copy that was damaged: `journal` or `sled`.
+    pub copy: String,
+}
+
+/// An operator accepted that a stretch is gone from both copies.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LossAccepted {
+    /// First lost position.
+    pub from: u64,
+    /// Last lost position.
+    pub to: u64,
+    /// What was damaged.
+    pub copy: String,
+}

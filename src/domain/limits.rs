@@ -1,0 +1,33 @@
+//! The bounds of every outside value, apart so that each is named once and tested at its edge.
+//!
+//! The figures are LiveKit's defaults (`pkg/config/config.go`), which the other two vendors stay
+//! below. This file never checks anything: the constructors in [`super::id`] and
+//! [`super::decide`] do.
+
+/// Longest room name, in bytes of UTF-8.
+pub const ROOM_NAME_BYTES_MAX: usize = 256;
+/// Longest participant identity, in bytes of UTF-8.
+pub const IDENTITY_BYTES_MAX: usize = 256;
+/// Longest display name of a participant, in bytes of UTF-8.
+pub const PARTICIPANT_NAME_BYTES_MAX: usize = 256;
+/// Longest id that a caller brings for a connection or a track, in bytes of UTF-8.
+pub const ALIAS_BYTES_MAX: usize = 256;
+/// Largest metadata of a room or a participant, in bytes.
+pub const METADATA_BYTES_MAX: usize = 512 * 1024;
+/// Largest attribute map of one request: the sum of all keys and values, in bytes.
+pub const ATTRIBUTES_BYTES_MAX: usize = 64 * 1024;
+/// Largest shared session data, in bytes (Daily's own bound for it is 100 KiB).
+pub const SESSION_DATA_BYTES_MAX: usize = 100 * 1024;
+/// Longest free text of an audit reason, a reviewer's note or a topic, in bytes.
+pub const NOTE_BYTES_MAX: usize = 4 * 1024;
+/// Largest message that `send_data` may announce, in bytes: LiveKit accepts what its 10 MiB body
+/// holds as base64.
+pub const DATA_BYTES_MAX: usize = 7 * 1024 * 1024;
+/// Most tracks one connection may hold open; far above any real client, far below trouble.
+pub const TRACKS_PER_CONNECTION_MAX: usize = 256;
+/// Most targets in one permission update, as many as a room is planned to hold.
+pub const TARGETS_MAX: usize = 100_000;
+/// Most activity items in one report.
+pub const ACTIVITY_ITEMS_MAX: usize = 1_000;
+/// A connection that reports no media for this long after joining is closed (LiveKit: 60 s).
+pub const ACTIVATION_TIMEOUT_S: u32 = 60;

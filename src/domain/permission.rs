@@ -1,0 +1,246 @@
+//! What a connection may do: the union of the three vendors' models, stored normalised.
+//!
+//! Apart because every dialect reads and writes it through a view of its own. It never expands
+//! `*` and never knows who asks.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::id::{ConnectionNumber, ParticipantNumber};
+
+/// Where a track comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A camera.
+    Camera,
+    /// A microphone.
+    Microphone,
+    /// A shared screen's picture.
+    ScreenShare,
+    /// A shared screen's sound.
+    ScreenShareAudio,
+    /// Any other sound.
+    CustomAudio,
+    /// Any other picture.
+    CustomVideo,
+    /// Not told: as a right it stands for both custom sources.
+    Unknown,
+}
+
+/// Which sources may be sent.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Allowed {
+    /// Every source.
+    All,
+    /// These, in the order and with the duplicates they were written with.
+    Listed(Vec<Source>),
+}
+
+/// The right to send media.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Send {
+    /// Off beats every list.
+    pub enabled: bool,
+    /// Which sources, where it is on.
+    pub allowed: Allowed,
+}
+
+impl Send {
+    /// Whether a track of `source` may be published.
+    pub fn allows(&self, source: Source) -> bool {
+        self.enabled
+            && match &self.allowed {
+                Allowed::All => true,
+                Allowed::Listed(sources) => sources
+                    .iter()
+                    .any(|listed| *listed == source || listed.covers(source)),
+            }
+    }
+}
+
+impl Source {
+    /// `Unknown` and the two custom sources stand for each other: the one vendor that has no
+    /// custom sources reports such tracks as unknown.
+    fn covers(self, other: Self) -> bool {
+        let custom = [Self::CustomAudio, Self::CustomVideo];
+        self == Self::Unknown && custom.contains(&other)
+            || other == Self::Unknown && custom.contains(&self)
+    }
+
+    /// The source as a view without custom sources shows it.
+    #[must_use]
+    pub fn coarse(self) -> Self {
+        match self {
+            Self::CustomAudio | Self::CustomVideo => Self::Unknown,
+            Self::Camera
+            | Self::Microphone
+            | Self::ScreenShare
+            | Self::ScreenShareAudio
+            | Self::Unknown => self,
+        }
+    }
+}
+
+/// What may be received of one sender; an absent field falls through to the next wider rule.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ReceiveRule {
+    /// The camera.
+    pub camera: Option<bool>,
+    /// The microphone.
+    pub microphone: Option<bool>,
+    /// The shared screen's picture.
+    pub screen_share: Option<bool>,
+    /// The shared screen's sound.
+    pub screen_share_audio: Option<bool>,
+    /// Custom video tracks not named below.
+    pub custom_video: Option<bool>,
+    /// Custom audio tracks not named below.
+    pub custom_audio: Option<bool>,
+    /// Custom video tracks by name.
+    pub custom_video_by_name: Option<BTreeMap<String, bool>>,
+    /// Custom audio tracks by name.
+    pub custom_audio_by_name: Option<BTreeMap<String, bool>>,
+}
+
+impl ReceiveRule {
+    /// Everything, or nothing, of a sender.
+    pub const fn all(allowed: bool) -> Self {
+        Self {
+            camera: Some(allowed),
+            microphone: Some(allowed),
+            screen_share: Some(allowed),
+            screen_share_audio: Some(allowed),
+            custom_video: Some(allowed),
+            custom_audio: Some(allowed),
+            custom_video_by_name: None,
+            custom_audio_by_name: None,
+        }
+    }
+
+    /// Whether the rule lets anything through.
+    pub fn any(&self) -> bool {
+        let named = |names: &Option<BTreeMap<String, bool>>| {
+            names
+                .as_ref()
+                .is_some_and(|names| names.values().any(|allowed| *allowed))
+        };
+        [
+            self.camera,
+            self.microphone,
+            self.screen_share,
+            self.screen_share_audio,
+            self.custom_video,
+            self.custom_audio,
+        ]
+        .contains(&Some(true))
+            || named(&self.custom_video_by_name)
+            || named(&self.custom_audio_by_name)
+    }
+}
+
+/// What may be received, from whom: `by_connection` over `by_participant` over `base`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Receive {
+    /// Of everybody.
+    pub base: ReceiveRule,
+    /// Of one person, whatever the connection.
+    pub by_participant: BTreeMap<ParticipantNumber, ReceiveRule>,
+    /// Of one connection.
+    pub by_connection: BTreeMap<ConnectionNumber, ReceiveRule>,
+}
+
+impl Receive {
+    /// Everything of everybody, or nothing of anybody.
+    pub fn all(allowed: bool) -> Self {
+        Self {
+            base: ReceiveRule::all(allowed),
+            ..Self::default()
+        }
+    }
+
+    /// Whether anything at all can be received.
+    pub fn any(&self) -> bool {
+        self.base.any()
+            || self.by_participant.values().any(ReceiveRule::any)
+            || self.by_connection.values().any(ReceiveRule::any)
+    }
+}
+
+/// A kind of administration that a participant may do from inside the room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AdminRight {
+    /// Remove, mute and change the permissions of others.
+    Participants,
+    /// Start and stop streams and recordings.
+    Streaming,
+    /// Start and stop transcription.
+    Transcription,
+}
+
+/// All that one connection may do.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a right of its own, as the vendors have"
+)]
+pub struct Permission {
+    /// Seen by the others; off means hidden.
+    pub presence: bool,
+    /// Publish tracks.
+    pub send: Send,
+    /// Send data messages.
+    pub data: bool,
+    /// Receive tracks.
+    pub receive: Receive,
+    /// Administer the room from inside.
+    pub admin: BTreeSet<AdminRight>,
+    /// Change the own name, metadata and attributes.
+    pub update_own_metadata: bool,
+    /// Subscribe to metrics.
+    pub subscribe_metrics: bool,
+    /// Manage agent sessions.
+    pub manage_agent_session: bool,
+    /// Marked as a recorder: dependent.
+    pub recorder: bool,
+    /// Marked as an agent: dependent.
+    pub agent: bool,
+}
+
+impl Permission {
+    /// What somebody may do when nothing else was said: be seen, send, receive and send data
+    /// (LiveKit's defaults of an empty grant).
+    pub fn standard() -> Self {
+        Self {
+            presence: true,
+            send: Send {
+                enabled: true,
+                allowed: Allowed::All,
+            },
+            data: true,
+            receive: Receive::all(true),
+            ..Self::none()
+        }
+    }
+
+    /// Nothing at all, but being seen.
+    pub fn none() -> Self {
+        Self {
+            presence: true,
+            send: Send {
+                enabled: false,
+                allowed: Allowed::All,
+            },
+            data: false,
+            receive: Receive::all(false),
+            admin: BTreeSet::new(),
+            update_own_metadata: false,
+            subscribe_metrics: false,
+            manage_agent_session: false,
+            recorder: false,
+            agent: false,
+        }
+    }
+}

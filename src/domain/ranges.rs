@@ -1,0 +1,119 @@
+//! Sets of dense numbers as a few ranges, so that "everybody" of 100,000 stays small.
+//!
+//! Apart because stored events name people, connections and tracks only this way. It never knows
+//! what its numbers stand for.
+
+use std::marker::PhantomData;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A dense number of a room: of a participant, a connection or a track.
+pub trait Number: Copy + Ord {
+    /// From the bare number.
+    fn from_u32(number: u32) -> Self;
+    /// The bare number.
+    fn as_u32(self) -> u32;
+}
+
+/// An ordered set of numbers, kept as (first, length) pairs that neither touch nor overlap.
+///
+/// ```
+/// use roomledger::domain::{ConnectionNumber, Ranges};
+/// let set: Ranges<ConnectionNumber> = [3, 1, 2, 9].map(ConnectionNumber).into_iter().collect();
+/// assert_eq!(set.len(), 4);
+/// assert_eq!(set.pairs(), &[(1, 3), (9, 1)]);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ranges<N> {
+    pairs: Vec<(u32, u32)>,
+    kind: PhantomData<N>,
+}
+
+impl<N: Number> Ranges<N> {
+    /// The set without a number.
+    pub const fn new() -> Self {
+        Self {
+            pairs: Vec::new(),
+            kind: PhantomData,
+        }
+    }
+
+    /// The set of one number.
+    pub fn one(number: N) -> Self {
+        Self {
+            pairs: vec![(number.as_u32(), 1)],
+            kind: PhantomData,
+        }
+    }
+
+    /// The (first, length) pairs, in order.
+    pub fn pairs(&self) -> &[(u32, u32)] {
+        &self.pairs
+    }
+
+    /// Every number, in order.
+    pub fn iter(&self) -> impl Iterator<Item = N> + '_ {
+        self.pairs
+            .iter()
+            .flat_map(|&(first, length)| first..first.saturating_add(length))
+            .map(N::from_u32)
+    }
+
+    /// How many numbers there are.
+    pub fn len(&self) -> usize {
+        self.pairs.iter().map(|&(_, length)| length as usize).sum()
+    }
+
+    /// Whether there is no number.
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    /// Whether `number` is in the set.
+    pub fn contains(&self, number: N) -> bool {
+        let number = number.as_u32();
+        self.pairs
+            .iter()
+            .any(|&(first, length)| number >= first && number - first < length)
+    }
+}
+
+impl<N: Number> Default for Ranges<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<N: Number> FromIterator<N> for Ranges<N> {
+    fn from_iter<I: IntoIterator<Item = N>>(numbers: I) -> Self {
+        let mut sorted: Vec<u32> = numbers.into_iter().map(N::as_u32).collect();
+        sorted.sort_unstable();
+        sorted.dedup();
+        let mut pairs: Vec<(u32, u32)> = Vec::new();
+        for number in sorted {
+            match pairs.last_mut() {
+                Some((first, length)) if number - *first == *length => *length += 1,
+                _ => pairs.push((number, 1)),
+            }
+        }
+        Self {
+            pairs,
+            kind: PhantomData,
+        }
+    }
+}
+
+impl<N> Serialize for Ranges<N> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.pairs.serialize(serializer)
+    }
+}
+
+impl<'de, N> Deserialize<'de> for Ranges<N> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Vec::deserialize(deserializer).map(|pairs| Self {
+            pairs,
+            kind: PhantomData,
+        })
+    }
+}

@@ -1,0 +1,211 @@
+//! Finding people, connections and tracks in a room by what callers know them by.
+//! Apart because every form of an id is accepted everywhere. It never changes anything.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{Aliased, Connection, Person, Room, Session, Text, Track};
+use crate::domain::event::RoomConfig;
+use crate::domain::id::{ConnectionNumber, Id, Identity, ParticipantNumber};
+use crate::domain::time::Timestamp;
+
+impl Room {
+    /// The session, while it is open.
+    pub fn open_session(&self) -> Option<&Session> {
+        self.session.as_ref().filter(|session| session.is_open())
+    }
+
+    /// The person of that number.
+    pub fn person(&self, number: ParticipantNumber) -> Option<&Person> {
+        self.people.get(number.index())
+    }
+
+    /// The person of that identity, with their number.
+    pub fn person_by_identity(&self, identity: &Identity) -> Option<(ParticipantNumber, &Person)> {
+        let number = *self.by_identity.get(identity)?;
+        Some((number, self.person(number)?))
+    }
+
+    /// The live connections of that identity, oldest first.
+    pub fn live_of(&self, identity: &Identity) -> Vec<&Arc<Connection>> {
+        let numbers = self
+            .person_by_identity(identity)
+            .map(|(_, person)| person.live.as_slice());
+        numbers
+            .unwrap_or_default()
+            .iter()
+            .filter_map(|number| self.connection(*number))
+            .collect()
+    }
+
+    /// The connection of that number, if it is of the kept session.
+    pub fn connection(&self, number: ConnectionNumber) -> Option<&Arc<Connection>> {
+        self.session.as_ref()?.connection(number)
+    }
+
+    /// The connections of that person in the kept session, newest first.
+    pub fn connections_of(&self, person: &Person) -> Vec<&Arc<Connection>> {
+        let mut found = Vec::new();
+        let mut next = person.newest;
+        while let Some(connection) = next.and_then(|number| self.connection(number)) {
+            next = connection.previous;
+            found.push(connection);
+        }
+        found
+    }
+
+    /// The connection with that id: LiveKit's form, a UUID, or the caller's own.
+    pub fn connection_by_ref(&self, id: &str) -> Option<&Arc<Connection>> {
+        if let Some(Aliased::Connection(number)) = self.aliases.get(id) {
+            return self.connection(*number);
+        }
+        let key = short_key(id, CONNECTION_PREFIX)?;
+        let session = self.session.as_ref()?;
+        let found = session.connection(*session.by_short_id.get(&key)?)?;
+        same_id(found.id, id).then_some(found)
+    }
+
+    /// The open track with that id in any form, and the connection that has it.
+    pub fn track_by_ref(&self, id: &str) -> Option<(&Arc<Connection>, &Arc<Track>)> {
+        let owner = match self.aliases.get(id) {
+            Some(Aliased::Track(_, connection)) => *connection,
+            Some(Aliased::Connection(_)) => return None,
+            None => *self.session.as_ref()?.track_owners.get(&track_key(id)?)?,
+        };
+        let connection = self.connection(owner)?;
+        Some((connection, connection.track_by_ref(id)?))
+    }
+
+    /// The metadata in force: the open session's own, else the room's.
+    pub fn metadata(&self) -> Option<&Text> {
+        self.open_session()
+            .and_then(|session| session.metadata.as_ref())
+            .or_else(|| self.life.as_ref().map(|life| &life.metadata))
+    }
+
+    /// The settings in force: the open session's, else the room's.
+    pub fn config(&self) -> Option<&Arc<RoomConfig>> {
+        self.open_session()
+            .map(|session| &session.config)
+            .or_else(|| self.life.as_ref().map(|life| &life.config))
+    }
+
+    /// When the next timer of this room is due; `None` when none runs.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        let session = self.open_session()?;
+        let first = session.deadlines.first().map(|(at, _)| *at);
+        let expiry = session
+            .config
+            .expires_at
+            .filter(|_| session.config.eject_at_expiry);
+        [first, expiry, session.idle_deadline()]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+}
+
+impl Connection {
+    /// The open track with that id: LiveKit's form, a UUID, or the caller's own.
+    pub fn track_by_ref(&self, id: &str) -> Option<&Arc<Track>> {
+        self.tracks.iter().find(|track| {
+            track
+                .alias
+                .as_ref()
+                .is_some_and(|alias| alias.as_str() == id)
+                || track_key(id) == Some(track.id.short_key()) && same_id(track.id, id)
+        })
+    }
+
+    /// The id by which answers name the connection: the caller's own, else LiveKit's form.
+    pub fn name_id(&self) -> String {
+        self.alias
+            .as_ref()
+            .map_or_else(|| self.sid(), |alias| alias.as_str().to_owned())
+    }
+
+    /// LiveKit's form of the id.
+    pub fn sid(&self) -> String {
+        format!("{CONNECTION_PREFIX}{}", self.id.short())
+    }
+}
+
+impl Track {
+    /// The id by which answers name the track: the caller's own, else LiveKit's form, in which two
+    /// letters tell kind and source.
+    pub fn sid(&self) -> String {
+        self.alias.as_ref().map_or_else(
+            || track_sid(self.kind, self.source, self.id),
+            |alias| alias.as_str().to_owned(),
+        )
+    }
+}
+
+impl Session {
+    /// LiveKit's form of the id.
+    pub fn sid(&self) -> String {
+        session_sid(self.id)
+    }
+}
+
+/// LiveKit's form of a session's id.
+pub fn session_sid(id: Id) -> String {
+    format!("{SESSION_PREFIX}{}", id.short())
+}
+
+/// The index key of a session id in any form, or `None` when `text` is no id.
+pub fn session_key(text: &str) -> Option<u128> {
+    short_key(text, SESSION_PREFIX)
+}
+
+/// LiveKit's form of a track's id, as recorded of a real server: `AM` audio microphone, `VC` video
+/// camera, `VS` video screen share, and the like.
+pub fn track_sid(
+    kind: crate::domain::event::TrackKind,
+    source: crate::domain::permission::Source,
+    id: Id,
+) -> String {
+    use crate::domain::event::TrackKind;
+    use crate::domain::permission::Source;
+    let kind = match kind {
+        TrackKind::Audio => 'A',
+        TrackKind::Video => 'V',
+        TrackKind::Data => 'D',
+    };
+    let source = match source {
+        Source::Camera => 'C',
+        Source::Microphone => 'M',
+        Source::ScreenShare => 'S',
+        Source::ScreenShareAudio => 'A',
+        Source::CustomAudio | Source::CustomVideo | Source::Unknown => 'U',
+    };
+    format!("{TRACK_PREFIX}{kind}{source}{}", id.short())
+}
+
+fn track_key(text: &str) -> Option<u128> {
+    let letters = text
+        .strip_prefix(TRACK_PREFIX)
+        .and_then(|rest| rest.get(2..));
+    letters.map_or_else(|| uuid_key(text), Id::parse_short)
+}
+
+fn short_key(text: &str, prefix: &str) -> Option<u128> {
+    text.strip_prefix(prefix)
+        .map_or_else(|| uuid_key(text), Id::parse_short)
+}
+
+fn uuid_key(text: &str) -> Option<u128> {
+    Uuid::try_parse(text)
+        .ok()
+        .map(|uuid| Id(uuid.as_u128()).short_key())
+}
+
+/// A short form tells less than the id; a UUID must be the whole of it.
+fn same_id(id: Id, text: &str) -> bool {
+    Uuid::try_parse(text).map_or(true, |uuid| uuid.as_u128() == id.0)
+}
+
+const SESSION_PREFIX: &str = "RM_";
+const CONNECTION_PREFIX: &str = "PA_";
+const TRACK_PREFIX: &str = "TR_";

@@ -1,0 +1,150 @@
+//! The units of the log: commit, command, record, and where each stands.
+//! Apart because the codec, every store and every fold share them. Nothing here touches bytes.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Digest, NewEvent, Provenance, RoomName, Timestamp, Version};
+
+/// Place of an event in the whole log: dense, from 1; 0 is before the first.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+pub struct Position(pub u64);
+
+impl Position {
+    /// The position after this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.saturating_add(1))
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A point of the chain: a position at the end of a commit, and the hash of all up to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The last position of the commit.
+    pub position: Position,
+    /// SHA-256 over the whole log up to and with it; zero before the first.
+    pub chain: Digest,
+}
+
+impl Link {
+    /// Before the first commit.
+    pub const START: Self = Self {
+        position: Position(0),
+        chain: Digest([0; 32]),
+    };
+}
+
+/// What one group of commands came to: one frame of the journal, all or nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Commit {
+    /// In the order they were decided.
+    pub commands: Vec<CommandRecord>,
+}
+
+impl Commit {
+    /// How many records it holds.
+    pub fn count(&self) -> usize {
+        self.commands
+            .iter()
+            .map(|command| command.events.len())
+            .sum()
+    }
+}
+
+/// One command with all that came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandRecord {
+    /// What stands beside every one of its events.
+    pub header: Arc<CommandHeader>,
+    /// Its events, in order; those of a move stand in two streams.
+    pub events: Vec<NewRecord>,
+}
+
+/// What is recorded once per command.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommandHeader {
+    /// The ledger's time: never goes back within a log.
+    pub recorded_at: Timestamp,
+    /// What the wall clock said.
+    pub wall_at: Timestamp,
+    /// The number of the rules that decided.
+    pub ruleset: u16,
+    /// Who, through what, why.
+    pub provenance: Provenance,
+    /// Under which key a repeat finds the outcome; `None` when the caller gave no request id.
+    pub request: Option<RequestRecord>,
+    /// What it came to.
+    pub outcome: Outcome,
+}
+
+/// What a repeat of a request is recognised by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestRecord {
+    /// The key.
+    pub key: RequestKey,
+    /// The digest of the request: the same key with another digest is a conflict.
+    pub digest: Digest,
+}
+
+/// API key, room, call and request id together name a request.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct RequestKey {
+    /// The id of the API key.
+    pub key_id: String,
+    /// The room; `None` where the call is about none.
+    pub room: Option<RoomName>,
+    /// The call, as in the provenance.
+    pub call: String,
+    /// The caller's request id.
+    pub request_id: String,
+}
+
+/// What a command came to, without anything personal.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Outcome {
+    /// Its events say what.
+    Accepted,
+    /// It held already.
+    NoEffect,
+    /// It was refused, with these codes; the first decided the answer.
+    Refused(Vec<String>),
+}
+
+/// An event on its way into the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRecord {
+    /// The stream: a room, or the system stream.
+    pub room: Option<RoomName>,
+    /// Its place there.
+    pub version: Version,
+    /// The event with its cause.
+    pub event: NewEvent,
+}
+
+/// An event as it stands in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Its place in the whole log.
+    pub position: Position,
+    /// The stream: a room, or the system stream.
+    pub room: Option<RoomName>,
+    /// Its place there.
+    pub version: Version,
+    /// What stands beside every event of its command.
+    pub command: Arc<CommandHeader>,
+    /// The position of the command's first event.
+    pub command_first: Position,
+    /// The event with its cause.
+    pub event: NewEvent,
+}
