@@ -2,6 +2,8 @@
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod domain;
+#[cfg(feature = "engine")]
+pub mod engine;
 pub mod replay;
 pub mod store;
 #[cfg(feature = "testing")]

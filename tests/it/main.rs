@@ -9,6 +9,8 @@ mod cli_output;
 mod cli_position;
 #[cfg(feature = "cli")]
 mod cli_run;
+#[cfg(feature = "engine")]
+mod engine;
 mod laws;
 mod readme;
 mod tidy;
