@@ -1,6 +1,8 @@
 //! An event-sourced room state engine.
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "server")]
+pub mod dialect;
 pub mod domain;
 #[cfg(feature = "engine")]
 pub mod engine;

@@ -126,7 +126,7 @@ proptest! {
             step.after.config().is_some_and(|it| it.duplicate_identity == DuplicatePolicy::Allow)
         });
         for step in &taken {
-            for person in step.after.people.iter() {
+            for person in &step.after.people {
                 let log = step.after.timelog_of(person);
                 prop_assert!(doubles || log.is_sequential(), "{:?}", log);
                 prop_assert_eq!(log.is_open(), !person.live.is_empty());
