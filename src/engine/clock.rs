@@ -252,7 +252,6 @@ impl LedgerTime {
                 });
                 Some(HoldChange::Held)
             }
-            None => None,
             Some(hold) if !hold.recorded => {
                 hold.recorded = true;
                 Some(HoldChange::Held)
@@ -265,7 +264,7 @@ impl LedgerTime {
             Some(hold) if monotonic.saturating_sub(hold.steady_since) >= STEADY_FOR => {
                 return self.release(clock, false);
             }
-            Some(_) => None,
+            None | Some(_) => None,
         };
         Reading { now, wall, change }
     }

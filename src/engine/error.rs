@@ -58,7 +58,15 @@ impl From<StoreError> for EngineError {
             StoreError::Opening => Self::Opening,
             StoreError::Closed => Self::Closed,
             StoreError::Poisoned { cause } => Self::Poisoned { cause },
-            other => Self::Store(other),
+            StoreError::Conflict { .. }
+            | StoreError::Corrupt { .. }
+            | StoreError::Missing { .. }
+            | StoreError::TooLarge { .. }
+            | StoreError::Full { .. }
+            | StoreError::Locked { .. }
+            | StoreError::Refused { .. }
+            | StoreError::Behind { .. }
+            | StoreError::Io { .. } => Self::Store(error),
         }
     }
 }

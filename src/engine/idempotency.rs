@@ -22,9 +22,9 @@ pub(crate) struct Outcomes {
 /// How many are kept, and how long.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bounds {
-    pub(crate) outcomes_max: usize,
-    pub(crate) outcomes_min: usize,
-    pub(crate) outcomes_s: u32,
+    pub(crate) at_most: usize,
+    pub(crate) at_least: usize,
+    pub(crate) for_s: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -107,13 +107,9 @@ impl Outcomes {
         let Some((at, _)) = self.by_age.front() else {
             return false;
         };
-        let Bounds {
-            outcomes_max,
-            outcomes_min,
-            outcomes_s,
-        } = self.bounds;
-        let old = at.plus_seconds(outcomes_s) < now;
-        self.by_age.len() > outcomes_max || old && self.by_age.len() > outcomes_min
+        let bounds = self.bounds;
+        let old = at.plus_seconds(bounds.for_s) < now;
+        self.by_age.len() > bounds.at_most || old && self.by_age.len() > bounds.at_least
     }
 }
 

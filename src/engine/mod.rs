@@ -5,6 +5,8 @@
 //! transport, runs on no runtime of its own, and spawns no task: it owns a few plain threads. A
 //! receipt, a room or a delivery is seen only once it is durable.
 
+mod answer;
+mod batch;
 mod cache;
 mod call;
 mod clock;
@@ -39,7 +41,8 @@ pub use clock::{Clock, IdSource, ManualClock, RandomIds, SeededIds, SystemClock}
 pub use config::EngineConfig;
 pub use error::EngineError;
 pub use rules::{Decide, DecideMove, Refuse, Rules};
-pub use subscription::{Delivery, Filter, Subscription};
+pub use subscription::{Filter, Subscription};
+pub use tail::Delivery;
 
 use call::Answer;
 use clock::LedgerTime;
@@ -412,7 +415,7 @@ impl Engine {
     async fn complete(&self, room: RoomName, answer: Answer) -> Result<Receipt, EngineError> {
         match answer {
             Answer::Done { receipt, because } if because.is_empty() => Ok(*receipt),
-            answer => {
+            answer @ (Answer::Done { .. } | Answer::Repeat(_) | Answer::Opening(_)) => {
                 let store = Arc::clone(self.store());
                 let completed = self.readers.run(move || complete(&*store, &room, answer));
                 completed.await?

@@ -36,9 +36,9 @@ impl Restored {
             timers: Timers::default(),
             idle: Idle::default(),
             outcomes: Outcomes::new(Bounds {
-                outcomes_max: config.outcomes_max,
-                outcomes_min: config.outcomes_min,
-                outcomes_s: config.outcomes_s,
+                at_most: config.outcomes_max,
+                at_least: config.outcomes_min,
+                for_s: config.outcomes_s,
             }),
             system: Version(0),
             last: Timestamp::EPOCH,
@@ -53,7 +53,9 @@ impl Restored {
                 break;
             };
             position = last.position;
-            page.iter().for_each(|record| restored.fold(record));
+            for record in &page {
+                restored.fold(record);
+            }
         }
         restored.publish(shared);
         Ok(restored)

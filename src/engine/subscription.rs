@@ -9,23 +9,15 @@ use tokio::sync::watch;
 use super::error::EngineError;
 use super::readers::Readers;
 use super::shared::{Shared, Visible};
+use super::tail::Delivery;
 use crate::domain::RoomName;
-use crate::store::{Link, Position, Record};
+use crate::store::Position;
 
 /// Which records a subscriber wants.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// One room's; everybody's when absent.
     pub room: Option<RoomName>,
-}
-
-/// One record on its way to a subscriber.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
-    /// The record.
-    pub record: Arc<Record>,
-    /// Its commit: the last position of it, and the chain hash there.
-    pub commit: Link,
 }
 
 /// A place in the log that moves on.

@@ -5,8 +5,16 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::subscription::Delivery;
-use crate::store::{Appended, Position};
+use crate::store::{Appended, Link, Position, Record};
+
+/// One record on its way to a subscriber.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// The record.
+    pub record: Arc<Record>,
+    /// Its commit: the last position of it, and the chain hash there.
+    pub commit: Link,
+}
 
 /// The last commits, as far as they fit.
 #[derive(Debug)]

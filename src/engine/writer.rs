@@ -4,30 +4,24 @@
 //! Apart because nothing else may write. With one writer, every answer waits by construction for
 //! the newest frame that its decision read: rooms are published only once they are durable.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tracing::info_span;
 
 use super::cache::Idle;
-use super::call::{Answer, At, Call, Receipt, Remembered, RememberedStatus, Status};
-use super::clock::{HoldChange, IdSource, LedgerTime, Reading};
+use super::call::{Answer, Call};
+use super::clock::{IdSource, LedgerTime, Reading};
 use super::error::EngineError;
-use super::history::room_at;
-use super::idempotency::{Known, Outcomes};
-use super::plan::{Plan, Planner, Reply, Setting};
+use super::idempotency::Outcomes;
 use super::refusals::Refusals;
 use super::shared::Shared;
 use super::timers::Timers;
-use crate::domain::event::{ClockHeld, ClockReleased, EngineStopped};
-use crate::domain::{
-    ActorKind, Command, Digest, Event, Provenance, Request, Room, RoomName, Timestamp, Version,
-};
-use crate::store::{Appended, RequestKey, StoreError};
+use crate::domain::event::EngineStopped;
+use crate::domain::{Event, Timestamp, Version};
 
 /// What the writer is asked to do.
 pub(crate) enum Job {
@@ -61,21 +55,15 @@ pub(crate) struct Writer {
     /// When the last record was recorded.
     pub(crate) last: Timestamp,
     /// Repeats of requests that were pending in the batch before.
-    pub(crate) deferred: VecDeque<Box<Ask>>,
+    pub(crate) deferred: VecDeque<Ask>,
 }
 
 /// One drain of the queue.
 #[derive(Default)]
 struct Batch {
-    asks: Vec<Box<Ask>>,
+    asks: Vec<Ask>,
     /// What ends the batch, to be done after it.
     then: Option<Job>,
-}
-
-/// The rooms of a batch, and the commands that can be decided.
-struct Admitted {
-    rooms: BTreeMap<RoomName, Arc<Room>>,
-    asks: Vec<Box<Ask>>,
 }
 
 impl Writer {
@@ -87,7 +75,7 @@ impl Writer {
             let _told = self.decide(batch.asks, Vec::new(), reading);
             match batch.then {
                 None => {}
-                Some(Job::Ask(ask)) => self.deferred.push_back(ask),
+                Some(Job::Ask(ask)) => self.deferred.push_back(*ask),
                 Some(Job::Fire(answer)) => {
                     self.fire();
                     let _nobody_waits = answer.send(self.next_due());
@@ -115,20 +103,21 @@ impl Writer {
     fn collect(&mut self) -> Batch {
         let mut batch = Batch::default();
         let mut bytes = 0;
-        let first = self.deferred.pop_front().map(Job::Ask);
+        let first = self.deferred_ask();
         let mut next = first.or_else(|| self.wait());
-        let config = &self.shared.config;
+        let bytes_max = self.shared.config.batch_bytes_max;
+        let commands_max = self.shared.config.batch_commands_max;
         while let Some(job) = next {
             let Job::Ask(ask) = job else {
                 batch.then = Some(job);
                 break;
             };
             bytes += ask.call.request_bytes;
-            batch.asks.push(ask);
-            if bytes >= config.batch_bytes_max || batch.asks.len() >= config.batch_commands_max {
+            batch.asks.push(*ask);
+            if bytes >= bytes_max || batch.asks.len() >= commands_max {
                 break;
             }
-            let deferred = self.deferred.pop_front().map(Job::Ask);
+            let deferred = self.deferred_ask();
             next = deferred.or_else(|| self.waiting());
         }
         batch
@@ -160,6 +149,11 @@ impl Writer {
             // The last handle is gone.
             Err(RecvTimeoutError::Disconnected) => Some(Job::Stop(oneshot::channel().0)),
         }
+    }
+
+    fn deferred_ask(&mut self) -> Option<Job> {
+        let ask = self.deferred.pop_front()?;
+        Some(Job::Ask(Box::new(ask)))
     }
 
     /// The next job, if one waits already.
@@ -207,287 +201,10 @@ impl Writer {
         }
     }
 
-    /// Decides a batch with all timers that are due, appends it, and answers.
-    fn decide(
-        &mut self,
-        asks: Vec<Box<Ask>>,
-        mut facts: Vec<Event>,
-        reading: Reading,
-    ) -> Result<(), EngineError> {
-        if let Some(stopped) = self.shared.stopped() {
-            answer_all(asks, &stopped);
-            return Err(stopped);
-        }
-        facts.extend(self.clock_fact(reading));
-        let sums = self.refusals.settle(reading.now, false);
-        facts.extend(sums.into_iter().map(Event::from));
-        let ticks = self.due_ticks(reading.now);
-        let Admitted { mut rooms, asks } = self.admit(asks);
-        for tick in &ticks {
-            let name = &tick.request.room;
-            rooms.extend(self.shared.rooms.get(name).map(|room| (name.clone(), room)));
-        }
-        let shared = Arc::clone(&self.shared);
-        let setting = Setting {
-            rules: shared.config.rules,
-            defaults: &shared.config.defaults,
-            now: reading.now,
-            wall: reading.wall,
-        };
-        let mut planner = Planner::new(setting, rooms, self.system);
-        planner.record_system(facts);
-        for tick in &ticks {
-            // A timer that breaks is not asked again before its room changes.
-            let _never_answered = planner.ask(tick, self.ids.draw(), &mut self.refusals);
-        }
-        let replies: Vec<_> = asks
-            .iter()
-            .map(|ask| planner.ask(&ask.call, self.ids.draw(), &mut self.refusals))
-            .collect();
-        let plan = planner.finish();
-        match self.append(&plan) {
-            Ok(appended) => {
-                self.publish(plan, appended.clone(), &asks, reading.now);
-                self.answer(asks, replies, appended.as_ref(), reading.now);
-                Ok(())
-            }
-            Err(StoreError::TooLarge { .. }) if asks.len() + ticks.len() > 1 => {
-                self.retry_ticks(&ticks, reading.now);
-                for ask in asks {
-                    let _told = self.decide(vec![ask], Vec::new(), reading);
-                }
-                Ok(())
-            }
-            Err(error) => {
-                self.retry_ticks(&ticks, reading.now.plus_seconds(TIMER_RETRY_S));
-                let error = self.failed(error);
-                answer_all(asks, &error);
-                Err(error)
-            }
-        }
-    }
-
-    fn clock_fact(&self, reading: Reading) -> Option<Event> {
-        Some(match reading.change? {
-            HoldChange::Held => Event::from(ClockHeld {
-                wall: reading.wall,
-                held_at: reading.now,
-            }),
-            HoldChange::Released { by_operator } => Event::from(ClockReleased { by_operator }),
-        })
-    }
-
-    fn due_ticks(&mut self, now: Timestamp) -> Vec<Call> {
-        if self.time.is_held() {
-            return Vec::new();
-        }
-        let due = self
-            .timers
-            .take_due(now, self.shared.config.batch_commands_max);
-        let ticks = due.into_iter().map(|room| Call {
-            request: Request::new(room, Command::Tick),
-            provenance: Provenance::of_engine(ActorKind::Policy, "timer"),
-            digest: Digest::of(&[]),
-            request_bytes: 0,
-        });
-        ticks.collect()
-    }
-
-    fn retry_ticks(&mut self, ticks: &[Call], at: Timestamp) {
-        for tick in ticks {
-            self.timers.set(&tick.request.room, Some(at));
-        }
-    }
-
-    /// Sorts out repeats and finds the rooms of the others.
-    fn admit(&mut self, asks: Vec<Box<Ask>>) -> Admitted {
-        let mut admitted = Admitted {
-            rooms: BTreeMap::new(),
-            asks: Vec::new(),
-        };
-        let mut pending: BTreeSet<RequestKey> = BTreeSet::new();
-        for ask in asks {
-            if let Some(key) = ask.call.key() {
-                match self.outcomes.find(&key, ask.call.digest) {
-                    Known::New if pending.contains(&key) => {
-                        // It shares the outcome that this batch is about to have.
-                        self.deferred.push_back(ask);
-                        continue;
-                    }
-                    Known::New => {
-                        pending.insert(key);
-                    }
-                    Known::Repeat(outcome) => {
-                        let Ask { call, answer } = *ask;
-                        give(answer, Ok(Answer::Repeat(Box::new((call, outcome)))));
-                        continue;
-                    }
-                    Known::Reused => {
-                        let request_id = key.request_id;
-                        give(ask.answer, Err(EngineError::RequestIdReused { request_id }));
-                        continue;
-                    }
-                }
-            }
-            self.admit_with_rooms(ask, &mut admitted);
-        }
-        admitted
-    }
-
-    fn admit_with_rooms(&self, ask: Box<Ask>, admitted: &mut Admitted) {
-        let mut names = vec![&ask.call.request.room];
-        if let Command::Move { to_room, .. } = &ask.call.request.command {
-            names.push(to_room);
-        }
-        for name in names {
-            if admitted.rooms.contains_key(name) {
-                continue;
-            }
-            let live = self
-                .shared
-                .rooms
-                .get(name)
-                .map_or_else(|| room_at(&*self.shared.store, name, At::Head), Ok);
-            match live {
-                Ok(room) => admitted.rooms.insert(name.clone(), room),
-                Err(StoreError::Opening) => {
-                    let Ask { call, answer } = *ask;
-                    give(answer, Ok(Answer::Opening(Box::new(call))));
-                    return;
-                }
-                Err(error) => {
-                    give(ask.answer, Err(error.into()));
-                    return;
-                }
-            };
-        }
-        admitted.asks.push(ask);
-    }
-
-    fn append(&self, plan: &Plan) -> Result<Option<Appended>, StoreError> {
-        if plan.commit.commands.is_empty() {
-            return Ok(None);
-        }
-        let seq = self.shared.head().next().0;
-        let span = info_span!("append", seq, count = plan.commit.count());
-        span.in_scope(|| self.shared.store.append(&plan.commit))
-            .map(Some)
-    }
-
-    /// Lets everybody see what is durable now.
-    fn publish(
-        &mut self,
-        plan: Plan,
-        appended: Option<Appended>,
-        asks: &[Box<Ask>],
-        now: Timestamp,
-    ) {
-        let Some(appended) = appended else {
-            return;
-        };
-        self.last = now;
-        self.system = plan.system;
-        for room in plan.changed.into_values() {
-            self.timers.set(&room.name, room.next_due());
-            let gone = self.idle.touch(&room, self.shared.config.idle_rooms_max);
-            self.shared.rooms.publish(room);
-            for name in gone {
-                self.shared.rooms.forget(&name);
-            }
-        }
-        let head = appended.link.position;
-        let given: u64 = asks.iter().map(|ask| ask.call.request_bytes).sum();
-        let bytes = given + RECORD_BYTES * u64::try_from(appended.records.len()).unwrap_or(0);
-        self.shared.tail.push(appended, bytes);
-        self.shared.reveal(head);
-    }
-
-    fn answer(
-        &mut self,
-        asks: Vec<Box<Ask>>,
-        replies: Vec<Result<Reply, EngineError>>,
-        appended: Option<&Appended>,
-        now: Timestamp,
-    ) {
-        for (ask, reply) in asks.into_iter().zip(replies) {
-            let Ask { call, answer } = *ask;
-            let done = reply.map(|reply| {
-                let because = reply.because.clone();
-                let (receipt, outcome) = self.receipt(reply, appended);
-                let recorded = outcome.count > 0 || receipt.status == Status::Unchanged;
-                if let Some(key) = call.key().filter(|_| recorded) {
-                    self.outcomes.remember(key, call.digest, outcome, now);
-                }
-                Answer::Done {
-                    receipt: Box::new(receipt),
-                    because,
-                }
-            });
-            give(answer, done);
-        }
-    }
-
-    fn receipt(&self, reply: Reply, appended: Option<&Appended>) -> (Receipt, Remembered) {
-        let records = appended.map(|appended| appended.records.as_slice());
-        let own = records
-            .unwrap_or_default()
-            .get(reply.before..reply.before + reply.count)
-            .unwrap_or_default();
-        let read = reply.before.checked_sub(1);
-        let read = read.and_then(|index| records?.get(index));
-        let head = appended.map_or_else(
-            || self.shared.head(),
-            |appended| crate::store::Position(appended.first.0.saturating_sub(1)),
-        );
-        let read = read.map_or(head, |record| record.position);
-        let version = reply.room.version;
-        let outcome = Remembered {
-            status: match &reply.status {
-                Status::Accepted => RememberedStatus::Accepted,
-                Status::NoEffect => RememberedStatus::NoEffect,
-                Status::Unchanged => RememberedStatus::Unchanged,
-                Status::Refused(_) => RememberedStatus::Refused,
-            },
-            first: own.first().map_or(read, |record| record.position),
-            count: u32::try_from(own.len()).unwrap_or(u32::MAX),
-            version,
-        };
-        let receipt = Receipt {
-            status: reply.status,
-            position: outcome.position(),
-            version,
-            records: own.to_vec(),
-            room: Some(reply.room).filter(|room| room.version > Version(0)),
-            destination: reply.destination,
-            replayed: false,
-        };
-        (receipt, outcome)
-    }
-
-    /// What a failed append means: some leave all as it was, any other stops the engine.
-    fn failed(&self, error: StoreError) -> EngineError {
-        if matches!(
-            error,
-            StoreError::TooLarge { .. }
-                | StoreError::Full { .. }
-                | StoreError::Behind { .. }
-                | StoreError::Opening
-        ) {
-            return error.into();
-        }
-        let cause = match error {
-            StoreError::Poisoned { cause } => cause,
-            other => other.to_string(),
-        };
-        tracing::error!(%cause, "nothing more is recorded");
-        self.shared.poison(&cause);
-        EngineError::Poisoned { cause }
-    }
-
     fn stop(&mut self) -> Result<(), EngineError> {
         while let Some(job) = self.waiting() {
             match job {
-                Job::Ask(ask) => self.deferred.push_back(ask),
+                Job::Ask(ask) => self.deferred.push_back(*ask),
                 Job::Fire(_) | Job::ReleaseClock(_) | Job::Stop(_) => {}
             }
         }
@@ -506,20 +223,19 @@ impl Writer {
     }
 }
 
-fn give(answer: oneshot::Sender<Result<Answer, EngineError>>, what: Result<Answer, EngineError>) {
+pub(crate) fn give(
+    answer: oneshot::Sender<Result<Answer, EngineError>>,
+    what: Result<Answer, EngineError>,
+) {
     // Who dropped the future does not want to know; what was decided stands.
     let _nobody_waits = answer.send(what);
 }
 
-fn answer_all(asks: Vec<Box<Ask>>, error: &EngineError) {
+pub(crate) fn answer_all(asks: Vec<Ask>, error: &EngineError) {
     for ask in asks {
         give(ask.answer, Err(error.clone()));
     }
 }
 
-/// A rough weight of a record beside the request that made it, for the tail's bound.
-const RECORD_BYTES: u64 = 512;
-/// How long timers wait when the store could not take what they came to.
-const TIMER_RETRY_S: u32 = 1;
 /// How often a clock that is not trusted is looked at.
 const HELD_LOOK_S: u32 = 60;
