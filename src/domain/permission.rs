@@ -30,7 +30,7 @@ pub enum Source {
 }
 
 /// Which sources may be sent.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Allowed {
     /// Every source.
     All,
@@ -39,7 +39,7 @@ pub enum Allowed {
 }
 
 /// The right to send media.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Send {
     /// Off beats every list.
     pub enabled: bool,
@@ -84,7 +84,7 @@ impl Source {
 }
 
 /// What may be received of one sender; an absent field falls through to the next wider rule.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ReceiveRule {
     /// The camera.
     pub camera: Option<bool>,
@@ -141,7 +141,7 @@ impl ReceiveRule {
 }
 
 /// What may be received, from whom: `by_connection` over `by_participant` over `base`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Receive {
     /// Of everybody.
     pub base: ReceiveRule,
@@ -181,7 +181,7 @@ pub enum AdminRight {
 }
 
 /// All that one connection may do.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "each is a right of its own, as the vendors have"

@@ -177,6 +177,7 @@ impl Kind {
                 | Self::RemovalRequested
                 | Self::MoveRequested
                 | Self::SessionEndRequested
+                | Self::ParticipantRegistered
         )
     }
 }

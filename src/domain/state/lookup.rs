@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Aliased, Connection, Person, Room, Session, Track};
+use super::{Aliased, Connection, Person, Room, Session, Text, Track};
 use crate::domain::event::RoomConfig;
 use crate::domain::id::{ConnectionNumber, Id, Identity, ParticipantNumber};
 use crate::domain::time::Timestamp;
@@ -64,6 +64,24 @@ impl Room {
         let session = self.session.as_ref()?;
         let found = session.connection(*session.by_short_id.get(&key)?)?;
         same_id(found.id, id).then_some(found)
+    }
+
+    /// The open track with that id in any form, and the connection that has it.
+    pub fn track_by_ref(&self, id: &str) -> Option<(&Arc<Connection>, &Arc<Track>)> {
+        let owner = match self.aliases.get(id) {
+            Some(Aliased::Track(_, connection)) => *connection,
+            Some(Aliased::Connection(_)) => return None,
+            None => *self.session.as_ref()?.track_owners.get(&track_key(id)?)?,
+        };
+        let connection = self.connection(owner)?;
+        Some((connection, connection.track_by_ref(id)?))
+    }
+
+    /// The metadata in force: the open session's own, else the room's.
+    pub fn metadata(&self) -> Option<&Text> {
+        self.open_session()
+            .and_then(|session| session.metadata.as_ref())
+            .or_else(|| self.life.as_ref().map(|life| &life.metadata))
     }
 
     /// The settings in force: the open session's, else the room's.

@@ -17,9 +17,9 @@ use rpds::{RedBlackTreeMapSync, VectorSync};
 
 pub use connection::{Closed, Connection, ConnectionState, Text, Track};
 pub use lookup::{session_key, session_sid, track_sid};
-pub use session::{Ended, Session, SessionData};
+pub use session::{Ended, Session};
 
-use super::event::{Reference, RoomConfig};
+use super::event::RoomConfig;
 use super::id::{
     ConnectionNumber, Id, Identity, ParticipantNumber, RoomName, SessionNumber, TrackNumber,
     Version,
@@ -116,8 +116,8 @@ pub struct Revocation {
 pub enum Aliased {
     /// A connection.
     Connection(ConnectionNumber),
-    /// A track.
-    Track(TrackNumber),
+    /// A track, and whose it is.
+    Track(TrackNumber, ConnectionNumber),
 }
 
 impl Room {
@@ -139,11 +139,6 @@ impl Room {
             next_track: TrackNumber(1),
             aliases: RedBlackTreeMapSync::new_sync(),
         }
-    }
-
-    /// A reference to an event of this room, from within it.
-    pub const fn reference(version: Version) -> Reference {
-        Reference::here(version)
     }
 }
 

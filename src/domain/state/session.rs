@@ -29,7 +29,7 @@ pub struct Session {
     /// Metadata of this run alone; the room's when absent.
     pub metadata: Option<Text>,
     /// The data that everybody shares: JSON text.
-    pub data: Option<SessionData>,
+    pub data: Option<Text>,
     /// How it ended; `None` while it is open.
     pub ended: Option<Ended>,
     /// The number of the first connection in `connections`.
@@ -38,6 +38,8 @@ pub struct Session {
     pub connections: VectorSync<Arc<Connection>>,
     /// The minted ids' short keys (see [`Id::short_key`]).
     pub by_short_id: RedBlackTreeMapSync<u128, ConnectionNumber>,
+    /// Whose the open tracks are, by their minted ids' short keys.
+    pub track_owners: RedBlackTreeMapSync<u128, ConnectionNumber>,
     /// The open connections.
     pub live: RedBlackTreeSetSync<ConnectionNumber>,
     /// How many of them count: all but dependents.
@@ -61,13 +63,6 @@ pub struct Ended {
     pub reason: EndReason,
     /// The event.
     pub version: Version,
-}
-
-/// What everybody in a session shares.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SessionData {
-    /// JSON text.
-    pub text: Text,
 }
 
 impl Session {

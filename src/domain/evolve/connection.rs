@@ -1,0 +1,275 @@
+//! Folding what happens to connections, with every count and index that hangs on them.
+//!
+//! Apart because [`change`] is the one door: whatever a change does to liveness, rights or
+//! deadlines, the session's tallies follow here and nowhere else.
+
+use std::sync::Arc;
+
+use super::Place;
+use super::room::{change_person, text};
+use crate::domain::event::{
+    AttributesChange, CloseConfirmed, ConnectionActivated, ConnectionInterrupted, ConnectionOpened,
+    ConnectionResumed, ConnectionsClosed, PermissionsChanged, ProfileChanged, SubscriptionsChanged,
+};
+use crate::domain::id::ConnectionNumber;
+use crate::domain::state::{Aliased, Closed, Connection, ConnectionState, Room, Session, Text};
+use crate::domain::time::Timestamp;
+
+pub(super) fn opened(room: &mut Room, place: Place, it: &ConnectionOpened) {
+    let previous = room.person(it.participant).and_then(|person| person.newest);
+    let Some(session) = &mut room.session else {
+        return;
+    };
+    if session.index(it.number) != Some(session.connections.len()) {
+        return;
+    }
+    let connection = new_connection(place, it, previous);
+    let tally = Tally::of(&connection);
+    session
+        .by_short_id
+        .insert_mut(it.connection_id.short_key(), it.number);
+    session.connections.push_back_mut(Arc::new(connection));
+    session.live.insert_mut(it.number);
+    session.joined_ever |= tally.counts;
+    Tally::NONE.replace(tally, session, it.number);
+    room.next_connection = ConnectionNumber(it.number.0.saturating_add(1));
+    if let Some(alias) = &it.alias {
+        room.aliases
+            .insert_mut(Arc::clone(alias.shared()), Aliased::Connection(it.number));
+    }
+    change_person(room, it.participant, |person| {
+        person.newest = Some(it.number);
+        person.live.push(it.number);
+    });
+}
+
+pub(super) fn activated(room: &mut Room, place: Place, it: &ConnectionActivated) {
+    change(room, it.connection, |connection| {
+        connection.state = ConnectionState::Active;
+        connection.was_active = true;
+        connection.activated_at = connection.activated_at.or(Some(place.at));
+        connection.changes = connection.changes.saturating_add(1);
+    });
+}
+
+pub(super) fn interrupted(room: &mut Room, it: &ConnectionInterrupted) {
+    change(room, it.connection, |connection| {
+        connection.state = ConnectionState::Interrupted;
+    });
+}
+
+pub(super) fn resumed(room: &mut Room, it: &ConnectionResumed) {
+    change(room, it.connection, |connection| {
+        connection.state = if connection.was_active {
+            ConnectionState::Active
+        } else {
+            ConnectionState::Joining
+        };
+    });
+}
+
+pub(super) fn closed(room: &mut Room, place: Place, it: &ConnectionsClosed) {
+    for number in it.who.connections.iter() {
+        let Some(connection) = room.connection(number).filter(|open| open.is_live()) else {
+            continue;
+        };
+        let participant = connection.participant;
+        let counted = Tally::of(connection).counts;
+        change(room, number, |connection| {
+            connection.state = ConnectionState::Closed;
+            connection.changes = connection.changes.saturating_add(1);
+            connection.closed = Some(Closed {
+                at: place.at,
+                version: place.version,
+                because: place.because,
+                cause: it.closing.cause,
+                reported_reason: it.closing.reported_reason.as_deref().map(Arc::from),
+                confirmed: false,
+            });
+        });
+        change_person(room, participant, |person| {
+            person.live.retain(|open| *open != number);
+        });
+        if let Some(session) = &mut room.session {
+            session.live.remove_mut(&number);
+            if counted {
+                session.last_left_at = Some(place.at);
+            }
+        }
+    }
+}
+
+pub(super) fn close_confirmed(room: &mut Room, it: &CloseConfirmed) {
+    change(room, it.connection, |connection| {
+        if let Some(closed) = &mut connection.closed {
+            closed.confirmed = true;
+        }
+    });
+}
+
+pub(super) fn profile_changed(room: &mut Room, place: Place, it: &ProfileChanged) {
+    for number in it.who.connections.iter() {
+        change(room, number, |connection| {
+            if let Some(name) = &it.name {
+                set_text(
+                    &mut connection.name,
+                    text(&name.value, place),
+                    &mut connection.changes,
+                );
+            }
+            if let Some(metadata) = &it.metadata {
+                let value = text(&metadata.value, place);
+                set_text(&mut connection.metadata, value, &mut connection.changes);
+            }
+            if let Some(attributes) = &it.attributes {
+                set_attributes(connection, place, attributes);
+            }
+        });
+    }
+}
+
+pub(super) fn permissions_changed(room: &mut Room, place: Place, it: &PermissionsChanged) {
+    for group in &it.groups {
+        for number in group.connections.iter() {
+            change(room, number, |connection| {
+                connection.permission = Arc::clone(&group.after);
+                connection.permission_set = place.version;
+                connection.is_publisher = group.after.send.enabled;
+                connection.changes = connection.changes.saturating_add(1);
+            });
+        }
+    }
+}
+
+pub(super) fn subscriptions_changed(room: &mut Room, it: &SubscriptionsChanged) {
+    for number in it.who.connections.iter() {
+        change(room, number, |connection| {
+            let subscriptions = Arc::make_mut(&mut connection.subscriptions);
+            subscriptions.extend(it.tracks.iter().map(|track| (track, it.subscribe)));
+        });
+    }
+}
+
+/// Changes one connection of the kept session, and the session's tallies with it.
+pub(super) fn change(
+    room: &mut Room,
+    number: ConnectionNumber,
+    change: impl FnOnce(&mut Connection),
+) {
+    let Some(session) = &mut room.session else {
+        return;
+    };
+    let Some(index) = session.index(number) else {
+        return;
+    };
+    let Some(slot) = session.connections.get_mut(index) else {
+        return;
+    };
+    let before = Tally::of(slot);
+    change(Arc::make_mut(slot));
+    let after = Tally::of(slot);
+    before.replace(after, session, number);
+}
+
+/// What a session counts of one connection.
+#[derive(Clone, Copy)]
+struct Tally {
+    counts: bool,
+    publishes: bool,
+    deadline: Option<Timestamp>,
+}
+
+impl Tally {
+    const NONE: Self = Self {
+        counts: false,
+        publishes: false,
+        deadline: None,
+    };
+
+    fn of(connection: &Connection) -> Self {
+        if !connection.is_live() {
+            return Self::NONE;
+        }
+        let counts = !connection.is_dependent();
+        Self {
+            counts,
+            publishes: counts && connection.is_publisher,
+            deadline: connection.deadline(),
+        }
+    }
+
+    fn replace(self, after: Self, session: &mut Session, number: ConnectionNumber) {
+        recount(&mut session.counted, self.counts, after.counts);
+        recount(&mut session.publishers, self.publishes, after.publishes);
+        if self.deadline != after.deadline {
+            if let Some(at) = self.deadline {
+                session.deadlines.remove_mut(&(at, number));
+            }
+            if let Some(at) = after.deadline {
+                session.deadlines.insert_mut((at, number));
+            }
+        }
+    }
+}
+
+fn recount(count: &mut u32, before: bool, after: bool) {
+    *count = count
+        .saturating_add(after.into())
+        .saturating_sub(before.into());
+}
+
+fn new_connection(
+    place: Place,
+    it: &ConnectionOpened,
+    previous: Option<ConnectionNumber>,
+) -> Connection {
+    Connection {
+        number: it.number,
+        id: it.connection_id,
+        alias: it.alias.clone(),
+        participant: it.participant,
+        previous,
+        kind: it.kind,
+        state: ConnectionState::Joining,
+        was_active: false,
+        opened_at: place.at,
+        opened: place.version,
+        activated_at: None,
+        closed: None,
+        name: text(&it.profile.name, place),
+        metadata: text(&it.profile.metadata, place),
+        attributes: Arc::new(it.profile.attributes.value().clone()),
+        attributes_set: place.version,
+        permission: Arc::clone(&it.permission),
+        permission_set: place.version,
+        tracks: Vec::new(),
+        is_publisher: false,
+        subscriptions: Arc::default(),
+        credential: Arc::clone(&it.credential),
+        reporter: it.reporter.as_deref().map(Arc::from),
+        eject_at: it.eject_at,
+        activate_by: it.activate_by,
+        moved_from: it.moved_from.clone(),
+        changes: 0,
+    }
+}
+
+fn set_text(field: &mut Text, value: Text, changes: &mut u32) {
+    *field = value;
+    *changes = changes.saturating_add(1);
+}
+
+fn set_attributes(connection: &mut Connection, place: Place, change: &AttributesChange) {
+    let attributes = Arc::make_mut(&mut connection.attributes);
+    for key in change.removed.value() {
+        attributes.remove(key);
+    }
+    let set = change
+        .set
+        .value()
+        .iter()
+        .map(|(key, value)| (key.clone(), value.clone()));
+    attributes.extend(set);
+    connection.attributes_set = place.version;
+    connection.changes = connection.changes.saturating_add(1);
+}

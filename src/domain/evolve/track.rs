@@ -1,0 +1,93 @@
+//! Folding what happens to tracks. Apart because they are a list inside their connection.
+
+use std::sync::Arc;
+
+use super::Place;
+use super::connection::change;
+use crate::domain::event::{TrackMuteChanged, TrackPublished, TrackUpdated, TracksUnpublished};
+use crate::domain::id::{ConnectionNumber, TrackNumber};
+use crate::domain::state::{Aliased, Room, Track};
+
+pub(super) fn published(room: &mut Room, place: Place, it: &TrackPublished) {
+    let track = Track {
+        number: it.number,
+        id: it.track_id,
+        alias: it.alias.clone(),
+        kind: it.kind,
+        source: it.source,
+        name: Arc::from(it.name.as_str()),
+        muted: it.muted,
+        shape: it.shape.clone(),
+        published_at: place.at,
+        published: place.version,
+    };
+    change(room, it.connection, |connection| {
+        connection.tracks.push(Arc::new(track));
+        connection.is_publisher = true;
+        connection.changes = connection.changes.saturating_add(1);
+    });
+    if let Some(session) = &mut room.session {
+        session
+            .track_owners
+            .insert_mut(it.track_id.short_key(), it.connection);
+    }
+    room.next_track = TrackNumber(it.number.0.saturating_add(1));
+    if let Some(alias) = &it.alias {
+        let aliased = Aliased::Track(it.number, it.connection);
+        room.aliases.insert_mut(Arc::clone(alias.shared()), aliased);
+    }
+}
+
+pub(super) fn mute_changed(room: &mut Room, it: &TrackMuteChanged) {
+    change_track(room, it.connection, it.track, |track| {
+        track.muted = it.muted;
+    });
+}
+
+pub(super) fn updated(room: &mut Room, it: &TrackUpdated) {
+    change_track(room, it.connection, it.track, |track| {
+        track.name = Arc::from(it.name.as_str());
+        track.shape = it.shape.clone();
+    });
+}
+
+pub(super) fn unpublished(room: &mut Room, it: &TracksUnpublished) {
+    let Some(connection) = room.connection(it.connection) else {
+        return;
+    };
+    let keys: Vec<u128> = connection
+        .tracks
+        .iter()
+        .filter(|track| it.tracks.contains(track.number))
+        .map(|track| track.id.short_key())
+        .collect();
+    if let Some(session) = &mut room.session {
+        for key in keys {
+            session.track_owners.remove_mut(&key);
+        }
+    }
+    change(room, it.connection, |connection| {
+        connection
+            .tracks
+            .retain(|track| !it.tracks.contains(track.number));
+        connection.changes = connection.changes.saturating_add(1);
+    });
+}
+
+fn change_track(
+    room: &mut Room,
+    connection: ConnectionNumber,
+    number: TrackNumber,
+    alter: impl FnOnce(&mut Track),
+) {
+    change(room, connection, |connection| {
+        if let Some(track) = connection
+            .tracks
+            .iter_mut()
+            .find(|track| track.number == number)
+        {
+            alter(Arc::make_mut(track));
+            connection.changes = connection.changes.saturating_add(1);
+        }
+    });
+}
