@@ -1,9 +1,5 @@
 //! The client of `--server`, against a server that answers from a script: paths, problems, and
 //! a stream that is cut off.
-#![expect(
-    clippy::expect_used,
-    reason = "a test fails by panicking, also in its helpers"
-)]
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener};

@@ -1,9 +1,5 @@
 //! The forms of output: what each writes for the same rows, and that no hostile name gets through
 //! any of them.
-#![expect(
-    clippy::expect_used,
-    reason = "a test fails by panicking, also in its helpers"
-)]
 
 use proptest::prelude::*;
 use roomledger::cli::failure::{Exit, Failure};

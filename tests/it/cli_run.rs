@@ -21,10 +21,6 @@ fn roomledger(arguments: &[&str]) -> Command {
     command
 }
 
-#[expect(
-    clippy::expect_used,
-    reason = "a test fails by panicking, also in its helpers"
-)]
 fn output(arguments: &[&str]) -> (Option<i32>, String, String) {
     let Output {
         status,

@@ -108,7 +108,7 @@ impl Code {
                 }
                 Token::Word(_) if !after_path => {
                     let (written, next) = plain_path(tokens, at);
-                    if written.len() > 1 {
+                    if written.len() > 1 && !is_visibility(tokens, at) {
                         self.push(module, &inline, *line, written, None, false);
                     }
                     at = next;
@@ -183,6 +183,12 @@ fn plain_path(tokens: &Tokens, at: usize) -> (Vec<String>, usize) {
         }
     }
     (written, at)
+}
+
+/// Whether the path at `at` stands in `pub(in a::b)`: it bounds who may look, and imports nothing.
+fn is_visibility(tokens: &Tokens, at: usize) -> bool {
+    let before = at.checked_sub(2).and_then(|start| tokens.get(start..at));
+    matches!(before, Some([(_, Token::Mark('(')), (_, Token::Word(word))]) if word == "in")
 }
 
 type Leaf = (usize, Vec<String>, Option<String>);
