@@ -82,13 +82,10 @@ impl NamesBook {
         if !self.shelves.contains_key(&room) && self.shelves.len() >= self.rooms_max {
             self.forget_one();
         }
-        let shelf = self
-            .shelves
-            .entry(room.clone())
-            .or_insert_with(|| Shelf {
-                names: Names::new(room),
-                used,
-            });
+        let shelf = self.shelves.entry(room.clone()).or_insert_with(|| Shelf {
+            names: Names::new(room),
+            used,
+        });
         shelf.used = used;
         shelf
     }

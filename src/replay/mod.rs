@@ -19,4 +19,4 @@ pub use names::{ConnectionName, Names, SessionName, TrackName};
 pub use page::{EventPage, EventQuery, Order, read_page};
 pub use sessions::{SessionIndex, SessionPlace, session_views};
 pub use verify::{Finding, Verified, Verifier, verify};
-pub use who::{Presence, PublishRight, Removal, present, removed, who_can};
+pub use who::{Ability, Presence, Removal, able, present, removed};

@@ -247,7 +247,8 @@ impl ConnectionName {
             .map_or_else(|| self.sid(), |alias| alias.as_str().to_owned())
     }
 
-    fn answers_to(&self, id: &str) -> bool {
+    /// Whether that is its id, in any form.
+    pub fn answers_to(&self, id: &str) -> bool {
         let is_alias = self.alias.as_ref().is_some_and(|own| own.as_str() == id);
         is_alias || self.sid() == id || self.id.uuid().to_string() == id
     }

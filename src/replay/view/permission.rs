@@ -181,9 +181,7 @@ impl PermissionView {
             data: permission.data,
             receive: ReceiveView {
                 base: ReceiveRuleView::from(&receive.base),
-                by_participant: keyed(&receive.by_participant, |number| {
-                    resolver.identity(number)
-                }),
+                by_participant: keyed(&receive.by_participant, |number| resolver.identity(number)),
                 by_connection: keyed(&receive.by_connection, |number| {
                     resolver.connection_id(number)
                 }),

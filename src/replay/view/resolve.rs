@@ -95,7 +95,9 @@ impl<'a> Resolver<'a> {
 
     pub(super) fn tracks(&self, numbers: &Ranges<TrackNumber>) -> Value {
         let shown = numbers.iter().take(SHOWN_MAX);
-        shown.map(|number| Value::Object(self.track(number))).collect()
+        shown
+            .map(|number| Value::Object(self.track(number)))
+            .collect()
     }
 
     /// A track as it was published.

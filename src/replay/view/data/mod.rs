@@ -75,8 +75,3 @@ fn put(into: &mut Map<String, Value>, name: &str, value: Option<impl Into<Value>
         into.insert(name.to_owned(), value.into());
     }
 }
-
-/// A JSON text as JSON; what is none stays text.
-fn parsed(text: &str) -> Value {
-    serde_json::from_str(text).unwrap_or_else(|_| text.into())
-}

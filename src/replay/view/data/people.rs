@@ -66,7 +66,11 @@ pub(super) fn opened(
     let replaces = it.replaces.map(|number| resolver.connection(number));
     put(&mut data, "replaces", replaces);
     let moved_from = it.moved_from.as_ref();
-    put(&mut data, "moved_from", moved_from.map(|from| place(from, resolver)));
+    put(
+        &mut data,
+        "moved_from",
+        moved_from.map(|from| place(from, resolver)),
+    );
     data
 }
 
@@ -82,7 +86,11 @@ pub(super) fn removal_requested(
 ) -> Map<String, Value> {
     let mut data = targets(&it.who, resolver);
     data.insert("ban".to_owned(), it.ban.into());
-    put(&mut data, "revoke_before", it.revoke_before.map(|at| json!(at)));
+    put(
+        &mut data,
+        "revoke_before",
+        it.revoke_before.map(|at| json!(at)),
+    );
     data
 }
 
@@ -90,7 +98,11 @@ pub(super) fn closed(it: &ConnectionsClosed, resolver: &Resolver<'_>) -> Map<Str
     let mut data = Map::new();
     resolver.who(&mut data, &it.who, "connections");
     data.insert("cause".to_owned(), it.closing.cause.as_str().into());
-    put(&mut data, "reported_reason", it.closing.reported_reason.clone());
+    put(
+        &mut data,
+        "reported_reason",
+        it.closing.reported_reason.clone(),
+    );
     put(&mut data, "due_at", it.closing.due_at.map(|at| json!(at)));
     data
 }
@@ -110,11 +122,23 @@ pub(super) fn move_requested(it: &MoveRequested, resolver: &Resolver<'_>) -> Map
 pub(super) fn profile_changed(it: &ProfileChanged, resolver: &Resolver<'_>) -> Map<String, Value> {
     let mut data = targets(&it.who, resolver);
     data.insert("by".to_owned(), json!(it.by));
-    put(&mut data, "name", it.name.as_ref().map(|name| text(name, resolver)));
+    put(
+        &mut data,
+        "name",
+        it.name.as_ref().map(|name| text(name, resolver)),
+    );
     let metadata = it.metadata.as_ref();
-    put(&mut data, "metadata", metadata.map(|metadata| text(metadata, resolver)));
+    put(
+        &mut data,
+        "metadata",
+        metadata.map(|metadata| text(metadata, resolver)),
+    );
     let attributes = it.attributes.as_ref();
-    put(&mut data, "attributes", attributes.map(|change| attributes_change(change, resolver)));
+    put(
+        &mut data,
+        "attributes",
+        attributes.map(|change| attributes_change(change, resolver)),
+    );
     data
 }
 

@@ -2,12 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{object, parsed, put};
+use super::{object, put};
 use crate::domain::event::{
     ActivityItem, ActivityReported, CommandRefused, DataSent, NoEffect, NoteAbout, NoteAdded,
     Selector, TrackMuteChanged, TrackPublished, TrackShape, TrackUpdated, TracksUnpublished,
 };
 use crate::replay::view::resolve::Resolver;
+use crate::replay::view::room::json_of;
 
 pub(super) fn track_published(it: &TrackPublished, resolver: &Resolver<'_>) -> Map<String, Value> {
     let mut data = resolver.connection(it.connection);
@@ -65,7 +66,11 @@ pub(super) fn data_sent(it: &DataSent, resolver: &Resolver<'_>) -> Map<String, V
         "digest": it.digest,
         "recipients": recipients.collect::<Value>(),
     }));
-    put(&mut data, "topic", it.topic.as_ref().map(|topic| topic.as_str()));
+    put(
+        &mut data,
+        "topic",
+        it.topic.as_ref().map(|topic| topic.as_str()),
+    );
     data
 }
 
@@ -81,8 +86,12 @@ fn activity(item: &ActivityItem, resolver: &Resolver<'_>) -> Map<String, Value> 
     let connection = item.connection.map(|number| resolver.connection(number));
     let mut shown = connection.unwrap_or_default();
     shown.insert("kind".to_owned(), item.kind.clone().into());
-    shown.insert("detail".to_owned(), parsed(item.detail.as_str()));
-    put(&mut shown, "occurred_at", item.occurred_at.map(|at| json!(at)));
+    shown.insert("detail".to_owned(), json_of(item.detail.as_str()));
+    put(
+        &mut shown,
+        "occurred_at",
+        item.occurred_at.map(|at| json!(at)),
+    );
     shown
 }
 

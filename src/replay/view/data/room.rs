@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{object, parsed, put};
+use super::{object, put};
 use crate::domain::Version;
 use crate::domain::event::{
     RoomConfigChanged, RoomCreated, RoomMetadataChanged, SessionDataChanged, SessionEnded,
@@ -11,6 +11,7 @@ use crate::domain::event::{
 use crate::domain::state::session_sid;
 use crate::replay::view::config::ConfigView;
 use crate::replay::view::resolve::Resolver;
+use crate::replay::view::room::json_of;
 
 pub(super) fn created(it: &RoomCreated, resolver: &Resolver<'_>) -> Map<String, Value> {
     object(json!({
@@ -80,7 +81,7 @@ pub(super) fn session_data_changed(
 ) -> Map<String, Value> {
     object(json!({
         "data": {
-            "after": parsed(it.data.as_str()),
+            "after": json_of(it.data.as_str()),
             "before": resolver.before(&it.before),
         },
     }))

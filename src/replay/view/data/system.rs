@@ -42,7 +42,11 @@ pub(super) fn refusals_suppressed(it: &RefusalsSuppressed) -> Map<String, Value>
         "to": it.to,
     }));
     let on_behalf_of = it.on_behalf_of.as_ref();
-    put(&mut data, "on_behalf_of", on_behalf_of.map(|it| it.as_str()));
+    put(
+        &mut data,
+        "on_behalf_of",
+        on_behalf_of.map(|it| it.as_str()),
+    );
     data
 }
 

@@ -33,7 +33,10 @@ pub(super) fn whom(who: &Who, resolver: &Resolver<'_>) -> String {
     if who.asked == Selector::Everyone {
         return format!("everybody ({count})");
     }
-    match resolver.only_person(who).or_else(|| resolver.asked(&who.asked)) {
+    match resolver
+        .only_person(who)
+        .or_else(|| resolver.asked(&who.asked))
+    {
         Some(name) if who.connections.is_empty() => name,
         Some(name) => format!("{name} ({count})"),
         None => count,
@@ -82,7 +85,11 @@ pub(super) fn opened(it: &ConnectionOpened, resolver: &Resolver<'_>) -> String {
 }
 
 pub(super) fn removal(it: &RemovalRequested, resolver: &Resolver<'_>) -> String {
-    let verb = if it.ban { "removed and banned" } else { "removed" };
+    let verb = if it.ban {
+        "removed and banned"
+    } else {
+        "removed"
+    };
     let tokens = it
         .revoke_before
         .map(|before| format!(", tokens issued before {before} revoked"));

@@ -10,7 +10,11 @@ use crate::domain::{Ranges, TrackNumber};
 use crate::replay::view::resolve::Resolver;
 
 pub(super) fn subscriptions(it: &SubscriptionsChanged, resolver: &Resolver<'_>) -> String {
-    let verb = if it.subscribe { "subscribed" } else { "unsubscribed" };
+    let verb = if it.subscribe {
+        "subscribed"
+    } else {
+        "unsubscribed"
+    };
     let way = if it.subscribe { "to" } else { "from" };
     let what = tracks(&it.tracks, resolver);
     format!("{verb} {} {way} {what}", whom(&it.who, resolver))
@@ -112,7 +116,10 @@ fn tracks(numbers: &Ranges<TrackNumber>, resolver: &Resolver<'_>) -> String {
     if numbers.len() > NAMED_MAX {
         return counted(numbers.len(), "track");
     }
-    let names: Vec<String> = numbers.iter().map(|number| track(number, resolver)).collect();
+    let names: Vec<String> = numbers
+        .iter()
+        .map(|number| track(number, resolver))
+        .collect();
     if names.is_empty() {
         return "no track".to_owned();
     }

@@ -16,7 +16,10 @@ pub(super) fn changed(it: &PermissionsChanged, resolver: &Resolver<'_>) -> Strin
     };
     let what: Vec<String> = match it.groups.as_slice() {
         [group] => vec![differences(&group.before, &group.after)],
-        several => several.iter().map(|each| of_group(each, resolver)).collect(),
+        several => several
+            .iter()
+            .map(|each| of_group(each, resolver))
+            .collect(),
     };
     format!("changed what {whose} may do: {}", what.join("; "))
 }

@@ -8,12 +8,19 @@ use crate::domain::event::{
 use crate::replay::view::resolve::Resolver;
 
 pub(super) fn engine_started(it: &EngineStarted) -> String {
-    let how = if it.clean { "" } else { ", not closed in order before" };
+    let how = if it.clean {
+        ""
+    } else {
+        ", not closed in order before"
+    };
     format!("{} opened the ledger{how}", it.software)
 }
 
 pub(super) fn clock_held(it: &ClockHeld) -> String {
-    format!("the wall clock jumped to {}: timers rest at {}", it.wall, it.held_at)
+    format!(
+        "the wall clock jumped to {}: timers rest at {}",
+        it.wall, it.held_at
+    )
 }
 
 pub(super) fn refusals_suppressed(it: &RefusalsSuppressed) -> String {
