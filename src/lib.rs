@@ -1,6 +1,10 @@
 //! An event-sourced room state engine.
 #[cfg(feature = "cli")]
 pub mod cli;
+#[cfg(feature = "server")]
+pub mod dialect;
 pub mod domain;
 pub mod replay;
 pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;

@@ -7,6 +7,8 @@
 
 mod codec;
 mod error;
+#[cfg(feature = "sled")]
+pub mod journal;
 mod memory;
 mod record;
 

@@ -3,6 +3,12 @@
 // Clippy lets helpers of tests panic, unwrap and index only under this attribute.
 #![cfg(test)]
 
+#[cfg(feature = "server")]
+mod auth;
+#[cfg(feature = "server")]
+mod auth_grants;
+#[cfg(feature = "server")]
+mod auth_keys;
 #[cfg(feature = "cli")]
 mod cli_http;
 #[cfg(feature = "cli")]
@@ -10,5 +16,12 @@ mod cli_output;
 mod cli_position;
 #[cfg(feature = "cli")]
 mod cli_run;
+#[cfg(feature = "sled")]
+mod journal;
+mod laws;
+#[cfg(feature = "server")]
+mod livekit_json;
+#[cfg(feature = "server")]
+mod livekit_wire;
 mod readme;
 mod tidy;

@@ -1,0 +1,337 @@
+//! Heals holes with frames of the other copy, apart because it is the only code that overwrites
+//! frames; it never uses bytes that do not link to both neighbours (log.md rule 10).
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::store::journal::aside;
+use crate::store::journal::chain::Gap;
+use crate::store::journal::error::JournalError;
+use crate::store::journal::frame::{Frame, FrameKind, Link};
+use crate::store::journal::handle::Journal;
+use crate::store::journal::layout::{Layout, Place};
+use crate::store::journal::recover::{self, Recovery, Repair, RepairKind};
+use crate::store::journal::scan::read_frame;
+use crate::store::journal::segment::Segment;
+use crate::store::journal::shared::Shared;
+use crate::store::journal::survey::{Survey, survey};
+
+/// The other copy, asked when a frame of this one is damaged.
+pub trait FrameSource {
+    /// The verbatim bytes of every frame whose first position is `first_position`: a commit, and
+    /// the seal before it if there was one; in any order, none when it has none. Nothing is
+    /// believed: each must be intact and link up.
+    fn frames_at(&self, first_position: u64) -> Vec<Vec<u8>>;
+}
+
+impl Journal {
+    /// Heals what is damaged from `source`, after a fresh read past the cache, with the bad bytes
+    /// kept aside; starts the writer if the end was waiting for this. `Recovery::damage` has what
+    /// could not be healed.
+    ///
+    /// # Errors
+    /// `Io`, which poisons; `Poisoned`; and what a look at the journal can say at open.
+    pub fn heal(&mut self, source: &dyn FrameSource) -> Result<Recovery, JournalError> {
+        self.shared.sound()?;
+        let healed = self.heal_all(source);
+        if let Err(error @ JournalError::Io { .. }) = healed {
+            return Err(self.shared.poison(error));
+        }
+        healed
+    }
+
+    fn heal_all(&mut self, source: &dyn FrameSource) -> Result<Recovery, JournalError> {
+        let mut repairs = Vec::new();
+        let survey = loop {
+            self.shared
+                .live()
+                .segments
+                .iter()
+                .for_each(|segment| segment.file.drop_cache());
+            let survey = self.look_again()?;
+            let healer = Healer {
+                shared: &self.shared,
+                survey: &survey,
+                source,
+                layout: self.layout(),
+            };
+            let known = repairs.len();
+            for gap in survey.gaps.iter().chain(survey.waits_for().as_ref()) {
+                repairs.extend(healer.heal(gap)?);
+            }
+            if repairs.len() == known {
+                break survey;
+            }
+        };
+        let mut recovery = recover::report(&self.shared, &survey);
+        recovery.repairs = repairs;
+        self.damage.clone_from(&recovery.damage);
+        self.take_over(survey, &mut recovery)?;
+        self.shared.suspects().clear();
+        Ok(recovery)
+    }
+
+    fn look_again(&self) -> Result<Survey, JournalError> {
+        let suspects: BTreeSet<u64> = self.shared.suspects().clone();
+        let durable_end = self.writer.is_some().then(|| self.shared.live().end);
+        let dir = &self.shared.dir;
+        let found = survey(&recover::scope(dir, &self.options, &suspects, durable_end))?;
+        found.ok_or_else(|| JournalError::HeadUnusable {
+            path: super::head::path(dir),
+            dir: dir.clone(),
+            why: "has gone".to_owned(),
+        })
+    }
+
+    /// Goes on with what is there now.
+    fn take_over(
+        &mut self,
+        mut survey: Survey,
+        recovery: &mut Recovery,
+    ) -> Result<(), JournalError> {
+        let Some(writer) = &mut self.writer else {
+            if survey.waits_for().is_none() {
+                let writer = recover::finish(&self.shared, &self.options, survey, recovery)?;
+                self.writer = Some(writer);
+            }
+            return Ok(());
+        };
+        recover::write_footers(&self.shared, &survey, recovery)?;
+        let last = survey.segments.last().map_or(0, |segment| segment.ordinal);
+        if let Some(sum) = survey.sums.remove(&last) {
+            writer.replace_sum(last, sum);
+        }
+        let mut live = self.shared.live();
+        let newer = live
+            .segments
+            .iter()
+            .filter(|segment| segment.ordinal > last)
+            .cloned();
+        survey.segments.extend(newer);
+        live.segments = survey.segments;
+        Ok(())
+    }
+
+    fn layout(&self) -> Layout {
+        Layout {
+            segment_bytes: self.options.segment_bytes,
+        }
+    }
+}
+
+struct Healer<'a> {
+    shared: &'a Shared,
+    survey: &'a Survey,
+    source: &'a dyn FrameSource,
+    layout: Layout,
+}
+
+/// Bytes of one segment that healed frames cover.
+struct Range {
+    segment: u64,
+    from: u64,
+    to: u64,
+}
+
+/// A row of frames that links to both neighbours.
+struct Row {
+    at: Place,
+    left: Link,
+    right: Link,
+    ranges: Vec<Range>,
+}
+
+impl Healer<'_> {
+    /// Fills one hole; `None` when the other copy does not have what belongs there.
+    fn heal(&self, gap: &Gap) -> Result<Option<Repair>, JournalError> {
+        let starts = [Some((gap.at, gap.left)), gap.before];
+        for (at, left) in starts.into_iter().flatten() {
+            let Some(row) = self.find(at, left)? else {
+                continue;
+            };
+            self.put(&row)?;
+            let kind = RepairKind::Frames {
+                first_position: row.left.next_position,
+                last_position: row.right.position(),
+                fault: gap.fault,
+            };
+            let bytes = row.ranges.iter().map(|range| range.to - range.from).sum();
+            return Ok(row.ranges.first().map(|first| {
+                let at = Place {
+                    segment: first.segment,
+                    offset: first.from,
+                };
+                Repair { kind, at, bytes }
+            }));
+        }
+        Ok(None)
+    }
+
+    /// Follows the other copy from `left` until its frames meet something intact here. Frames are
+    /// fetched twice, here and to be written, so that a long hole needs no memory.
+    fn find(&self, at: Place, left: Link) -> Result<Option<Row>, JournalError> {
+        let mut walk = Walk {
+            source: self.source,
+            log_id: self.shared.log_id,
+            link: left,
+            at,
+        };
+        let mut ranges: Vec<Range> = Vec::new();
+        let mut differs = false;
+        let mut after_seal = false;
+        while let Some((frame, place)) = walk.next(after_seal) {
+            after_seal = frame.kind() == FrameKind::Seal;
+            let (from, to) = (place.offset, place.offset + frame.len());
+            if to > self.layout_of(place.segment).footer_offset() {
+                return Ok(None);
+            }
+            differs |= !self.has(&frame, place)?;
+            match ranges
+                .last_mut()
+                .filter(|range| range.segment == place.segment)
+            {
+                Some(range) => range.to = to,
+                None => ranges.push(Range {
+                    segment: place.segment,
+                    from,
+                    to,
+                }),
+            }
+            if self.confirms(walk.at, &walk.link)? {
+                return Ok(differs.then_some(Row {
+                    at,
+                    left,
+                    right: walk.link,
+                    ranges,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    fn put(&self, row: &Row) -> Result<(), JournalError> {
+        let (disk, dir, log_id) = (
+            self.shared.disk.as_ref(),
+            &self.shared.dir,
+            self.shared.log_id,
+        );
+        let mut segments = Vec::new();
+        for range in &row.ranges {
+            let segment = match self.segment(range.segment) {
+                Some(segment) => Arc::clone(segment),
+                None => Arc::new(Segment::prepare(
+                    disk,
+                    dir,
+                    range.segment,
+                    log_id,
+                    self.layout,
+                )?),
+            };
+            aside::keep(disk, dir, &segment, range.from, range.to)?;
+            segments.push(segment);
+        }
+        let mut walk = Walk {
+            source: self.source,
+            log_id,
+            link: row.left,
+            at: row.at,
+        };
+        let mut after_seal = false;
+        while walk.link != row.right {
+            let Some((frame, place)) = walk.next(after_seal) else {
+                break;
+            };
+            after_seal = frame.kind() == FrameKind::Seal;
+            if let Some(segment) = segments.iter().find(|s| s.ordinal == place.segment) {
+                segment.write(frame.bytes(), place.offset)?;
+            }
+        }
+        segments.iter().try_for_each(|segment| segment.sync_data())
+    }
+
+    /// Whether what follows `link` at `at` is intact and says so: the next frame, the footer, or
+    /// HEAD.
+    fn confirms(&self, at: Place, link: &Link) -> Result<bool, JournalError> {
+        if *link == self.survey.head.link {
+            return Ok(true);
+        }
+        let log_id = self.shared.log_id;
+        let follows = |segment: &Segment, offset| {
+            let frame = read_frame(segment, log_id, offset)?;
+            Ok::<_, JournalError>(frame.is_ok_and(|frame| frame.follows(link)))
+        };
+        if let Some(segment) = self.segment(at.segment) {
+            if let Some(footer) = segment.footer(log_id)?.good()
+                && footer.link == *link
+                && footer.end_offset == at.offset
+            {
+                return Ok(true);
+            }
+            if follows(segment, at.offset)? {
+                return Ok(true);
+            }
+        }
+        let next = self
+            .survey
+            .segments
+            .iter()
+            .find(|segment| segment.ordinal > at.segment);
+        next.map_or(Ok(false), |next| {
+            follows(next, Place::start_of(next.ordinal).offset)
+        })
+    }
+
+    fn has(&self, frame: &Frame, place: Place) -> Result<bool, JournalError> {
+        let Some(segment) = self.segment(place.segment) else {
+            return Ok(false);
+        };
+        let found = read_frame(segment, self.shared.log_id, place.offset)?;
+        Ok(found.is_ok_and(|found| found.bytes() == frame.bytes()))
+    }
+
+    fn segment(&self, ordinal: u64) -> Option<&Arc<Segment>> {
+        self.survey
+            .segments
+            .iter()
+            .find(|segment| segment.ordinal == ordinal)
+    }
+
+    fn layout_of(&self, ordinal: u64) -> Layout {
+        self.segment(ordinal)
+            .map_or(self.layout, |segment| segment.layout)
+    }
+}
+
+/// A walk along the frames of the other copy.
+struct Walk<'a> {
+    source: &'a dyn FrameSource,
+    log_id: [u8; 16],
+    link: Link,
+    /// Where the next frame goes, if it belongs to the same segment.
+    at: Place,
+}
+
+impl Walk<'_> {
+    /// The next frame that links up, and its place here.
+    fn next(&mut self, after_seal: bool) -> Option<(Frame, Place)> {
+        let candidates = self.source.frames_at(self.link.next_position);
+        let frame = candidates.iter().find_map(|bytes| {
+            let frame = Frame::decode(bytes).ok()?;
+            let whole = frame.bytes().len() == bytes.len();
+            let ours = frame.header().log_id == self.log_id && frame.follows(&self.link);
+            let seal_of_seal = after_seal && frame.kind() == FrameKind::Seal;
+            (whole && ours && !seal_of_seal).then_some(frame)
+        })?;
+        let segment = frame.header().segment;
+        let place = match segment.cmp(&self.at.segment) {
+            std::cmp::Ordering::Less => return None,
+            std::cmp::Ordering::Equal => self.at,
+            std::cmp::Ordering::Greater => Place::start_of(segment),
+        };
+        self.link = frame.link();
+        self.at = Place {
+            offset: place.offset + frame.len(),
+            ..place
+        };
+        Some((frame, place))
+    }
+}

@@ -1,0 +1,37 @@
+//! The journal: durable before answered, and never silently shorter.
+//!
+//! Apart from sled because each of the two copies heals the other. It knows bytes only: what a
+//! payload means is decided elsewhere. (log.md rules 1 to 8, 10, 11, 14 and 20.)
+mod aside;
+mod chain;
+mod check;
+mod disk;
+mod error;
+mod footer;
+mod frame;
+mod handle;
+mod head;
+mod heal;
+mod layout;
+mod lock;
+mod options;
+mod prepare;
+mod reader;
+mod recover;
+mod scan;
+mod segment;
+mod shared;
+mod survey;
+mod writer;
+
+pub use self::aside::Aside;
+pub use self::check::{CheckReport, Finding, check};
+pub use self::disk::{Disk, DiskFile, RealDisk};
+pub use self::error::{Damage, JournalError};
+pub use self::frame::{Fault, Frame, FrameHeader, FrameKind, Hash, Link, short_hex};
+pub use self::handle::{HeadKeeper, Journal};
+pub use self::heal::FrameSource;
+pub use self::layout::Place;
+pub use self::options::Options;
+pub use self::reader::{Frames, JournalReader, ReaderEnd};
+pub use self::recover::{Recovery, Repair, RepairKind};

@@ -1,0 +1,230 @@
+//! A segment file: header, frames, zeros, and a footer once it is closed; apart because writer,
+//! recovery and readers share its layout; it never decides which frames are good.
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::store::journal::disk::{Disk, DiskFile};
+use crate::store::journal::error::JournalError;
+use crate::store::journal::footer::{Footer, FooterState};
+use crate::store::journal::frame::Fields;
+use crate::store::journal::layout::{FOOTER_BYTES, FRAMES_OFFSET, HEADER_BYTES, Layout};
+
+/// An open segment file.
+pub(crate) struct Segment {
+    pub(crate) ordinal: u64,
+    pub(crate) path: PathBuf,
+    pub(crate) layout: Layout,
+    /// The log id of the header; `None` when the header is bad or another segment's.
+    pub(crate) log_id: Option<[u8; 16]>,
+    pub(crate) file: Box<dyn DiskFile>,
+}
+
+impl Segment {
+    /// Opens the segment at `path`; a bad header is no error, it can be written again.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) fn open(
+        disk: &dyn Disk,
+        path: PathBuf,
+        ordinal: u64,
+        write: bool,
+    ) -> Result<Self, JournalError> {
+        let file = disk
+            .open(&path, write)
+            .map_err(|error| JournalError::io("open", &path, &error))?;
+        let size = file
+            .size()
+            .map_err(|error| JournalError::io("measure", &path, &error))?;
+        let layout = Layout {
+            segment_bytes: size,
+        };
+        let mut segment = Self {
+            ordinal,
+            path,
+            layout,
+            log_id: None,
+            file,
+        };
+        let mut bytes = [0; HEADER_BYTES];
+        segment.read(&mut bytes, 0)?;
+        if let Some((log_id, found, segment_bytes)) = decode_header(&bytes)
+            && found == ordinal
+        {
+            segment.log_id = Some(log_id);
+            segment.layout = Layout { segment_bytes };
+        }
+        Ok(segment)
+    }
+
+    /// Makes the segment durable before its first frame (log.md rule 5): its name, zeros, fsync of
+    /// the file, fsync of the directory. A frameless one that exists is zeroed again, since its
+    /// zeros may never have reached the medium.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) fn prepare(
+        disk: &dyn Disk,
+        dir: &Path,
+        ordinal: u64,
+        log_id: [u8; 16],
+        layout: Layout,
+    ) -> Result<Self, JournalError> {
+        let path = path(dir, ordinal);
+        let file = match disk.create(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => disk.open(&path, true),
+            other => other,
+        };
+        let file = file.map_err(|error| JournalError::io("create", &path, &error))?;
+        let segment = Self {
+            ordinal,
+            path,
+            layout,
+            log_id: Some(log_id),
+            file,
+        };
+        segment.zero(0, layout.segment_bytes)?;
+        segment.write_header(log_id)?;
+        segment
+            .file
+            .sync_all()
+            .map_err(|error| JournalError::io("sync", &segment.path, &error))?;
+        let journal = journal_dir(dir);
+        disk.sync_dir(&journal)
+            .map_err(|error| JournalError::io("sync", &journal, &error))?;
+        Ok(segment)
+    }
+
+    /// Writes the header; the caller syncs.
+    pub(crate) fn write_header(&self, log_id: [u8; 16]) -> Result<(), JournalError> {
+        self.write(&encode_header(log_id, self.ordinal, self.layout), 0)
+    }
+
+    /// Zeros from `from` to `to`; the caller syncs.
+    pub(crate) fn zero(&self, from: u64, to: u64) -> Result<(), JournalError> {
+        let zeros =
+            vec![0; usize::try_from(to.saturating_sub(from)).map_or(CHUNK, |all| all.min(CHUNK))];
+        let mut offset = from;
+        while offset < to {
+            let length = usize::try_from(to - offset).map_or(CHUNK, |rest| rest.min(CHUNK));
+            self.write(zeros.get(..length).unwrap_or_default(), offset)?;
+            offset += length as u64;
+        }
+        Ok(())
+    }
+
+    /// Fills `buffer` from `offset`; what lies behind the end of the file reads as zero.
+    pub(crate) fn read(&self, buffer: &mut [u8], offset: u64) -> Result<(), JournalError> {
+        let read = self.file.read_at(buffer, offset);
+        let read = read.map_err(|error| JournalError::io("read", &self.path, &error))?;
+        buffer.get_mut(read..).unwrap_or_default().fill(0);
+        Ok(())
+    }
+
+    pub(crate) fn write(&self, bytes: &[u8], offset: u64) -> Result<(), JournalError> {
+        let written = self.file.write_at(bytes, offset);
+        written.map_err(|error| JournalError::io("write", &self.path, &error))
+    }
+
+    pub(crate) fn sync_data(&self) -> Result<(), JournalError> {
+        self.file
+            .sync_data()
+            .map_err(|error| JournalError::io("sync", &self.path, &error))
+    }
+
+    /// The end of the last byte between `from` and `to` that is not zero; `None` if all are.
+    pub(crate) fn content_end(&self, from: u64, to: u64) -> Result<Option<u64>, JournalError> {
+        let mut buffer = vec![0; CHUNK];
+        let (mut offset, mut end) = (from, None);
+        while offset < to {
+            let length = usize::try_from(to - offset).map_or(CHUNK, |rest| rest.min(CHUNK));
+            let chunk = buffer.get_mut(..length).unwrap_or_default();
+            self.read(chunk, offset)?;
+            if let Some(last) = chunk.iter().rposition(|byte| *byte != 0) {
+                end = Some(offset + last as u64 + 1);
+            }
+            offset += length as u64;
+        }
+        Ok(end)
+    }
+
+    /// Whether there is anything but the header.
+    pub(crate) fn has_content(&self) -> Result<bool, JournalError> {
+        let size = self
+            .file
+            .size()
+            .map_err(|error| JournalError::io("measure", &self.path, &error))?;
+        let end = self.layout.segment_bytes.max(size);
+        Ok(self.content_end(FRAMES_OFFSET, end)?.is_some())
+    }
+
+    /// The footer as it stands.
+    pub(crate) fn footer(&self, log_id: [u8; 16]) -> Result<FooterState, JournalError> {
+        let mut bytes = [0; FOOTER_BYTES];
+        self.read(&mut bytes, self.layout.footer_offset())?;
+        Ok(Footer::decode(&bytes, log_id, self.ordinal))
+    }
+}
+
+/// The segments below `dir`, by ordinal; files with other names are left alone.
+///
+/// # Errors
+/// `Io`.
+pub(crate) fn list(
+    disk: &dyn Disk,
+    dir: &Path,
+    write: bool,
+) -> Result<Vec<Arc<Segment>>, JournalError> {
+    let journal = journal_dir(dir);
+    let files = match disk.list(&journal) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+        other => other.map_err(|error| JournalError::io("list", &journal, &error))?,
+    };
+    let mut named: Vec<(u64, PathBuf)> = files
+        .into_iter()
+        .filter_map(|path| Some((ordinal_of(&path)?, path)))
+        .collect();
+    named.sort();
+    let open = |(ordinal, path)| Segment::open(disk, path, ordinal, write).map(Arc::new);
+    named.into_iter().map(open).collect()
+}
+
+/// Where the segments stand.
+pub(crate) fn journal_dir(dir: &Path) -> PathBuf {
+    dir.join("journal")
+}
+
+fn path(dir: &Path, ordinal: u64) -> PathBuf {
+    journal_dir(dir).join(format!("{ordinal:08}.seg"))
+}
+
+fn ordinal_of(path: &Path) -> Option<u64> {
+    let digits = path.file_name()?.to_str()?.strip_suffix(".seg")?;
+    let ordinal = digits.parse().ok().filter(|ordinal| *ordinal > 0)?;
+    (format!("{ordinal:08}") == digits).then_some(ordinal)
+}
+
+fn encode_header(log_id: [u8; 16], ordinal: u64, layout: Layout) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(HEADER_BYTES);
+    bytes.extend_from_slice(&MAGIC);
+    bytes.extend_from_slice(&log_id);
+    bytes.extend_from_slice(&ordinal.to_le_bytes());
+    bytes.extend_from_slice(&layout.segment_bytes.to_le_bytes());
+    bytes.resize(HEADER_BYTES - 4, 0);
+    let crc = crc32c::crc32c(&bytes);
+    bytes.extend_from_slice(&crc.to_le_bytes());
+    bytes
+}
+
+fn decode_header(bytes: &[u8; HEADER_BYTES]) -> Option<([u8; 16], u64, u64)> {
+    let (body, crc) = bytes.split_at(HEADER_BYTES - 4);
+    let mut fields = Fields(body);
+    let intact = crc32c::crc32c(body).to_le_bytes() == *crc && fields.take::<4>() == MAGIC;
+    intact.then(|| (fields.take(), fields.u64(), fields.u64()))
+}
+
+/// Marks a segment file, and its format.
+const MAGIC: [u8; 4] = *b"RLs1";
+/// How much is zeroed or looked at in one call: large enough that the call does not count.
+const CHUNK: usize = 1 << 20;

@@ -1,0 +1,276 @@
+//! Looks at a whole journal and says what it is worth, apart because the writer's open, a reader
+//! and a check must come to the same judgement; it never writes and never locks.
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::store::journal::chain::{ChainScan, Gap, Step};
+use crate::store::journal::disk::Disk;
+use crate::store::journal::error::{Damage, JournalError};
+use crate::store::journal::footer::{FooterState, Sum};
+use crate::store::journal::frame::{Fault, Frame, Hash, Link, hex, short_hex};
+use crate::store::journal::head::{self, Head, HeadState};
+use crate::store::journal::layout::{FRAMES_OFFSET, Layout, Place};
+use crate::store::journal::scan::{left_of, read_frame};
+use crate::store::journal::segment::{self, Segment};
+
+/// What to look at.
+pub(crate) struct Scope<'a> {
+    pub(crate) disk: &'a dyn Disk,
+    pub(crate) dir: &'a Path,
+    /// Whether the files are opened for writing.
+    pub(crate) write: bool,
+    /// The rooms of a payload, for the footers that have to be written.
+    pub(crate) rooms_of: fn(&[u8]) -> Vec<u64>,
+    /// Segments that a reader found damaged: they are read whole.
+    pub(crate) suspects: &'a BTreeSet<u64>,
+    /// The end of what is durable, when the journal is being written by this process.
+    pub(crate) durable_end: Option<Place>,
+}
+
+/// What a journal is worth.
+pub(crate) struct Survey {
+    pub(crate) head: Head,
+    /// The segments with frames.
+    pub(crate) segments: Vec<Arc<Segment>>,
+    /// Holes with intact frames behind them.
+    pub(crate) gaps: Vec<Gap>,
+    /// The last frame, and where it starts.
+    pub(crate) last: Option<(Frame, Place)>,
+    /// Where the next frame goes, and what it has to continue.
+    pub(crate) end: Place,
+    pub(crate) left: Link,
+    /// What the segments that were read hold.
+    pub(crate) sums: BTreeMap<u64, Sum>,
+    pub(crate) tail: Tail,
+}
+
+/// What stands behind the last good frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tail {
+    /// Nothing.
+    Clean,
+    /// Bytes of an unsealed frame: unacknowledged or damaged, which cannot be told (rule 3).
+    Unsealed(Gap),
+    /// Less than HEAD knows of: damage (rule 6).
+    Damaged(Gap),
+}
+
+impl Survey {
+    /// The hole that keeps commands waiting.
+    pub(crate) fn waits_for(&self) -> Option<Gap> {
+        match self.tail {
+            Tail::Damaged(gap) => Some(gap),
+            Tail::Clean | Tail::Unsealed(_) => None,
+        }
+    }
+
+    /// Everything that only the other copy can heal.
+    pub(crate) fn damage(&self) -> Vec<Damage> {
+        self.gaps
+            .iter()
+            .chain(self.waits_for().as_ref())
+            .map(Gap::damage)
+            .collect()
+    }
+}
+
+/// Looks at the journal below `scope.dir`; `None` when none was ever begun there.
+///
+/// # Errors
+/// `Io`; `HeadUnusable` when HEAD is missing or bad beside frames (rule 6); `OtherLog` when a
+/// segment belongs to another log; `OtherHistory` when HEAD and an intact journal differ.
+pub(crate) fn survey(scope: &Scope<'_>) -> Result<Option<Survey>, JournalError> {
+    let mut segments = segment::list(scope.disk, scope.dir, scope.write)?;
+    while let Some(last) = segments.last()
+        && !last.has_content()?
+    {
+        segments.pop();
+    }
+    let unusable = |why| {
+        let (path, dir) = (head::path(scope.dir), scope.dir.to_path_buf());
+        Err(JournalError::HeadUnusable { path, dir, why })
+    };
+    let head = match Head::read(scope.disk, scope.dir)? {
+        HeadState::Good(head) => head,
+        HeadState::Missing if segments.is_empty() => return Ok(None),
+        HeadState::Missing => return unusable("is missing".to_owned()),
+        HeadState::Bad(why) => return unusable(why),
+    };
+    for segment in &segments {
+        if let Some(actual) = segment.log_id.filter(|actual| *actual != head.log_id) {
+            let (expected, actual) = (hex(&head.log_id), hex(&actual));
+            return Err(JournalError::OtherLog {
+                path: segment.path.clone(),
+                expected,
+                actual,
+            });
+        }
+    }
+    walk(scope, head, segments).map(Some)
+}
+
+/// Reads the chain from where footers no longer vouch for it.
+fn walk(
+    scope: &Scope<'_>,
+    head: Head,
+    segments: Vec<Arc<Segment>>,
+) -> Result<Survey, JournalError> {
+    let (skipped, at, left) = vouched(&segments, &head, scope.suspects)?;
+    let unread: Vec<_> = segments.iter().skip(skipped).map(Arc::clone).collect();
+    let layouts: BTreeMap<_, _> = unread.iter().map(|s| (s.ordinal, s.layout)).collect();
+    let mut scan = ChainScan::new(head.log_id, unread, left, at, scope.durable_end);
+    let mut found = Found {
+        head_seen: left == head.link,
+        ..Found::default()
+    };
+    let (end, left, rest) = loop {
+        match scan.step()? {
+            Some(Step::Frame(frame, place)) => {
+                let layout = layouts.get(&place.segment).copied();
+                found.frame(frame, place, layout, &head, scope.rooms_of);
+            }
+            Some(Step::Gap(gap)) => found.gap(gap),
+            Some(Step::End { at, left }) => break (at, left, None),
+            Some(Step::Tail(gap)) => break (gap.seen, gap.left, Some(gap)),
+            None => break (at, left, None),
+        }
+    };
+    let last_ordinal = segments.last().map_or(0, |segment| segment.ordinal);
+    let tail = match rest {
+        _ if !found.head_seen && !covered(&found.gaps, &head) => {
+            let (seen, before, fault) = (end, None, Fault::Missing);
+            let here = Gap {
+                at: end,
+                seen,
+                left,
+                before,
+                right: None,
+                fault,
+            };
+            let gap = rest.unwrap_or(here);
+            behind_head(&head, &gap, found.at_head)?;
+            Tail::Damaged(Gap {
+                right: Some(head.link),
+                ..gap
+            })
+        }
+        None => Tail::Clean,
+        Some(gap) if gap.seen.segment < last_ordinal => Tail::Damaged(gap),
+        Some(gap) => Tail::Unsealed(gap),
+    };
+    let Found {
+        gaps, last, sums, ..
+    } = found;
+    Ok(Survey {
+        head,
+        segments,
+        gaps,
+        last,
+        end,
+        left,
+        sums,
+        tail,
+    })
+}
+
+/// What a walk has gathered.
+#[derive(Default)]
+struct Found {
+    head_seen: bool,
+    /// The chain hash at HEAD's position, as the journal has it.
+    at_head: Option<Hash>,
+    gaps: Vec<Gap>,
+    /// The segment in which a gap began that no frame has followed yet.
+    hole: Option<u64>,
+    last: Option<(Frame, Place)>,
+    sums: BTreeMap<u64, Sum>,
+}
+
+impl Found {
+    fn gap(&mut self, gap: Gap) {
+        self.hole = Some(
+            self.hole
+                .map_or(gap.at.segment, |hole| hole.min(gap.at.segment)),
+        );
+        self.gaps.push(gap);
+    }
+
+    fn frame(
+        &mut self,
+        frame: Frame,
+        place: Place,
+        layout: Option<Layout>,
+        head: &Head,
+        rooms_of: fn(&[u8]) -> Vec<u64>,
+    ) {
+        self.head_seen |= frame.link() == head.link;
+        if self.at_head.is_none() && frame.last_position() >= head.link.position() {
+            self.at_head = Some(*frame.hash());
+        }
+        if let Some(layout) = layout {
+            let sum = self.sums.entry(place.segment);
+            let sum = sum.or_insert_with(|| Sum::new(left_of(&frame), layout));
+            sum.add(&frame, place.offset, &rooms_of(frame.payload()));
+        }
+        if let Some(hole) = self.hole.take() {
+            self.sums
+                .range_mut(hole..)
+                .for_each(|(_, sum)| sum.whole = false);
+        }
+        self.last = Some((frame, place));
+    }
+}
+
+/// How many segments need not be read, since their footers and first frames link up and HEAD lies
+/// behind them; and how the chain stands after them. The last one is always read.
+fn vouched(
+    segments: &[Arc<Segment>],
+    head: &Head,
+    suspects: &BTreeSet<u64>,
+) -> Result<(usize, Place, Link), JournalError> {
+    let (mut skipped, mut at, mut left) = (0, Place::start_of(1), Link::GENESIS);
+    let all_but_last = segments.split_last().map_or(segments, |(_, rest)| rest);
+    for (segment, ordinal) in all_but_last.iter().zip(1..) {
+        if segment.ordinal != ordinal || ordinal >= head.segment || suspects.contains(&ordinal) {
+            break;
+        }
+        let FooterState::Good(footer) = segment.footer(head.log_id)? else {
+            break;
+        };
+        match read_frame(segment, head.log_id, FRAMES_OFFSET)? {
+            Ok(frame) if frame.follows(&left) => {}
+            Ok(_) | Err(_) => break,
+        }
+        skipped += 1;
+        left = footer.link;
+        at = Place {
+            segment: ordinal,
+            offset: footer.end_offset,
+        };
+    }
+    Ok((skipped, at, left))
+}
+
+/// Whether the frame HEAD knows lies in a hole, with intact frames behind it.
+fn covered(gaps: &[Gap], head: &Head) -> bool {
+    let position = head.link.next_position;
+    gaps.iter().any(|gap| {
+        let reaches = gap
+            .right
+            .is_some_and(|right| position <= right.next_position);
+        gap.left.next_position <= position && reaches
+    })
+}
+
+/// A journal that goes beyond HEAD without HEAD's frame is no damaged one, but another one.
+fn behind_head(head: &Head, end: &Gap, at_head: Option<Hash>) -> Result<(), JournalError> {
+    if end.left.next_position <= head.link.next_position {
+        return Ok(());
+    }
+    Err(JournalError::OtherHistory {
+        position: head.link.position(),
+        head: short_hex(&head.link.hash),
+        journal: short_hex(&at_head.unwrap_or(end.left.hash)),
+    })
+}
