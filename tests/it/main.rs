@@ -16,6 +16,8 @@ mod cli_output;
 mod cli_position;
 #[cfg(feature = "cli")]
 mod cli_run;
+#[cfg(feature = "engine")]
+mod engine;
 #[cfg(feature = "sled")]
 mod journal;
 mod laws;
