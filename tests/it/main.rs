@@ -15,6 +15,7 @@ mod cli_output;
 mod cli_position;
 #[cfg(feature = "cli")]
 mod cli_run;
+mod decide;
 #[cfg(feature = "sled")]
 mod journal;
 mod laws;
