@@ -6,6 +6,8 @@ pub mod cli;
 #[cfg(feature = "server")]
 pub mod dialect;
 pub mod domain;
+#[cfg(feature = "engine")]
+pub mod engine;
 pub mod replay;
 pub mod store;
 #[cfg(feature = "testing")]

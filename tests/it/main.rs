@@ -16,6 +16,8 @@ mod cli_position;
 #[cfg(feature = "cli")]
 mod cli_run;
 mod decide;
+#[cfg(feature = "engine")]
+mod engine;
 #[cfg(feature = "sled")]
 mod journal;
 mod laws;
