@@ -1,4 +1,5 @@
 //! The one test binary: a module per topic, linked once.
+
 // Clippy lets helpers of tests panic, unwrap and index only under this attribute.
 #![cfg(test)]
 
