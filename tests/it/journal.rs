@@ -119,6 +119,7 @@ fn segment_path(ordinal: u64) -> PathBuf {
 fn options(epoch: u64, disk: &SimulatedDisk) -> Options {
     Options {
         disk: Arc::new(disk.clone()),
+        prepare_ahead: false,
         ..real_options(epoch)
     }
 }

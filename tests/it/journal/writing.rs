@@ -102,10 +102,10 @@ fn frame_bytes_are_frozen() {
     let frame = journal
         .append(1, 2, &[b"two ", b"records"], &[])
         .expect("appends");
-    let hex: String = frame
-        .bytes()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let hex = frame.bytes().iter().fold(String::new(), |mut hex, byte| {
+        use std::fmt::Write as _;
+        write!(hex, "{byte:02x}").expect("to a string");
+        hex
+    });
     assert_eq!(hex, include_str!("../../golden/journal-frame.hex").trim());
 }
