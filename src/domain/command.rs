@@ -277,6 +277,9 @@ pub struct UpdatePermissions {
     pub mode: UpdateMode,
     /// What for whom.
     pub targets: BTreeMap<Target, PermissionUpdate>,
+    /// Whether a target that the room does not know refuses the whole command, rather than being
+    /// recorded beside what happened to the others.
+    pub refuse_unknown: bool,
 }
 
 /// A permission change as asked, people and connections still by their outside names.
@@ -372,8 +375,8 @@ pub struct Join {
     pub config: ConfigPatch,
     /// Metadata of the session, should this join open it.
     pub room_metadata: Option<String>,
-    /// Set by the engine for a move: where the connection comes from.
-    pub moved_from: Option<(RoomName, ConnectionNumber)>,
+    /// Set by a move alone: the room and connection it comes from, and the request's event there.
+    pub moved_from: Option<(RoomName, ConnectionNumber, Version)>,
 }
 
 /// See [`Command::PublishTrack`].
