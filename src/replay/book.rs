@@ -24,14 +24,14 @@ impl Directory for Names {
 /// Directories at hand, at most so many.
 #[derive(Debug)]
 pub struct NamesBook {
-    shelves: BTreeMap<Option<RoomName>, Shelf>,
+    entries: BTreeMap<Option<RoomName>, Entry>,
     rooms_max: usize,
     /// Counts uses, so that the least recent is known.
     uses: u64,
 }
 
 #[derive(Debug)]
-struct Shelf {
+struct Entry {
     names: Names,
     used: u64,
 }
@@ -40,7 +40,7 @@ impl NamesBook {
     /// A book of at most `rooms_max` directories, and never fewer than one record may need.
     pub fn new(rooms_max: usize) -> Self {
         Self {
-            shelves: BTreeMap::new(),
+            entries: BTreeMap::new(),
             rooms_max: rooms_max.max(ROOMS_MIN),
             uses: 0,
         }
@@ -56,9 +56,9 @@ impl NamesBook {
         room: Option<&RoomName>,
         version: Version,
     ) -> Result<&Names, StoreError> {
-        let shelf = self.shelf(room);
-        shelf.names.catch_up(store, version)?;
-        Ok(&shelf.names)
+        let names = self.at_hand(room);
+        names.catch_up(store, version)?;
+        Ok(names)
     }
 
     /// Makes ready what a record needs to be shown: its own room's directory, and that of a room
@@ -70,37 +70,36 @@ impl NamesBook {
         for (room, version) in references(record) {
             self.up_to(store, Some(room), version)?;
         }
-        let shelf = self.shelf(record.room.as_ref());
-        shelf.names.absorb(record);
-        shelf.names.catch_up(store, record.version)
+        let names = self.at_hand(record.room.as_ref());
+        names.absorb(record);
+        names.catch_up(store, record.version)
     }
 
-    fn shelf(&mut self, room: Option<&RoomName>) -> &mut Shelf {
+    fn at_hand(&mut self, room: Option<&RoomName>) -> &mut Names {
         self.uses = self.uses.saturating_add(1);
-        let used = self.uses;
         let room = room.cloned();
-        if !self.shelves.contains_key(&room) && self.shelves.len() >= self.rooms_max {
+        if !self.entries.contains_key(&room) && self.entries.len() >= self.rooms_max {
             self.forget_one();
         }
-        let shelf = self.shelves.entry(room.clone()).or_insert_with(|| Shelf {
+        let entry = self.entries.entry(room.clone()).or_insert_with(|| Entry {
             names: Names::new(room),
-            used,
+            used: 0,
         });
-        shelf.used = used;
-        shelf
+        entry.used = self.uses;
+        &mut entry.names
     }
 
     fn forget_one(&mut self) {
-        let least = self.shelves.iter().min_by_key(|(_, shelf)| shelf.used);
+        let least = self.entries.iter().min_by_key(|(_, entry)| entry.used);
         if let Some(room) = least.map(|(room, _)| room.clone()) {
-            self.shelves.remove(&room);
+            self.entries.remove(&room);
         }
     }
 }
 
 impl Directory for NamesBook {
     fn names(&self, room: Option<&RoomName>) -> Option<&Names> {
-        self.shelves.get(&room.cloned()).map(|shelf| &shelf.names)
+        self.entries.get(&room.cloned()).map(|entry| &entry.names)
     }
 }
 

@@ -126,7 +126,9 @@ impl Names {
         while self.version < version {
             let records = store.read_room(self.room.as_ref(), self.version, BATCH_RECORDS)?;
             let before = self.version;
-            records.iter().for_each(|record| self.absorb(record));
+            for record in &records {
+                self.absorb(record);
+            }
             if self.version == before {
                 break;
             }

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::event::{SessionOpened, Who};
 use crate::domain::{
-    ConnectionNumber, Event, ParticipantNumber, Reference, Room, RoomName, Timestamp, TrackNumber,
-    Version,
+    ConnectionNumber, Event, ParticipantNumber, Permission, Reference, Room, RoomName, Timestamp,
+    TrackNumber, Version,
 };
 use crate::replay::fold::Folded;
 use crate::replay::names::BATCH_RECORDS;
@@ -63,7 +63,9 @@ pub fn verify(store: &dyn EventStore) -> Result<(Verified, Verifier), StoreError
             break;
         };
         after = last.position;
-        records.iter().for_each(|record| verifier.absorb(record));
+        for record in &records {
+            verifier.absorb(record);
+        }
     }
     Ok((verifier.verified(), verifier))
 }
@@ -308,11 +310,7 @@ impl Check<'_> {
         })
     }
 
-    fn before(
-        &self,
-        number: ConnectionNumber,
-        before: &crate::domain::Permission,
-    ) -> Option<String> {
+    fn before(&self, number: ConnectionNumber, before: &Permission) -> Option<String> {
         let connection = self.0.room.connection(number);
         let same = connection.is_some_and(|connection| *connection.permission == *before);
         (!same).then(|| format!("connection {number} did not have that permission before"))

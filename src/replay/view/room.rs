@@ -12,7 +12,7 @@ use serde_json::Value;
 use crate::domain::event::{
     CloseCause, ConnectionKind, Credential, EndReason, OpenedBy, TrackKind,
 };
-use crate::domain::state::{Connection, ConnectionState, Person, Track};
+use crate::domain::state::{Connection, ConnectionState, Person, Session, Track};
 use crate::domain::{Digest, Identity, ParticipantNumber, Room, Source, Timestamp};
 use crate::replay::names::Names;
 use crate::replay::view::config::ConfigView;
@@ -263,7 +263,7 @@ impl RoomSummary {
         let open = room.open_session();
         Self {
             room: room.name.to_string(),
-            session: room.session.as_ref().map(|session| session.sid()),
+            session: room.session.as_ref().map(Session::sid),
             live: open.is_some(),
             participants: open.map_or(0, |session| session.counted),
             connections: open.map_or(0, |session| session.live.size()),

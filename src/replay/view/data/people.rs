@@ -5,13 +5,13 @@
 use serde_json::{Map, Value, json};
 
 use super::{object, put};
-use crate::domain::Version;
 use crate::domain::event::{
     AttributesChange, CloseConfirmed, ConnectionOpened, ConnectionsClosed, MoveRequested,
     MovedFrom, ParticipantBanned, ParticipantRegistered, ParticipantUnbanned, PermissionGroup,
     PermissionsChanged, ProfileChanged, RemovalRequested, SubscriptionsChanged, TextChange,
     TokensRevoked, Who,
 };
+use crate::domain::{Personal, Version};
 use crate::replay::view::permission::{PermissionPatchView, PermissionView};
 use crate::replay::view::resolve::Resolver;
 use crate::replay::view::room::CredentialView;
@@ -167,7 +167,7 @@ pub(super) fn permissions_changed(
         shown.insert("permission".to_owned(), json!(permission));
         shown
     });
-    let unknown = it.unknown_targets.iter().map(|target| target.as_str());
+    let unknown = it.unknown_targets.iter().map(Personal::as_str);
     let mut data = object(json!({
         "mode": it.mode,
         "requests": requests.collect::<Value>(),
@@ -195,7 +195,7 @@ pub(super) fn subscriptions_changed(
     resolver: &Resolver<'_>,
 ) -> Map<String, Value> {
     let mut data = targets(&it.who, resolver);
-    let unknown = it.unknown_tracks.iter().map(|track| track.as_str());
+    let unknown = it.unknown_tracks.iter().map(Personal::as_str);
     data.append(&mut object(json!({
         "tracks": resolver.tracks(&it.tracks),
         "unknown_tracks": unknown.collect::<Value>(),

@@ -3,9 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::{object, put};
+use crate::domain::Personal;
 use crate::domain::event::{
-    ActivityItem, ActivityReported, CommandRefused, DataSent, NoEffect, NoteAbout, NoteAdded,
-    Selector, TrackMuteChanged, TrackPublished, TrackShape, TrackUpdated, TracksUnpublished,
+    ActivityItem, ActivityReported, CloseCause, CommandRefused, DataSent, NoEffect, NoteAbout,
+    NoteAdded, Selector, TrackMuteChanged, TrackPublished, TrackShape, TrackUpdated,
+    TracksUnpublished,
 };
 use crate::replay::view::resolve::Resolver;
 use crate::replay::view::room::json_of;
@@ -50,7 +52,7 @@ pub(super) fn tracks_unpublished(
     let mut data = resolver.connection(it.connection);
     data.insert("tracks".to_owned(), resolver.tracks(&it.tracks));
     data.insert("count".to_owned(), it.tracks.len().into());
-    put(&mut data, "cause", it.closing.map(|cause| cause.as_str()));
+    put(&mut data, "cause", it.closing.map(CloseCause::as_str));
     data
 }
 
@@ -66,11 +68,7 @@ pub(super) fn data_sent(it: &DataSent, resolver: &Resolver<'_>) -> Map<String, V
         "digest": it.digest,
         "recipients": recipients.collect::<Value>(),
     }));
-    put(
-        &mut data,
-        "topic",
-        it.topic.as_ref().map(|topic| topic.as_str()),
-    );
+    put(&mut data, "topic", it.topic.as_ref().map(Personal::as_str));
     data
 }
 

@@ -3,12 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::{object, put};
-use crate::domain::Version;
 use crate::domain::event::{
     RoomConfigChanged, RoomCreated, RoomMetadataChanged, SessionDataChanged, SessionEnded,
     SessionOpened,
 };
 use crate::domain::state::session_sid;
+use crate::domain::{Personal, Version};
 use crate::replay::view::config::ConfigView;
 use crate::replay::view::resolve::Resolver;
 use crate::replay::view::room::json_of;
@@ -60,7 +60,7 @@ pub(super) fn session_opened(it: &SessionOpened, resolver: &Resolver<'_>) -> Map
         "config": ConfigView::of(&it.config, resolver),
     }));
     let metadata = it.metadata.as_ref();
-    put(&mut data, "metadata", metadata.map(|text| text.as_str()));
+    put(&mut data, "metadata", metadata.map(Personal::as_str));
     data
 }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{object, put};
+use crate::domain::Personal;
 use crate::domain::event::{
     ClockHeld, ClockReleased, DefaultsChanged, EngineStarted, RefusalsSuppressed,
 };
@@ -45,7 +46,7 @@ pub(super) fn refusals_suppressed(it: &RefusalsSuppressed) -> Map<String, Value>
     put(
         &mut data,
         "on_behalf_of",
-        on_behalf_of.map(|it| it.as_str()),
+        on_behalf_of.map(Personal::as_str),
     );
     data
 }

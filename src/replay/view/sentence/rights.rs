@@ -34,7 +34,7 @@ fn of_group(group: &PermissionGroup, resolver: &Resolver<'_>) -> String {
 }
 
 fn differences(before: &Permission, after: &Permission) -> String {
-    let rights: [(&str, fn(&Permission) -> bool); 8] = [
+    let rights: [(&str, Right); 8] = [
         ("presence", |rights| rights.presence),
         ("send", |rights| rights.send.enabled),
         ("data", |rights| rights.data),
@@ -70,6 +70,9 @@ fn differences(before: &Permission, after: &Permission) -> String {
     }
     found.join(", ")
 }
+
+/// One of the rights that are only on or off.
+type Right = fn(&Permission) -> bool;
 
 fn sources(allowed: &Allowed) -> String {
     match allowed {
