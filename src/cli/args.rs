@@ -358,7 +358,9 @@ impl Right {
             Some(("publish", name)) => {
                 let found = SOURCES.iter().find(|source| source.as_str() == name);
                 let names = SOURCES.map(Source::as_str).join(", ");
-                found.map(|source| Right::Publish(Some(*source))).ok_or(format!("sources are {names}"))
+                found
+                    .map(|source| Right::Publish(Some(*source)))
+                    .ok_or(format!("sources are {names}"))
             }
             Some(_) | None => Err("rights are publish, publish:SOURCE and data".to_owned()),
         }

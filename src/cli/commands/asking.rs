@@ -161,6 +161,9 @@ fn span_of(room: &RoomView) -> Option<Span> {
     let start = room.session_start?;
     Some(Span {
         start_us: start.micros(),
-        end_us: room.session_end.unwrap_or(room.summary.recorded_at).micros(),
+        end_us: room
+            .session_end
+            .unwrap_or(room.summary.recorded_at)
+            .micros(),
     })
 }

@@ -127,12 +127,7 @@ enum Bound {
     Time(Timestamp),
 }
 
-fn bound(
-    text: &str,
-    span: Option<Span>,
-    asking: &Asking<'_>,
-    head: u64,
-) -> Result<Bound, Failure> {
+fn bound(text: &str, span: Option<Span>, asking: &Asking<'_>, head: u64) -> Result<Bound, Failure> {
     match position::read(text, asking.times, span)? {
         Pos::Position(position) => Ok(Bound::Position(position)),
         Pos::Head { back } => Ok(Bound::Position(head.saturating_sub(back))),
@@ -150,9 +145,10 @@ fn kinds(names: &[String]) -> Result<Vec<Kind>, Failure> {
         Kind::from_name(name).ok_or_else(|| {
             let failure = Failure::new(Exit::Usage, format!("no kind of event is '{name}'"));
             match nearest(name, known()) {
-                near if near.is_empty() => {
-                    failure.hint(format!("kinds are {}", known().collect::<Vec<_>>().join(", ")))
-                }
+                near if near.is_empty() => failure.hint(format!(
+                    "kinds are {}",
+                    known().collect::<Vec<_>>().join(", ")
+                )),
                 near => failure.hint(format!("did you mean {}?", near.join(", "))),
             }
         })
@@ -173,7 +169,11 @@ fn explain_nothing(
             limit: 1,
             ..EventQuery::default()
         };
-        if asking.found(room, asking.reader.page(&any))?.events.is_empty() {
+        if asking
+            .found(room, asking.reader.page(&any))?
+            .events
+            .is_empty()
+        {
             return Err(asking.no_room(room));
         }
         if let Some(target) = &args.target {
@@ -198,12 +198,17 @@ fn explain_nothing(
         true => String::new(),
         false => format!(" for {}", searched.join(", ")),
     };
-    asking.note(err, &format!("nothing found{filters}, in {head} events of {place}"))?;
+    asking.note(
+        err,
+        &format!("nothing found{filters}, in {head} events of {place}"),
+    )?;
     Ok(())
 }
 
 fn known_target(room: &str, target: &str, asking: &Asking<'_>) -> Result<(), Failure> {
-    let bare = target.strip_prefix("identity:").or_else(|| target.strip_prefix("connection:"));
+    let bare = target
+        .strip_prefix("identity:")
+        .or_else(|| target.strip_prefix("connection:"));
     let wanted = bare.unwrap_or(target);
     let people = asking.reader.room(room, None)?.participants;
     let connections = people.iter().flat_map(|person| &person.connections);
@@ -212,10 +217,14 @@ fn known_target(room: &str, target: &str, asking: &Asking<'_>) -> Result<(), Fai
         return Ok(());
     }
     let near = nearest(wanted, people.iter().map(|person| person.identity.as_str()));
-    let failure =
-        Failure::new(Exit::NotFound, format!("nobody in room '{room}' is '{wanted}'"));
+    let failure = Failure::new(
+        Exit::NotFound,
+        format!("nobody in room '{room}' is '{wanted}'"),
+    );
     Err(if near.is_empty() {
-        failure.hint(format!("'roomledger participants {room}' lists who was there"))
+        failure.hint(format!(
+            "'roomledger participants {room}' lists who was there"
+        ))
     } else {
         failure.hint(format!("did you mean {}?", near.join(", ")))
     })

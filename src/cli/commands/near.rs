@@ -12,7 +12,10 @@ pub(super) fn nearest<'n>(wanted: &str, names: impl Iterator<Item = &'n str>) ->
         .collect();
     near.sort_unstable();
     near.dedup();
-    near.iter().take(OFFERED_MAX).map(|(_, name)| format!("'{name}'")).collect()
+    near.iter()
+        .take(OFFERED_MAX)
+        .map(|(_, name)| format!("'{name}'"))
+        .collect()
 }
 
 /// Letters to insert, drop or replace; both texts are short.
@@ -34,7 +37,10 @@ fn distance(one: &[char], other: &[char]) -> usize {
 }
 
 fn lower(name: &str) -> Vec<char> {
-    name.chars().take(NAME_CHARS_MAX).flat_map(char::to_lowercase).collect()
+    name.chars()
+        .take(NAME_CHARS_MAX)
+        .flat_map(char::to_lowercase)
+        .collect()
 }
 
 /// More would be a list, and there is a command for that.

@@ -56,7 +56,11 @@ fn row(person: &ParticipantView, asking: &Asking<'_>) -> Row {
             if person.live { "present" } else { "gone" }.to_owned(),
             person.permission.as_ref().map(in_short).unwrap_or_default(),
             tracks.join(", "),
-            person.timelog.first().map(|stint| show(stint.start)).unwrap_or_default(),
+            person
+                .timelog
+                .first()
+                .map(|stint| show(stint.start))
+                .unwrap_or_default(),
             left.map(show).unwrap_or_default(),
             cause.map(|cause| format!("#{cause}")).unwrap_or_default(),
         ],
@@ -69,5 +73,6 @@ fn track(track: &TrackView) -> String {
     format!("{}{muted}", track.source.as_str())
 }
 
-const COLUMNS: &[&str] =
-    &["IDENTITY", "NAME", "PRESENCE", "MAY", "TRACKS", "JOINED", "LEFT", "BECAUSE"];
+const COLUMNS: &[&str] = &[
+    "IDENTITY", "NAME", "PRESENCE", "MAY", "TRACKS", "JOINED", "LEFT", "BECAUSE",
+];

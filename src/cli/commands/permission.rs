@@ -10,7 +10,9 @@ pub(super) fn in_short(permission: &PermissionView) -> String {
         match &permission.send.allowed {
             AllowedView::All => rights.push("publish".to_owned()),
             AllowedView::Listed(sources) => {
-                let named = sources.iter().map(|source| format!("publish:{}", source.as_str()));
+                let named = sources
+                    .iter()
+                    .map(|source| format!("publish:{}", source.as_str()));
                 rights.extend(named);
             }
         }

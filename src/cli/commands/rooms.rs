@@ -36,7 +36,10 @@ pub fn rooms(
             (true, Some(prefix)) => format!("no room with an open session begins with '{prefix}'"),
             (false, Some(prefix)) => format!("no room begins with '{prefix}'"),
         };
-        asking.note(terminal.err, &format!("{which} in {}", asking.reader.place()))?;
+        asking.note(
+            terminal.err,
+            &format!("{which} in {}", asking.reader.place()),
+        )?;
     }
     Ok(())
 }
@@ -56,4 +59,11 @@ fn row(room: &RoomSummary, asking: &Asking<'_>) -> Row {
     }
 }
 
-const COLUMNS: &[&str] = &["ROOM", "SESSION", "PARTICIPANTS", "SID", "LAST EVENT", "VERSION"];
+const COLUMNS: &[&str] = &[
+    "ROOM",
+    "SESSION",
+    "PARTICIPANTS",
+    "SID",
+    "LAST EVENT",
+    "VERSION",
+];

@@ -24,7 +24,10 @@ pub fn sessions(
     }
     printer.finish()?;
     if sessions.is_empty() {
-        asking.note(terminal.err, &format!("room '{}' never had a session", args.room))?;
+        asking.note(
+            terminal.err,
+            &format!("room '{}' never had a session", args.room),
+        )?;
     }
     Ok(())
 }
@@ -38,16 +41,28 @@ fn row(session: &SessionView, asking: &Asking<'_>) -> Row {
         cells: vec![
             session.session.clone(),
             asking.times.show(start.micros()),
-            end.map(|end| asking.times.show(end.micros())).unwrap_or_default(),
+            end.map(|end| asking.times.show(end.micros()))
+                .unwrap_or_default(),
             length.unwrap_or_default(),
-            reason.as_ref().and_then(|reason| reason.as_str()).unwrap_or_default().to_owned(),
+            reason
+                .as_ref()
+                .and_then(|reason| reason.as_str())
+                .unwrap_or_default()
+                .to_owned(),
             session.participants.len().to_string(),
-            session.opened.map(|opened| format!("#{opened}")).unwrap_or_default(),
-            session.ended.map(|ended| format!("#{ended}")).unwrap_or_default(),
+            session
+                .opened
+                .map(|opened| format!("#{opened}"))
+                .unwrap_or_default(),
+            session
+                .ended
+                .map(|ended| format!("#{ended}"))
+                .unwrap_or_default(),
         ],
         record: asking.record(session),
     }
 }
 
-const COLUMNS: &[&str] =
-    &["SESSION", "START", "END", "LENGTH", "ENDED AS", "PEOPLE", "OPENED", "ENDED"];
+const COLUMNS: &[&str] = &[
+    "SESSION", "START", "END", "LENGTH", "ENDED AS", "PEOPLE", "OPENED", "ENDED",
+];

@@ -27,12 +27,19 @@ pub fn show(
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
     let position = resolve(&args.position, asking)?;
-    let detail = asking.reader.event(position).map_err(|failure| match failure.exit {
-        Exit::NotFound => missing(position, asking),
-        _ => failure,
-    })?;
+    let detail = asking
+        .reader
+        .event(position)
+        .map_err(|failure| match failure.exit {
+            Exit::NotFound => missing(position, asking),
+            _ => failure,
+        })?;
     let effects = effects(&detail, asking)?;
-    let because = detail.event.causation.map(|cause| asking.reader.event(cause)).transpose()?;
+    let because = detail
+        .event
+        .causation
+        .map(|cause| asking.reader.event(cause))
+        .transpose()?;
     let because = because.map(|cause| cause.event);
     let row = row(&detail, because.as_ref(), &effects, asking);
     if asking.format != Format::Table {
@@ -66,7 +73,11 @@ pub fn show(
 /// The sentence, the changes and the effects have places of their own on a terminal.
 fn fact((index, cell): (usize, &String)) -> String {
     let is_apart = COLUMNS.get(index).is_some_and(|name| APART.contains(name));
-    if is_apart { String::new() } else { cell.clone() }
+    if is_apart {
+        String::new()
+    } else {
+        cell.clone()
+    }
 }
 
 fn resolve(text: &str, asking: &Asking<'_>) -> Result<u64, Failure> {
@@ -81,8 +92,12 @@ fn resolve(text: &str, asking: &Asking<'_>) -> Result<u64, Failure> {
                 ..EventQuery::default()
             };
             let found = asking.reader.page(&last)?.events;
-            let failure = || Failure::new(Exit::NotFound, format!("the log has no event by {text}"));
-            found.first().map(|event| event.position).ok_or_else(failure)
+            let failure =
+                || Failure::new(Exit::NotFound, format!("the log has no event by {text}"));
+            found
+                .first()
+                .map(|event| event.position)
+                .ok_or_else(failure)
         }
         Pos::StartPlus(_) | Pos::EndMinus(_) => {
             let failure = Failure::new(Exit::Usage, format!("'{text}' needs a room's session"));
@@ -132,10 +147,11 @@ fn row(
     let reasons = reasons.into_iter().flatten().filter_map(Value::as_u64);
     let mut causes: Vec<String> = reasons.map(|position| format!("#{position}")).collect();
     causes.extend(because.map(in_a_line));
+    let positions: Vec<u64> = effects.iter().map(|effect| effect.position).collect();
     let effects: Vec<String> = effects.iter().map(in_a_line).collect();
     let mut record = asking.record(detail);
     if let Some(fields) = record.as_object_mut() {
-        fields.insert("effects".to_owned(), asking.record(&effects_of(&effects)));
+        fields.insert("effects".to_owned(), asking.record(&positions));
     }
     Row {
         name: event.position.to_string(),
@@ -158,12 +174,6 @@ fn row(
     }
 }
 
-/// The positions at the start of lines such as `#46 ...`.
-fn effects_of(lines: &[String]) -> Vec<u64> {
-    let positions = lines.iter().filter_map(|line| line.strip_prefix('#')?.split(' ').next());
-    positions.filter_map(|position| position.parse().ok()).collect()
-}
-
 fn place(event: &EventView) -> String {
     let version = event.version;
     match (&event.room, &event.session) {
@@ -176,10 +186,16 @@ fn place(event: &EventView) -> String {
 fn who(event: &EventView) -> String {
     let actor = &event.actor;
     let from = [
-        actor.connection.as_ref().map(|connection| format!("connection {connection}")),
+        actor
+            .connection
+            .as_ref()
+            .map(|connection| format!("connection {connection}")),
         actor.key_id.as_ref().map(|key| format!("key {key}")),
         event.source_ip.as_ref().map(|ip| format!("from {ip}")),
-        event.user_agent.as_ref().map(|agent| format!("with {agent}")),
+        event
+            .user_agent
+            .as_ref()
+            .map(|agent| format!("with {agent}")),
     ];
     let mut parts = vec![actor.name()];
     parts.extend(from.into_iter().flatten());
@@ -209,10 +225,19 @@ fn differ(path: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
     if let (Value::Object(old), Value::Object(new)) = (before, after) {
         let added = new.keys().filter(|key| !old.contains_key(*key));
         for key in old.keys().chain(added) {
-            let below = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+            let below = if path.is_empty() {
+                key.clone()
+            } else {
+                format!("{path}.{key}")
+            };
             let (old, new) = (old.get(key), new.get(key));
             let nothing = &Value::Null;
-            differ(&below, old.unwrap_or(nothing), new.unwrap_or(nothing), found);
+            differ(
+                &below,
+                old.unwrap_or(nothing),
+                new.unwrap_or(nothing),
+                found,
+            );
         }
     } else if before != after {
         found.push(format!("{path}: {before} -> {after}"));

@@ -31,8 +31,9 @@ fn row(room: &RoomView, asking: &Asking<'_>) -> Row {
     let summary = &room.summary;
     let bans: Vec<&str> = room.bans.iter().map(|ban| ban.identity.as_str()).collect();
     let revoked = room.revocations.iter();
-    let revoked: Vec<&str> =
-        revoked.map(|one| one.identity.as_deref().unwrap_or("everybody")).collect();
+    let revoked: Vec<&str> = revoked
+        .map(|one| one.identity.as_deref().unwrap_or("everybody"))
+        .collect();
     Row {
         name: summary.room.clone(),
         cells: vec![
@@ -42,7 +43,10 @@ fn row(room: &RoomView, asking: &Asking<'_>) -> Row {
             summary.session.clone().unwrap_or_default(),
             room.session_start.map(show).unwrap_or_default(),
             room.session_end.map(show).unwrap_or_default(),
-            format!("{} ({} connections)", summary.participants, summary.connections),
+            format!(
+                "{} ({} connections)",
+                summary.participants, summary.connections
+            ),
             room.metadata.clone(),
             bans.join(", "),
             revoked.join(", "),

@@ -45,7 +45,9 @@ fn list_present(
                 one.identity.clone(),
                 one.name.clone(),
                 asking.times.show(one.since.micros()),
-                one.because.map(|because| format!("#{because}")).unwrap_or_default(),
+                one.because
+                    .map(|because| format!("#{because}"))
+                    .unwrap_or_default(),
                 one.connection.clone(),
             ],
             record: asking.record(one),
@@ -62,7 +64,10 @@ fn list_removed(
 ) -> Result<usize, Failure> {
     let mut printer = Printer::new(terminal.out, asking.format, REMOVED);
     for one in found {
-        let request = one.because.map(|because| asking.reader.event(because)).transpose()?;
+        let request = one
+            .because
+            .map(|because| asking.reader.event(because))
+            .transpose()?;
         let request = request.map(|detail| detail.event);
         printer.row(&removal(one, request.as_ref(), asking))?;
     }
@@ -83,9 +88,13 @@ fn removal(one: &Removal, request: Option<&EventView>, asking: &Asking<'_>) -> R
             one.identity.clone(),
             one.name.clone(),
             asking.times.show(one.at.micros()),
-            request.map(|request| request.actor.name()).unwrap_or_default(),
+            request
+                .map(|request| request.actor.name())
+                .unwrap_or_default(),
             reason.unwrap_or_default(),
-            one.because.map(|because| format!("#{because}")).unwrap_or_default(),
+            one.because
+                .map(|because| format!("#{because}"))
+                .unwrap_or_default(),
             if one.is_back { "yes" } else { "no" }.to_owned(),
         ],
         record,
@@ -109,7 +118,10 @@ fn nobody(args: &WhoArgs, room: &RoomView) -> String {
         Some(Right::Data) => "could send data".to_owned(),
     };
     let of = room.participants.len();
-    format!("nobody {what}, of {of} participants of room '{}'", args.room)
+    format!(
+        "nobody {what}, of {of} participants of room '{}'",
+        args.room
+    )
 }
 
 const PRESENT: &[&str] = &["IDENTITY", "NAME", "SINCE", "BECAUSE", "CONNECTION"];

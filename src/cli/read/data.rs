@@ -2,7 +2,6 @@
 //! alone folds. Never takes a lock and never writes, also beside a running server.
 
 use std::cell::RefCell;
-use std::path::Path;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -15,8 +14,7 @@ use crate::domain::{RoomName, Version};
 use crate::replay::position::Pos;
 use crate::replay::view::{EventView, RoomSummary, RoomView, SessionView};
 use crate::replay::{
-    EventPage, EventQuery, Folded, Moment, NamesBook, as_of, read_page, session_span,
-    session_views,
+    EventPage, EventQuery, Folded, Moment, NamesBook, as_of, read_page, session_span, session_views,
 };
 use crate::store::{EventStore, Position, StoreError};
 
@@ -70,14 +68,20 @@ impl Reader for DataReader {
     }
 
     fn rooms(&self, query: &RoomsQuery) -> Result<RoomsPage, Failure> {
-        let after = query.cursor.as_deref().and_then(|name| RoomName::new(name).ok());
+        let after = query
+            .cursor
+            .as_deref()
+            .and_then(|name| RoomName::new(name).ok());
         let names = self.told(self.store.rooms(after.as_ref(), ROOMS_PAGE))?;
         let prefix = query.prefix.as_deref().unwrap_or_default();
         let mut page = RoomsPage {
             rooms: Vec::new(),
             cursor: names.last().map(ToString::to_string),
         };
-        for name in names.iter().filter(|name| name.as_str().starts_with(prefix)) {
+        for name in names
+            .iter()
+            .filter(|name| name.as_str().starts_with(prefix))
+        {
             let summary = RoomSummary::of(&self.fold(name, None)?.room);
             if summary.live || !query.live {
                 page.rooms.push(summary);
@@ -115,9 +119,9 @@ impl Reader for DataReader {
             ..EventQuery::default()
         };
         let found = self.page(&query)?.events.into_iter().next();
-        let event = found.filter(|event| event.position == position).ok_or_else(|| {
-            Failure::new(Exit::NotFound, format!("there is no #{position}"))
-        })?;
+        let event = found
+            .filter(|event| event.position == position)
+            .ok_or_else(|| Failure::new(Exit::NotFound, format!("there is no #{position}")))?;
         let commit = self.told(self.store.commit_of(Position(position)))?;
         Ok(EventDetail {
             event,
@@ -155,11 +159,12 @@ pub fn failure_of(error: &StoreError, place: &str) -> Failure {
                 .because(problem)
                 .hint("'roomledger verify' names all that is damaged; nothing is skipped over")
         }
-        StoreError::Missing { position } => {
-            Failure::new(Exit::Damaged, format!("#{position} is missing from the log"))
-                .because(format!("{place} ends before it, or has a hole"))
-                .hint("'roomledger verify' names all that is damaged")
-        }
+        StoreError::Missing { position } => Failure::new(
+            Exit::Damaged,
+            format!("#{position} is missing from the log"),
+        )
+        .because(format!("{place} ends before it, or has a hole"))
+        .hint("'roomledger verify' names all that is damaged"),
         StoreError::Locked { path, owner } => {
             Failure::new(Exit::InUse, format!("the log in {path} is in use"))
                 .because(format!("{owner} has it open"))
@@ -172,11 +177,13 @@ pub fn failure_of(error: &StoreError, place: &str) -> Failure {
             Failure::new(Exit::Damaged, format!("{path} cannot be opened as a log"))
                 .because(problem)
         }
-        StoreError::Io { path, operation, source } => {
-            Failure::new(Exit::No, format!("cannot {operation} {path}"))
-                .because(source)
-                .hint("check that the directory is there, and whose it is")
-        }
+        StoreError::Io {
+            path,
+            operation,
+            source,
+        } => Failure::new(Exit::No, format!("cannot {operation} {path}"))
+            .because(source)
+            .hint("check that the directory is there, and whose it is"),
         StoreError::Conflict { .. }
         | StoreError::TooLarge { .. }
         | StoreError::Poisoned { .. }

@@ -86,7 +86,10 @@ impl Reader for ServerReader<'_> {
 
     fn page(&self, query: &EventQuery) -> Result<EventPage, Failure> {
         let pairs = pairs_of(query);
-        let pairs: Vec<(&str, &str)> = pairs.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let pairs: Vec<(&str, &str)> = pairs
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
         let answer: Page = self.get(&["events"], &pairs)?;
         Ok(EventPage {
             events: answer.events,
@@ -159,9 +162,20 @@ fn pairs_of(query: &EventQuery) -> Vec<(&'static str, String)> {
     put("until", query.until.map(|until| until.to_string()));
     put("actor", query.filter.actor.clone());
     put("target", query.filter.target.clone());
-    put("refused", query.filter.refused.map(|refused| refused.to_string()));
-    let kinds: Vec<&str> = query.filter.kinds.iter().map(|kind| kind.as_str()).collect();
-    put("kind", Some(kinds.join(",")).filter(|kinds| !kinds.is_empty()));
+    put(
+        "refused",
+        query.filter.refused.map(|refused| refused.to_string()),
+    );
+    let kinds: Vec<&str> = query
+        .filter
+        .kinds
+        .iter()
+        .map(|kind| kind.as_str())
+        .collect();
+    put(
+        "kind",
+        Some(kinds.join(",")).filter(|kinds| !kinds.is_empty()),
+    );
     if query.order == Order::Descending {
         put("order", Some("desc".to_owned()));
     }
@@ -174,9 +188,12 @@ fn parsed<T: DeserializeOwned>(answer: Value) -> Result<T, Failure> {
 
 #[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 fn unreadable(error: serde_json::Error) -> Failure {
-    Failure::new(Exit::Refused, "the server answered something else than was asked for")
-        .because(error)
-        .hint("is it a roomledger of this version?")
+    Failure::new(
+        Exit::Refused,
+        "the server answered something else than was asked for",
+    )
+    .because(error)
+    .hint("is it a roomledger of this version?")
 }
 
 /// The most events that one answer gives.
