@@ -24,4 +24,5 @@ mod livekit_json;
 #[cfg(feature = "server")]
 mod livekit_wire;
 mod readme;
+mod replay;
 mod tidy;
