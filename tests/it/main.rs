@@ -26,3 +26,4 @@ mod livekit_wire;
 mod readme;
 mod replay;
 mod tidy;
+mod views;
