@@ -16,6 +16,9 @@ mod cli_output;
 mod cli_position;
 #[cfg(feature = "cli")]
 mod cli_run;
+mod decide;
+#[cfg(feature = "engine")]
+mod engine;
 #[cfg(feature = "sled")]
 mod journal;
 mod laws;
