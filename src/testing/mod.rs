@@ -9,3 +9,6 @@
 
 pub mod invariants;
 pub mod program;
+pub mod scenario;
+#[cfg(feature = "engine")]
+pub mod virtual_time;
