@@ -9,17 +9,15 @@ use std::sync::Arc;
 
 use tracing::info_span;
 
-use super::call::{Answer, At, Call};
+use super::call::{Answer, At};
 use super::clock::{HoldChange, Reading};
 use super::error::EngineError;
 use super::history::room_at;
 use super::idempotency::Known;
-use super::plan::{Plan, Planner, Setting};
+use super::plan::{Plan, Planner, Reply, Setting};
 use super::writer::{Ask, Writer, answer_all, give};
 use crate::domain::event::{ClockHeld, ClockReleased};
-use crate::domain::{
-    ActorKind, Command, Digest, Event, Provenance, Request, Room, RoomName, Timestamp,
-};
+use crate::domain::{Command, Event, Room, RoomName, Timestamp};
 use crate::store::{Appended, RequestKey, StoreError};
 
 /// The rooms of a batch, and the commands that can be decided.
@@ -29,46 +27,23 @@ struct Admitted {
 }
 
 impl Writer {
-    /// Decides a batch with all timers that are due, appends it, and answers.
-    pub(crate) fn decide(
-        &mut self,
-        asks: Vec<Ask>,
-        mut facts: Vec<Event>,
-        reading: Reading,
-    ) -> Result<(), EngineError> {
+    /// Decides a batch after all timers that are due, appends it, and answers.
+    pub(crate) fn decide(&mut self, asks: Vec<Ask>, reading: Reading) -> Result<(), EngineError> {
         if let Some(stopped) = self.shared.stopped() {
             answer_all(asks, &stopped);
             return Err(stopped);
         }
-        facts.extend(clock_fact(reading));
+        self.facts.extend(clock_fact(reading));
         let sums = self.refusals.settle(reading.now, false);
-        facts.extend(sums.into_iter().map(Event::from));
+        self.facts.extend(sums.into_iter().map(Event::from));
         let ticks = self.due_ticks(reading.now);
         let Admitted { mut rooms, asks } = self.admit(asks);
-        for tick in &ticks {
-            let name = &tick.request.room;
-            rooms.extend(self.shared.rooms.get(name).map(|room| (name.clone(), room)));
-        }
-        let shared = Arc::clone(&self.shared);
-        let setting = Setting {
-            rules: shared.config.rules,
-            defaults: &shared.config.defaults,
-            now: reading.now,
-            wall: reading.wall,
-        };
-        let mut planner = Planner::new(setting, rooms, self.system);
-        planner.record_system(facts);
-        for tick in &ticks {
-            // A timer that breaks is not asked again before its room changes.
-            let _never_answered = planner.ask(tick, self.ids.draw(), &mut self.refusals);
-        }
-        let replies: Vec<_> = asks
-            .iter()
-            .map(|ask| planner.ask(&ask.call, self.ids.draw(), &mut self.refusals))
-            .collect();
-        let plan = planner.finish();
+        let due = ticks.iter().filter_map(|name| self.shared.rooms.get(name));
+        rooms.extend(due.map(|room| (room.name.clone(), room)));
+        let (plan, replies) = self.plan(rooms, &ticks, &asks, reading);
         match self.append(&plan) {
             Ok(appended) => {
+                self.facts.clear();
                 self.publish(plan, appended.clone(), &asks, reading.now);
                 self.answer(asks, replies, appended.as_ref(), reading.now);
                 Ok(())
@@ -76,7 +51,7 @@ impl Writer {
             Err(StoreError::TooLarge { .. }) if asks.len() + ticks.len() > 1 => {
                 self.retry_ticks(&ticks, reading.now);
                 for ask in asks {
-                    let _told = self.decide(vec![ask], Vec::new(), reading);
+                    let _told = self.decide(vec![ask], reading);
                 }
                 Ok(())
             }
@@ -89,25 +64,45 @@ impl Writer {
         }
     }
 
-    fn due_ticks(&mut self, now: Timestamp) -> Vec<Call> {
+    fn plan(
+        &mut self,
+        rooms: BTreeMap<RoomName, Arc<Room>>,
+        ticks: &[RoomName],
+        asks: &[Ask],
+        reading: Reading,
+    ) -> (Plan, Vec<Result<Reply, EngineError>>) {
+        let config = &self.shared.config;
+        let setting = Setting {
+            rules: config.rules,
+            defaults: &config.defaults,
+            now: reading.now,
+            wall: reading.wall,
+            timers_rest: self.time.is_held(),
+        };
+        let draw = || self.ids.draw();
+        let mut planner = Planner::new(setting, rooms, self.system, &draw);
+        planner.record_system(&self.facts);
+        for name in ticks {
+            planner.tick(name);
+        }
+        let replies = asks
+            .iter()
+            .map(|ask| planner.ask(&ask.call, &mut self.refusals))
+            .collect();
+        (planner.finish(), replies)
+    }
+
+    fn due_ticks(&mut self, now: Timestamp) -> Vec<RoomName> {
         if self.time.is_held() {
             return Vec::new();
         }
-        let due = self
-            .timers
-            .take_due(now, self.shared.config.batch_commands_max);
-        let ticks = due.into_iter().map(|room| Call {
-            request: Request::new(room, Command::Tick),
-            provenance: Provenance::of_engine(ActorKind::Policy, "timer"),
-            digest: Digest::of(&[]),
-            request_bytes: 0,
-        });
-        ticks.collect()
+        let most = self.shared.config.batch_commands_max;
+        self.timers.take_due(now, most)
     }
 
-    fn retry_ticks(&mut self, ticks: &[Call], at: Timestamp) {
-        for tick in ticks {
-            self.timers.set(&tick.request.room, Some(at));
+    fn retry_ticks(&mut self, ticks: &[RoomName], at: Timestamp) {
+        for room in ticks {
+            self.timers.set(room, Some(at));
         }
     }
 

@@ -93,6 +93,7 @@ impl Engine {
             idle: restored.idle,
             refusals: Refusals::new(shared.config.refusals_per_minute_max),
             outcomes: restored.outcomes,
+            facts: Vec::new(),
             system: restored.system,
             last: restored.last,
             deferred: VecDeque::new(),

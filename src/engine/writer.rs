@@ -51,6 +51,8 @@ pub(crate) struct Writer {
     pub(crate) idle: Idle,
     pub(crate) refusals: Refusals,
     pub(crate) outcomes: Outcomes,
+    /// Facts of the ledger itself that the next batch records.
+    pub(crate) facts: Vec<Event>,
     pub(crate) system: Version,
     /// When the last record was recorded.
     pub(crate) last: Timestamp,
@@ -72,7 +74,7 @@ impl Writer {
         loop {
             let batch = self.collect();
             let reading = self.read_clock();
-            let _told = self.decide(batch.asks, Vec::new(), reading);
+            let _told = self.decide(batch.asks, reading);
             match batch.then {
                 None => {}
                 Some(Job::Ask(ask)) => self.deferred.push_back(*ask),
@@ -82,7 +84,7 @@ impl Writer {
                 }
                 Some(Job::ReleaseClock(answer)) => {
                     let reading = self.time.release(&*self.shared.clock, true);
-                    let done = self.decide(Vec::new(), Vec::new(), reading);
+                    let done = self.decide(Vec::new(), reading);
                     let _nobody_waits = answer.send(done);
                 }
                 Some(Job::Stop(answer)) => {
@@ -96,7 +98,8 @@ impl Writer {
     /// Records facts of the ledger itself.
     pub(crate) fn record(&mut self, events: Vec<Event>) -> Result<(), EngineError> {
         let reading = self.read_clock();
-        self.decide(Vec::new(), events, reading)
+        self.facts.extend(events);
+        self.decide(Vec::new(), reading)
     }
 
     /// Waits for the first job, then takes what is there, up to a batch.
@@ -193,7 +196,7 @@ impl Writer {
     fn fire(&mut self) {
         loop {
             let reading = self.read_clock();
-            let done = self.decide(Vec::new(), Vec::new(), reading);
+            let done = self.decide(Vec::new(), reading);
             let later = self.next_due().is_none_or(|due| due > reading.now);
             if done.is_err() || later || self.time.is_held() {
                 return;
@@ -211,7 +214,7 @@ impl Writer {
         while !self.deferred.is_empty() {
             let asks = std::mem::take(&mut self.deferred).into();
             let reading = self.read_clock();
-            let _told = self.decide(asks, Vec::new(), reading);
+            let _told = self.decide(asks, reading);
         }
         let now = self.time.now(&*self.shared.clock).max(self.last);
         let sums = self.refusals.settle(now, true).into_iter().map(Event::from);

@@ -12,3 +12,6 @@
 pub mod faults;
 pub mod invariants;
 pub mod program;
+pub mod scenario;
+#[cfg(feature = "engine")]
+pub mod virtual_time;

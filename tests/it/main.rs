@@ -27,4 +27,6 @@ mod livekit_json;
 #[cfg(feature = "server")]
 mod livekit_wire;
 mod readme;
+mod replay;
 mod tidy;
+mod views;
