@@ -7,7 +7,7 @@ use roomledger::domain::event::{ConnectionKind, Credential};
 use roomledger::domain::{Command, Identity, RoomName, Target, Timestamp, Version};
 use roomledger::engine::{Call, EngineConfig};
 use roomledger::store::{
-    Appended, Commit, EventStore, Link, MemoryStore, Position, Record, StoreError,
+    Appended, Commit, Commits, EventStore, Link, MemoryStore, Position, Record, StoreError,
 };
 use roomledger::testing::virtual_time::{self, VirtualEngine};
 
@@ -91,6 +91,7 @@ pub(crate) struct GateStore {
 struct Gate {
     shut: bool,
     waiting: bool,
+    closed: bool,
     appends: usize,
     fails: Option<(usize, StoreError)>,
 }
@@ -121,6 +122,11 @@ impl GateStore {
         self.gate.lock().unwrap().fails = None;
     }
 
+    /// Forgets that an engine closed it, so that another can open the same log.
+    pub(crate) fn reopen(&self) {
+        self.gate.lock().unwrap().closed = false;
+    }
+
     pub(crate) fn appends(&self) -> usize {
         self.gate.lock().unwrap().appends
     }
@@ -133,6 +139,9 @@ impl EventStore for GateStore {
         self.moved.notify_all();
         gate = self.moved.wait_while(gate, |gate| gate.shut).unwrap();
         gate.waiting = false;
+        if gate.closed {
+            return Err(StoreError::Closed);
+        }
         if let Some((after, error)) = &gate.fails
             && gate.appends >= *after
         {
@@ -155,6 +164,10 @@ impl EventStore for GateStore {
         self.log.read_all(after, limit)
     }
 
+    fn read_commits(&self, after: Position) -> Result<Commits<'_>, StoreError> {
+        self.log.read_commits(after)
+    }
+
     fn head(&self) -> Link {
         self.log.head()
     }
@@ -172,7 +185,8 @@ impl EventStore for GateStore {
     }
 
     fn close(&self) -> Result<(), StoreError> {
-        self.log.close()
+        self.gate.lock().unwrap().closed = true;
+        Ok(())
     }
 }
 
