@@ -1,4 +1,6 @@
 //! An event-sourced room state engine.
+
+pub mod audit;
 #[cfg(feature = "cli")]
 pub mod cli;
 #[cfg(feature = "server")]

@@ -85,7 +85,7 @@ fn check_stints(room: &Room, session: &Session, say: &mut impl FnMut(String)) {
     let end = session
         .ended
         .map_or(Timestamp::from_micros(i64::MAX), |ended| ended.at);
-    for person in room.people.iter() {
+    for person in &room.people {
         let connections = room.connections_of(person);
         let live: Vec<_> = connections
             .iter()

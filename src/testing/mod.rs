@@ -1,4 +1,5 @@
-//! What authors of property-based harnesses need: strategies, programs, invariants, contracts.
+//! What authors of property-based harnesses need: strategies, programs, invariants, faults,
+//! contracts.
 //!
 //! Exported under the feature `testing`, apart from the engine so that nothing of it is ever in a
 //! server. It may panic: a failed check is a failed test.
@@ -7,5 +8,10 @@
     reason = "a failed check is a failed test of the caller"
 )]
 
+#[cfg(feature = "sled")]
+pub mod faults;
 pub mod invariants;
 pub mod program;
+pub mod scenario;
+#[cfg(feature = "engine")]
+pub mod virtual_time;

@@ -149,7 +149,7 @@ impl Step {
     }
 
     fn command(&self, room: &Room, now: Timestamp) -> Command {
-        if room.life.is_none() && self.kind % 4 != 0 {
+        if room.life.is_none() && !self.kind.is_multiple_of(4) {
             return Command::Join(self.join(now));
         }
         // Joins and tracks come often: they are what the rest acts on.
@@ -210,10 +210,10 @@ impl Step {
             active: self.variant % 4 != 3,
             kind: kind.copied().unwrap_or(ConnectionKind::Standard),
             profile: self.profile(),
-            permission: (self.variant % 3 == 0).then(|| self.update()),
+            permission: (self.variant.is_multiple_of(3)).then(|| self.update()),
             credential: Credential {
                 kind: "none".to_owned(),
-                issued_at: (self.variant % 5 != 0).then_some(now),
+                issued_at: (!self.variant.is_multiple_of(5)).then_some(now),
                 ..Credential::default()
             },
             reporter: Some(format!("sfu-{}", self.variant % 2)),
@@ -249,7 +249,7 @@ impl Step {
         match self.variant % 8 {
             0 | 1 => Command::Remove(Remove {
                 target: self.target(room),
-                ban: self.variant / 8 % 4 == 0,
+                ban: (self.variant / 8).is_multiple_of(4),
                 revoke_before: (self.variant / 8 % 4 == 1).then_some(now),
             }),
             2 => Command::Ban {
@@ -321,7 +321,7 @@ impl Step {
                 UpdateMode::Patch
             },
             targets: BTreeMap::from([everyone, one]),
-            refuse_unknown: self.variant % 8 == 0,
+            refuse_unknown: self.variant.is_multiple_of(8),
         })
     }
 
@@ -338,12 +338,12 @@ impl Step {
         Command::UpdateRoom(UpdateRoom {
             config,
             metadata,
-            session_only: self.variant % 5 == 0,
+            session_only: self.variant.is_multiple_of(5),
         })
     }
 
     fn ending(&self) -> Command {
-        if self.variant % 4 == 0 {
+        if self.variant.is_multiple_of(4) {
             Command::DeleteRoom
         } else {
             Command::EndSession
@@ -402,9 +402,9 @@ impl Step {
     }
 
     fn profile(&self) -> ProfileUpdate {
-        let value = (self.variant % 4 != 0).then(|| self.text());
+        let value = (!self.variant.is_multiple_of(4)).then(|| self.text());
         ProfileUpdate {
-            name: (self.variant % 3 == 0).then(|| self.text()),
+            name: (self.variant.is_multiple_of(3)).then(|| self.text()),
             metadata: (self.variant % 3 == 1).then(|| self.text()),
             attributes: BTreeMap::from([(format!("a{}", self.who % 3), value)]),
         }
@@ -425,7 +425,7 @@ impl Step {
         };
         let live: Vec<_> = session.live().collect();
         let at = usize::from(self.who);
-        if self.variant % 11 == 0 || live.is_empty() {
+        if self.variant.is_multiple_of(11) || live.is_empty() {
             let any = session
                 .connections
                 .get(at % session.connections.len().max(1));

@@ -209,13 +209,13 @@ fn repeats_to_nothing(command: &Command) -> bool {
 }
 
 fn check_unpublished(step: &Taken) -> Result<(), TestCaseError> {
-    let changed = step
-        .recorded
-        .iter()
-        .find_map(|recorded| match &recorded.event.event {
-            Event::PermissionsChanged(it) => Some((recorded.version, it)),
-            _ => None,
-        });
+    let changed = step.recorded.iter().find_map(|recorded| {
+        if let Event::PermissionsChanged(it) = &recorded.event.event {
+            Some((recorded.version, it))
+        } else {
+            None
+        }
+    });
     let Some((version, changed)) = changed else {
         return Ok(());
     };

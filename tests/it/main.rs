@@ -1,4 +1,5 @@
 //! The one test binary: a module per topic, linked once.
+
 // Clippy lets helpers of tests panic, unwrap and index only under this attribute.
 #![cfg(test)]
 
@@ -15,6 +16,7 @@ mod cli_output;
 mod cli_position;
 #[cfg(feature = "cli")]
 mod cli_run;
+mod decide;
 #[cfg(feature = "engine")]
 mod engine;
 #[cfg(feature = "sled")]
@@ -27,4 +29,6 @@ mod livekit_service;
 #[cfg(feature = "server")]
 mod livekit_wire;
 mod readme;
+mod replay;
 mod tidy;
+mod views;

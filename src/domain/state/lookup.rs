@@ -142,7 +142,7 @@ impl Connection {
 
     /// LiveKit's form of the id.
     pub fn sid(&self) -> String {
-        format!("{CONNECTION_PREFIX}{}", self.id.short())
+        connection_sid(self.id)
     }
 }
 
@@ -162,6 +162,11 @@ impl Session {
     pub fn sid(&self) -> String {
         session_sid(self.id)
     }
+}
+
+/// LiveKit's form of a connection's id.
+pub fn connection_sid(id: Id) -> String {
+    format!("{CONNECTION_PREFIX}{}", id.short())
 }
 
 /// LiveKit's form of a session's id.

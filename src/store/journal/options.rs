@@ -23,6 +23,9 @@ pub struct Options {
     pub boot_id: String,
     /// The hashes of the rooms in a payload, for footers that are written from what was read.
     pub rooms_of: fn(&[u8]) -> Vec<u64>,
+    /// Whether a thread prepares the next segment while one fills. Without it the writer does so
+    /// itself at the roll: for simulations, in which every operation has its turn.
+    pub prepare_ahead: bool,
     /// The file system.
     pub disk: Arc<dyn Disk>,
 }
@@ -39,6 +42,7 @@ impl Options {
             log_id,
             boot_id,
             rooms_of: |_| Vec::new(),
+            prepare_ahead: true,
             disk: Arc::new(RealDisk),
         }
     }

@@ -14,7 +14,7 @@ use crate::store::journal::frame::{Fault, FrameKind, Hash, Link};
 use crate::store::journal::head::Head;
 use crate::store::journal::layout::{FRAMES_OFFSET, Layout, Place};
 use crate::store::journal::options::Options;
-use crate::store::journal::prepare::Preparer;
+use crate::store::journal::prepare::{Mould, Preparer};
 use crate::store::journal::segment::{Segment, journal_dir};
 use crate::store::journal::shared::{Live, Shared};
 use crate::store::journal::survey::{Scope, Survey, Tail, survey};
@@ -232,7 +232,6 @@ pub(crate) fn finish(
     let new_sum = || Sum::new(survey.left, active.layout);
     let sum = survey.sums.remove(&active.ordinal).unwrap_or_else(new_sum);
     let offset = survey.end.offset;
-    let next = active.ordinal + 1;
     writer(
         shared,
         options,
@@ -242,7 +241,6 @@ pub(crate) fn finish(
             sum,
         },
         layout,
-        next,
     )
 }
 
@@ -278,7 +276,6 @@ fn start_in_new_segment(
             sum,
         },
         layout,
-        ordinal + 1,
     )
 }
 
@@ -287,10 +284,19 @@ fn writer(
     options: &Options,
     start: Start,
     layout: Layout,
-    next: u64,
 ) -> Result<Writer, JournalError> {
     let (disk, dir) = (Arc::clone(&shared.disk), shared.dir.clone());
-    let preparer = Preparer::start(disk, dir, shared.log_id, layout, next)?;
+    let mould = Mould {
+        disk,
+        dir,
+        log_id: shared.log_id,
+        layout,
+    };
+    let preparer = if options.prepare_ahead {
+        Preparer::start_ahead(mould, start.active.ordinal + 1)?
+    } else {
+        Preparer::Inline(mould)
+    };
     let (frame_bytes_max, reserve_bytes) = (options.frame_bytes_max, options.reserve_bytes);
     Ok(Writer::new(
         Arc::clone(shared),

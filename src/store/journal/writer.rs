@@ -178,7 +178,7 @@ impl Writer {
     /// Closes the active segment and goes on in the one prepared: footer, HEAD, and only then the
     /// first frame, so that a segment without a footer is the last one or a damaged one.
     fn roll(&mut self) -> Result<(), JournalError> {
-        let next = Arc::new(self.preparer.take()?);
+        let next = Arc::new(self.preparer.after(self.active.ordinal)?);
         if self.sum.whole {
             let footer = self.sum.encode(self.shared.log_id, self.active.ordinal);
             self.active

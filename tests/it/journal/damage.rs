@@ -1,0 +1,178 @@
+//! Any damage is found and named, or healed from the other copy; never a wrong answer, never a
+//! panic.
+use proptest::prelude::*;
+use roomledger::store::journal::{Finding, Frame, check};
+
+use super::{Rig, dir, read, read_whole, segment_path};
+
+/// Something that happens to files behind the journal's back.
+#[derive(Debug, Clone)]
+enum Harm {
+    Flip { at: u64 },
+    Zero { at: u64, bytes: usize },
+    Truncate { at: u64 },
+    Lose { segment: u64 },
+    SwapFrames { first: usize, second: usize },
+    SwapSegments,
+    DuplicateSegment,
+    Drop { frame: usize },
+}
+
+fn harm() -> impl Strategy<Value = Harm> {
+    let at = 0_u64..4096 * 4;
+    prop_oneof![
+        4 => at.clone().prop_map(|at| Harm::Flip { at }),
+        2 => (at.clone(), 1_usize..600).prop_map(|(at, bytes)| Harm::Zero { at, bytes }),
+        1 => at.prop_map(|at| Harm::Truncate { at }),
+        1 => (1_u64..5).prop_map(|segment| Harm::Lose { segment }),
+        2 => (0_usize..45, 0_usize..45)
+            .prop_map(|(first, second)| Harm::SwapFrames { first, second }),
+        1 => Just(Harm::SwapSegments),
+        1 => Just(Harm::DuplicateSegment),
+        1 => (0_usize..45).prop_map(|frame| Harm::Drop { frame }),
+    ]
+}
+
+/// A closed journal of four segments that HEAD knows to its end.
+fn rig() -> Rig {
+    let mut rig = Rig::filled(30);
+    let mut journal = rig.open().0;
+    rig.fill(&mut journal, 20);
+    rig.written.extend(journal.seal().expect("seals"));
+    journal.close().expect("closes");
+    rig
+}
+
+fn inflict(rig: &Rig, harm: &Harm) {
+    let place = |at: u64| {
+        let offset = usize::try_from(at % 4096).expect("small");
+        (segment_path(at / 4096 + 1), offset)
+    };
+    match *harm {
+        Harm::Flip { at } => {
+            let (path, offset) = place(at);
+            rig.disk.edit(&path, |data| {
+                if let Some(byte) = data.get_mut(offset) {
+                    *byte ^= 1 << (at % 8);
+                }
+            });
+        }
+        Harm::Zero { at, bytes } => {
+            let (path, offset) = place(at);
+            rig.disk.edit(&path, |data| {
+                let end = data.len().min(offset + bytes);
+                data.get_mut(offset..end).unwrap_or_default().fill(0);
+            });
+        }
+        Harm::Truncate { at } => {
+            let (path, offset) = place(at);
+            rig.disk.edit(&path, |data| data.truncate(offset));
+        }
+        Harm::Lose { segment } => rig.disk.lose(&segment_path(segment)),
+        Harm::SwapFrames { first, second } => {
+            let (one, other) = (rig.written[first].bytes(), rig.written[second].bytes());
+            if one.len() == other.len() {
+                rig.edit_frame(first, |bytes| bytes.copy_from_slice(other));
+                rig.edit_frame(second, |bytes| bytes.copy_from_slice(one));
+            }
+        }
+        Harm::SwapSegments => {
+            let files = rig.disk.files();
+            for (path, other) in [(1, 2), (2, 1)] {
+                let content = files.get(&segment_path(other)).cloned().unwrap_or_default();
+                rig.disk.edit(&segment_path(path), |data| *data = content);
+            }
+        }
+        Harm::DuplicateSegment => {
+            let content = rig
+                .disk
+                .files()
+                .get(&segment_path(3))
+                .cloned()
+                .unwrap_or_default();
+            rig.disk.edit(&segment_path(2), |data| *data = content);
+        }
+        Harm::Drop { frame } => {
+            let (path, offset) = rig.place(frame);
+            let length = rig.written[frame].bytes().len();
+            rig.disk.edit(&path, |data| {
+                if data.len() > offset + length {
+                    data.drain(offset..offset + length);
+                }
+            });
+        }
+    }
+}
+
+/// Frames that were read must be frames that were written, in order.
+fn is_true(found: &[Frame], written: &[Frame]) -> bool {
+    let mut rest = written.iter();
+    found.iter().all(|frame| rest.any(|known| known == frame))
+}
+
+fn frame_bytes_differ(rig: &Rig, intact: &Rig) -> bool {
+    let (now, then) = (rig.disk.files(), intact.disk.files());
+    let path = |ordinal| segment_path(ordinal);
+    (1..=4).any(|ordinal| now.get(&path(ordinal)) != then.get(&path(ordinal)))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_damage_is_found_named_and_healed(harms in proptest::collection::vec(harm(), 1..4)) {
+        let intact = rig();
+        let mut rig = rig();
+        for harm in &harms {
+            inflict(&rig, harm);
+        }
+
+        // A reader in place: nothing wrong, and what is missing is said.
+        let seen = read(&rig.reader(), 1);
+        let found: Vec<_> = seen.iter().filter_map(|item| item.as_ref().ok().cloned()).collect();
+        prop_assert!(is_true(&found, &rig.written));
+        prop_assert!(found.len() == rig.written.len() || seen.iter().any(Result::is_err));
+
+        // A check names it.
+        let mut faults = 0;
+        let mut visit = |finding| faults += u64::from(!matches!(finding, Finding::Frame(_)));
+        let report = check(&rig.disk, dir(), super::real_options(0).rooms_of, &mut visit);
+        let report = report.expect("reads");
+        prop_assert_eq!(report.faults, faults);
+        prop_assert_eq!(faults > 0, frame_bytes_differ(&rig, &intact), "{:?}", report);
+
+        // The writer heals all of it from the other copy.
+        let source = rig.source();
+        let (mut journal, _) = rig.open();
+        let first = journal.heal(&source).expect("heals");
+        prop_assert_eq!(first.waits_for, None);
+        // What a footer vouched for is found by reading, and healed then.
+        let _ = read(&journal.reader(), 1);
+        let second = journal.heal(&source).expect("heals");
+        prop_assert_eq!(second.damage, vec![]);
+        prop_assert_eq!(read_whole(&journal.reader()), rig.written.clone());
+        rig.fill(&mut journal, 30);
+        drop(journal);
+        prop_assert_eq!(read_whole(&rig.open().0.reader()), rig.written.clone());
+    }
+}
+
+#[test]
+fn every_byte_of_a_segment_matters() {
+    let rig = Rig::filled(6);
+    let before = rig.disk.files();
+    for byte in 0..4096 {
+        rig.disk.edit(&segment_path(1), |data| data[byte] ^= 0x10);
+        let mut named = false;
+        let mut visit = |finding| named |= !matches!(finding, Finding::Frame(_));
+        let checked = check(
+            &rig.disk,
+            dir(),
+            super::real_options(0).rooms_of,
+            &mut visit,
+        );
+        assert!(checked.is_ok() && named, "byte {byte}: {checked:?}");
+        rig.disk.edit(&segment_path(1), |data| data[byte] ^= 0x10);
+    }
+    assert_eq!(rig.disk.files(), before);
+}
