@@ -13,7 +13,8 @@ use roomledger::dialect::livekit::service::Service;
 use roomledger::domain::command::{Join, PublishTrack};
 use roomledger::domain::event::{TrackKind, TrackShape};
 use roomledger::domain::{
-    ActorKind, Command, Digest, Identity, Provenance, Request, RoomName, Source, Timestamp, Version,
+    ActorKind, Command, Digest, Identity, Kind, Provenance, Request, RoomName, Source, Timestamp,
+    Version,
 };
 use roomledger::engine::{
     Call, Clock as _, Engine, EngineConfig, ManualClock, Receipt, SeededIds, Status,
@@ -218,4 +219,19 @@ pub(crate) fn join_token(who: &str, room: &str) -> String {
         json!({"iss": "devkey", "sub": who, "nbf": NOW_S - 10, "exp": NOW_S + 600,
         "video": {"roomJoin": true, "room": room}}),
     )
+}
+
+/// A room "r" with alice in it, who publishes a microphone and a camera.
+pub(crate) async fn room_with_alice() -> Server {
+    let server = Server::start();
+    assert!(accepted(&server.join(&join_token("alice", "r")).await));
+    for (source, name) in [(Source::Microphone, "mic"), (Source::Camera, "cam")] {
+        assert!(accepted(&server.publish("r", "alice", source, name).await));
+    }
+    server
+}
+
+/// The kinds of events, in order.
+pub(crate) fn kinds(events: &[Record]) -> Vec<Kind> {
+    events.iter().map(|it| it.event.event.kind()).collect()
 }
