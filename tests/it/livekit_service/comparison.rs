@@ -62,7 +62,8 @@ impl Ids {
 }
 
 fn in_hex(text: &str) -> String {
-    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+    text.bytes()
+        .fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 pub(crate) fn text(value: &Value) -> String {
@@ -101,7 +102,9 @@ pub(crate) fn in_order(message: &mut Value, names: &BTreeMap<String, String>) {
         let Some(items) = message[list].as_array_mut() else {
             continue;
         };
-        items.iter_mut().for_each(|item| in_order(item, names));
+        for item in items.iter_mut() {
+            in_order(item, names);
+        }
         items.sort_by_key(|item| {
             let key = text(&item[key]);
             names.get(&key).cloned().unwrap_or(key)

@@ -216,11 +216,11 @@ impl Day {
         claims["nbf"] = json!(if revoked { now_s - 290 } else { now_s });
         claims["exp"] = json!(now_s + 600);
         claims["video"] = step["grants"].clone();
-        let mut receipt = self.server.join(&mint(claims.clone())).await;
+        let mut receipt = self.server.join(&mint(&claims)).await;
         if revoked {
             assert!(!accepted(&receipt), "a revoked token cannot rejoin");
             claims["nbf"] = json!(now_s);
-            receipt = self.server.join(&mint(claims)).await;
+            receipt = self.server.join(&mint(&claims)).await;
         }
         assert_eq!(accepted(&receipt), step["failed"].is_null(), "{step}");
         if let Some(sid) = step["sid"].as_str() {

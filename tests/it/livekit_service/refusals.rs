@@ -1,17 +1,15 @@
 //! Attempts that are refused, and what holds afterwards: grants, bad input, revocation, repeats.
 
 use roomledger::domain::event::Event;
-use roomledger::domain::{Kind, RoomName, Timestamp, Version};
-use roomledger::store::Record;
-use serde_json::{Value, json};
+use roomledger::domain::{Command, Identity, Kind, RoomName, Timestamp, Version};
+use serde_json::json;
 
-use super::support::{
-    Got, NOW_S, Server, accepted, admin, create, join_token, kinds, room_with_alice,
-};
+use super::support::{Got, NOW_S, accepted, admin, join_token, kinds, room_with_alice};
 
-async fn system_events(server: &Server) -> Vec<Record> {
-    let read = server.engine.history(None, Version(0), 100);
-    read.await.unwrap()
+fn assert_denied(got: &Got) {
+    assert_eq!(got.status, 401);
+    let denied = json!({"code": "unauthenticated", "msg": "permissions denied"});
+    assert_eq!(got.json(), denied);
 }
 
 #[tokio::test]
@@ -19,24 +17,12 @@ async fn an_attempt_without_the_grant_is_on_record() {
     let server = room_with_alice().await;
     let before = server.version("r");
     let body = json!({"room": "r", "identity": "alice"});
-    let headers = [("X-Audit-Actor", "eve"), ("X-Request-Id", "q")];
     let join_only = json!({"roomJoin": true, "room": "r"});
-    let denied = |got: &Got| {
-        assert_eq!(got.status, 401);
-        assert_eq!(
-            got.json(),
-            json!({"code": "unauthenticated", "msg": "permissions denied"})
-        );
-    };
+    let headers = [("X-Audit-Actor", "eve")];
     let got = server
-        .call_with(
-            "RemoveParticipant",
-            join_only.clone(),
-            body.clone(),
-            &headers,
-        )
+        .call_with("RemoveParticipant", join_only, body, &headers)
         .await;
-    denied(&got);
+    assert_denied(&got);
     let events = server.events("r", before).await;
     let [record] = &events[..] else {
         panic!("{events:?}");
@@ -45,53 +31,52 @@ async fn an_attempt_without_the_grant_is_on_record() {
         panic!("{record:?}");
     };
     assert_eq!(
-        (refused.command.as_str(), refused.codes.len()),
-        ("remove", 1)
+        (refused.command.as_str(), &refused.codes[..]),
+        ("remove", &["no-right".to_owned()][..])
     );
-    assert_eq!(refused.codes[0], "no-right");
     let actor = &record.command.provenance.actor;
     assert_eq!(actor.on_behalf_of.as_ref().unwrap().as_str(), "eve");
-    assert_eq!(
-        got.header("x-ledger-position"),
-        Some(&*record.position.to_string())
-    );
+    let position = record.position.to_string();
+    assert_eq!(got.header("x-ledger-position"), Some(&*position));
+}
 
-    let allowed = server
-        .call_with("RemoveParticipant", admin("r"), body.clone(), &headers)
-        .await;
-    assert_eq!(
-        allowed.status, 200,
-        "the refused attempt did not use up the request id"
-    );
-    assert_eq!(allowed.header("x-ledger-replayed"), None);
-    let peek = server
-        .call_with("RemoveParticipant", join_only, body, &headers)
-        .await;
-    denied(&peek);
-    assert_eq!(
-        peek.header("x-ledger-replayed"),
-        None,
-        "no outcome for who has no right to it"
-    );
-
-    denied(
-        &server
-            .call("DeleteRoom", json!({}), json!({"room": "nowhere"}))
-            .await,
-    );
-    let events = system_events(&server).await;
-    assert_eq!(kinds(&events).last(), Some(&Kind::CommandRefused));
-    denied(
+#[tokio::test]
+async fn an_attempt_on_no_room_makes_none() {
+    let server = room_with_alice().await;
+    let nowhere = json!({"room": "nowhere"});
+    assert_denied(&server.call("DeleteRoom", json!({}), nowhere).await);
+    let system = server.engine.history(None, Version(0), 100).await.unwrap();
+    assert_eq!(kinds(&system).last(), Some(&Kind::CommandRefused));
+    let room = server
+        .engine
+        .room(&RoomName::new("nowhere").unwrap())
+        .await
+        .unwrap();
+    assert!(room.is_none_or(|room| room.life.is_none()));
+    assert_denied(
         &server
             .call("CreateRoom", json!({}), json!({"name": ""}))
             .await,
     );
-    assert!(
+}
+
+#[tokio::test]
+async fn a_request_id_is_nothing_to_who_lacks_the_grant() {
+    let server = room_with_alice().await;
+    let body = json!({"room": "r", "identity": "alice", "name": "A"});
+    let headers = [("X-Request-Id", "q")];
+    let update = async |grants| {
         server
-            .engine
-            .live(&RoomName::new("nowhere").unwrap())
-            .is_none_or(|it| it.life.is_none())
-    );
+            .call_with("UpdateParticipant", grants, body.clone(), &headers)
+            .await
+    };
+    assert_denied(&update(json!({})).await);
+    let allowed = update(admin("r")).await;
+    assert_eq!(allowed.status, 200, "the refused attempt did not use it up");
+    assert_eq!(allowed.header("x-ledger-replayed"), None);
+    let peek = update(json!({})).await;
+    assert_denied(&peek);
+    assert_eq!(peek.header("x-ledger-replayed"), None);
 }
 
 #[tokio::test]
@@ -239,4 +224,28 @@ async fn bad_input_is_answered_and_an_engine_that_is_gone_too() {
         (got.status, &got.json()["code"]),
         (503, &json!("unavailable"))
     );
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_event_that_is_its_reason() {
+    let server = room_with_alice().await;
+    assert!(accepted(&server.join(&join_token("bob", "s")).await));
+    let identity = Identity::new("alice").unwrap();
+    let ban = server
+        .report(
+            "s",
+            Command::Ban {
+                identity,
+                until: None,
+            },
+        )
+        .await;
+    let both = json!({"roomAdmin": true, "room": "r", "destinationRoom": "s"});
+    let body = json!({"room": "r", "identity": "alice", "destination_room": "s"});
+    let got = server.call("MoveParticipant", both, body).await;
+    assert_eq!(
+        (got.status, &got.json()["code"]),
+        (403, &json!("permission_denied"))
+    );
+    assert_eq!(got.json()["meta"]["because"], ban.position.to_string());
 }

@@ -197,10 +197,10 @@ pub(crate) fn accepted(receipt: &Receipt) -> bool {
 
 /// A token of the dev key with these grants.
 pub(crate) fn bearer(video: &Value) -> String {
-    mint(json!({"iss": "devkey", "nbf": NOW_S, "exp": NOW_S + 600, "video": video}))
+    mint(&json!({"iss": "devkey", "nbf": NOW_S, "exp": NOW_S + 600, "video": video}))
 }
 
-pub(crate) fn mint(claims: Value) -> String {
+pub(crate) fn mint(claims: &Value) -> String {
     let header = json!({"alg": "HS256", "typ": "JWT"}).to_string();
     signed(&header, &claims.to_string(), Algorithm::HS256, "secret")
 }
@@ -216,7 +216,7 @@ pub(crate) fn create() -> Value {
 /// A token to join with.
 pub(crate) fn join_token(who: &str, room: &str) -> String {
     mint(
-        json!({"iss": "devkey", "sub": who, "nbf": NOW_S - 10, "exp": NOW_S + 600,
+        &json!({"iss": "devkey", "sub": who, "nbf": NOW_S - 10, "exp": NOW_S + 600,
         "video": {"roomJoin": true, "room": room}}),
     )
 }
