@@ -46,14 +46,14 @@ impl Asking<'_> {
             return Ok(now);
         };
         let written = position::read(text, self.times, span_of(&now))?;
-        self.reached(written, now.summary.recorded_at.micros())?;
+        self.reached(written, now.recorded_at.micros())?;
         let then = match self.reader.room(room, Some(written)) {
             Err(failure) if failure.exit == Exit::NotFound => {
                 return Err(self.too_early(room, text));
             }
             then => then?,
         };
-        let moment = self.times.show(then.summary.recorded_at.micros());
+        let moment = self.times.show(then.recorded_at.micros());
         position::announce(err, then.position, &moment)?;
         Ok(then)
     }
@@ -161,9 +161,6 @@ fn span_of(room: &RoomView) -> Option<Span> {
     let start = room.session_start?;
     Some(Span {
         start_us: start.micros(),
-        end_us: room
-            .session_end
-            .unwrap_or(room.summary.recorded_at)
-            .micros(),
+        end_us: room.session_end.unwrap_or(room.recorded_at).micros(),
     })
 }

@@ -20,7 +20,7 @@ pub fn participants(
     let room = asking.room(&args.room, args.at.at.as_deref(), terminal.err)?;
     list(&room, asking, terminal)?;
     if room.participants.is_empty() {
-        let session = match &room.summary.session {
+        let session = match &room.session {
             Some(session) => format!("nobody had joined session {session}"),
             None => "there was no session".to_owned(),
         };

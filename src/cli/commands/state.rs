@@ -28,24 +28,23 @@ pub fn state(
 
 fn row(room: &RoomView, asking: &Asking<'_>) -> Row {
     let show = |at: crate::domain::Timestamp| asking.times.show(at.micros());
-    let summary = &room.summary;
     let bans: Vec<&str> = room.bans.iter().map(|ban| ban.identity.as_str()).collect();
     let revoked = room.revocations.iter();
     let revoked: Vec<&str> = revoked
         .map(|one| one.identity.as_deref().unwrap_or("everybody"))
         .collect();
     Row {
-        name: summary.room.clone(),
+        name: room.room.clone(),
         cells: vec![
-            summary.room.clone(),
-            format!("#{}, version {}", room.position, summary.version),
-            show(summary.recorded_at),
-            summary.session.clone().unwrap_or_default(),
+            room.room.clone(),
+            format!("#{}, version {}", room.position, room.version),
+            show(room.recorded_at),
+            room.session.clone().unwrap_or_default(),
             room.session_start.map(show).unwrap_or_default(),
             room.session_end.map(show).unwrap_or_default(),
             format!(
                 "{} ({} connections)",
-                summary.participants, summary.connections
+                room.counts.participants, room.counts.connections
             ),
             room.metadata.clone(),
             bans.join(", "),
