@@ -43,8 +43,9 @@ pub fn demo(args: &DemoArgs, terminal: &mut Terminal<'_>, run: Runner<'_>) -> Re
     writeln!(terminal.out, "{town}")?;
     // What a terminal shows, also where the demo is read through a pipe.
     let mut terminal = Terminal {
+        out: &mut *terminal.out,
+        err: &mut *terminal.err,
         is_terminal: true,
-        ..*terminal
     };
     let terminal = &mut terminal;
     for (number, question) in (1..).zip(&questions) {
