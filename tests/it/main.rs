@@ -25,6 +25,8 @@ mod laws;
 #[cfg(feature = "server")]
 mod livekit_json;
 #[cfg(feature = "server")]
+mod livekit_service;
+#[cfg(feature = "server")]
 mod livekit_wire;
 mod readme;
 mod replay;
