@@ -22,8 +22,12 @@ pub struct Call {
 }
 
 impl Call {
-    /// By what a repeat is recognised; `None` when the caller gave no request id.
+    /// By what a repeat is recognised; `None` when the caller gave no request id, or has no right
+    /// to the earlier outcome.
     pub fn key(&self) -> Option<RequestKey> {
+        if self.request.objection.is_some() {
+            return None;
+        }
         let request_id = self.provenance.request_id.clone()?;
         Some(RequestKey {
             key_id: self.provenance.actor.id.clone(),

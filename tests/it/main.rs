@@ -25,6 +25,10 @@ mod laws;
 #[cfg(feature = "server")]
 mod livekit_json;
 #[cfg(feature = "server")]
+mod livekit_service;
+#[cfg(feature = "server")]
 mod livekit_wire;
 mod readme;
+mod replay;
 mod tidy;
+mod views;
