@@ -4,6 +4,7 @@
 
 pub mod args;
 pub mod commands;
+pub mod demo;
 pub mod failure;
 pub mod http;
 pub mod output;

@@ -98,7 +98,7 @@ impl Engine {
             outcomes: restored.outcomes,
             facts: Vec::new(),
             defaults: restored.defaults,
-            keeper: Keeper::start(&shared.store, restored.checkpointed)?,
+            keeper: Keeper::start(&shared, restored.checkpointed)?,
             system: restored.system,
             last: restored.last,
             deferred: VecDeque::new(),
