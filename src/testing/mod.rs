@@ -8,7 +8,9 @@
     reason = "a failed check is a failed test of the caller"
 )]
 
+pub mod arbitrary;
 #[cfg(feature = "sled")]
 pub mod faults;
 pub mod invariants;
 pub mod program;
+pub mod store_contract;

@@ -19,12 +19,18 @@ mod cli_run;
 mod decide;
 #[cfg(feature = "engine")]
 mod engine;
+mod golden_format;
 #[cfg(feature = "sled")]
 mod journal;
 mod laws;
+#[cfg(feature = "sled")]
+mod ledger;
 #[cfg(feature = "server")]
 mod livekit_json;
 #[cfg(feature = "server")]
 mod livekit_wire;
 mod readme;
+#[cfg(feature = "sled")]
+mod sled_copy;
+mod store_contract;
 mod tidy;

@@ -74,6 +74,7 @@ impl Ledger {
             // Its panics were caught and told.
             let _ = applier.join();
         }
+        guard(&self.shared.scan).take();
     }
 
     fn write(&self, journal: &mut Journal, commit: &Commit) -> Result<Appended, StoreError> {
@@ -89,7 +90,10 @@ impl Ledger {
             (recent.head, recent.tail.admit(bytes, bytes_max), payload)
         };
         let first = before.position.next();
-        let Some(count) = u32::try_from(commit.count()).ok().filter(|count| *count > 0) else {
+        let Some(count) = u32::try_from(commit.count())
+            .ok()
+            .filter(|count| *count > 0)
+        else {
             return Ok(Appended {
                 first,
                 link: before,
@@ -155,7 +159,7 @@ impl EventStore for Ledger {
     }
 
     fn read_commits(&self, after: Position) -> Result<Commits<'_>, StoreError> {
-        self.shared.scan.commits_after(after)
+        self.shared.scan()?.commits_after(after)
     }
 
     fn head(&self) -> Link {
@@ -188,7 +192,11 @@ impl EventStore for Ledger {
             sealed
         };
         let sound = sealed.is_ok() && self.shared.stopped.get().is_none();
-        self.end(if sound { Ending::Drain } else { Ending::Abandon });
+        self.end(if sound {
+            Ending::Drain
+        } else {
+            Ending::Abandon
+        });
         let journal = self.shared.writer().take();
         sealed?;
         // The applier may have failed at the last sync: then the journal must not say clean.
@@ -217,9 +225,10 @@ impl Caches for Ledger {
 
     fn load_checkpoint(&self, fingerprint: &Digest) -> Result<Option<SavedCheckpoint>, StoreError> {
         let saved = checkpoint::load(&self.shared.dir, self.shared.log_id)?;
+        let scan = self.shared.scan()?;
         let state = saved.map(|saved| saved.state).filter(|state| {
             let is_ours = state.fingerprint == *fingerprint;
-            is_ours && open::confirms(self.shared.scan.reader(), state.link)
+            is_ours && open::confirms(scan.reader(), state.link)
         });
         Ok(state.map(|state| SavedCheckpoint {
             link: state.link,

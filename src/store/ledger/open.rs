@@ -57,7 +57,9 @@ pub(crate) fn open(
     if !recovery.damage.is_empty() {
         let opened = SledCopy::open(dir, journal.log_id(), options.sled_cache_bytes);
         let opened = opened.map_err(|error| both_damaged(&recovery, &error))?;
-        let healed = journal.heal(&SledSource::new(&opened)).map_err(of_journal)?;
+        let healed = journal
+            .heal(&SledSource::new(&opened))
+            .map_err(of_journal)?;
         still_whole(&healed)?;
         notes.extend(notes_of(&healed));
         repairs.extend(healed.repairs.iter().filter_map(healed_frames));
@@ -66,11 +68,11 @@ pub(crate) fn open(
     let reader = journal.reader();
     let head = last_commit(&reader, journal.end())?;
     let heads = load_heads(dir, &journal, &reader)?;
+    let keeper = journal.head_keeper();
     let shared = Arc::new(Shared {
         dir: dir.to_path_buf(),
         log_id: journal.log_id(),
-        keeper: journal.head_keeper(),
-        scan: JournalScan::new(reader),
+        scan: Mutex::new(Some(Arc::new(JournalScan::new(reader)))),
         opened_at: journal.end(),
         writer: Mutex::new(Some(journal)),
         recent: Mutex::new(Recent {
@@ -88,7 +90,7 @@ pub(crate) fn open(
         distrusted: AtomicBool::new(false),
         options,
     });
-    let applier = applier::start(Arc::clone(&shared), copy)?;
+    let applier = applier::start(Arc::clone(&shared), keeper, copy)?;
     wait_a_little(&shared);
     if let Some(error) = shared.stopped.get() {
         let _ = applier.join();
@@ -137,7 +139,9 @@ enum Verdict {
 fn open_copy(shared: &Shared) -> Result<SledCopy, Verdict> {
     let db = sled::folder(&shared.dir);
     if !db.exists() && shared.opened_at != ChainEnd::GENESIS {
-        return Err(Verdict::Rebuild(CopyError::Damaged("db/ is not there".to_owned())));
+        return Err(Verdict::Rebuild(CopyError::Damaged(
+            "db/ is not there".to_owned(),
+        )));
     }
     let opened = SledCopy::open(&shared.dir, shared.log_id, shared.options.sled_cache_bytes);
     opened.map_err(|error| judge(shared, error))
@@ -177,13 +181,14 @@ fn compare(shared: &Shared, copy: &SledCopy) -> Result<(), Verdict> {
     if mark.next_position > shared.opened_at.next_position {
         return Err(Verdict::Refuse(other_history(shared, &mark, None)));
     }
-    let theirs = ends_at(shared.scan.reader(), mark.position());
+    let scan = shared.scan().map_err(Verdict::Refuse)?;
+    let theirs = ends_at(scan.reader(), mark.position());
     let theirs = theirs.map_err(|error| Verdict::Refuse(of_journal(error)))?;
     if !theirs.contains(&mark) {
         let theirs = theirs.first().map(|end| end.hash);
         return Err(Verdict::Refuse(other_history(shared, &mark, theirs)));
     }
-    let ends = shared.scan.reader().closed_ends();
+    let ends = scan.reader().closed_ends();
     for end in ends.map_err(|error| Verdict::Refuse(of_journal(error)))? {
         let covered = end.next_position <= mark.next_position;
         if covered && !copy.ends_at(&end).map_err(|error| judge(shared, error))? {
@@ -217,7 +222,8 @@ fn catch_up(shared: &Shared, copy: &SledCopy) -> Result<bool, StoreError> {
     if mark == shared.opened_at {
         return Ok(true);
     }
-    let source = shared.scan.reader().frames_from(mark.position());
+    let scan = shared.scan()?;
+    let source = scan.reader().frames_from(mark.position());
     for frame in source.map_err(of_journal)? {
         let frame = frame.map_err(of_journal)?;
         if known {
@@ -257,7 +263,9 @@ fn last_commit(reader: &JournalReader, end: ChainEnd) -> Result<Link, StoreError
     if end.position() == 0 {
         return Ok(Link::START);
     }
-    let frame = reader.frame_containing(end.position()).map_err(of_journal)?;
+    let frame = reader
+        .frame_containing(end.position())
+        .map_err(of_journal)?;
     Ok(frame.map_or_else(|| link_of(end), |frame| link_of(frame.link())))
 }
 
@@ -272,7 +280,10 @@ fn load_heads(dir: &Path, journal: &Journal, reader: &JournalReader) -> Result<H
     if from == journal.end().position() {
         return Ok(heads);
     }
-    for frame in reader.frames_from(from.saturating_add(1)).map_err(of_journal)? {
+    for frame in reader
+        .frames_from(from.saturating_add(1))
+        .map_err(of_journal)?
+    {
         heads.replay(&frame.map_err(of_journal)?)?;
     }
     Ok(heads)
@@ -365,11 +376,14 @@ fn notes_of(recovery: &Recovery) -> Vec<String> {
             aside.path.display()
         )
     });
-    let files = recovery.repairs.iter().filter_map(|repair| match repair.kind {
-        RepairKind::Header => Some("header"),
-        RepairKind::Footer => Some("footer"),
-        RepairKind::Frames { .. } => None,
-    });
+    let files = recovery
+        .repairs
+        .iter()
+        .filter_map(|repair| match repair.kind {
+            RepairKind::Header => Some("header"),
+            RepairKind::Footer => Some("footer"),
+            RepairKind::Frames { .. } => None,
+        });
     let files = files.map(|part| format!("a segment's {part} was written anew"));
     tail.chain(files).collect()
 }
