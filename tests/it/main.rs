@@ -1,5 +1,4 @@
 //! The one test binary: a module per topic, linked once.
-
 // Clippy lets helpers of tests panic, unwrap and index only under this attribute.
 #![cfg(test)]
 
@@ -19,9 +18,12 @@ mod cli_run;
 mod decide;
 #[cfg(feature = "engine")]
 mod engine;
+mod golden_format;
 #[cfg(feature = "sled")]
 mod journal;
 mod laws;
+#[cfg(feature = "sled")]
+mod ledger;
 #[cfg(feature = "server")]
 mod livekit_json;
 #[cfg(feature = "server")]
@@ -30,5 +32,8 @@ mod livekit_service;
 mod livekit_wire;
 mod readme;
 mod replay;
+#[cfg(feature = "sled")]
+mod sled_copy;
+mod store_contract;
 mod tidy;
 mod views;
