@@ -345,7 +345,7 @@ fn other_history(shared: &Shared, mark: &ChainEnd, theirs: Option<[u8; 32]>) -> 
     }
 }
 
-/// The repair of frames as the engine records it; headers and footers hold no history.
+/// The repair of frames as the engine records it; bytes beside frames hold no history.
 pub(crate) fn healed_frames(repair: &Repair) -> Option<Repaired> {
     match repair.kind {
         RepairKind::Frames {
@@ -362,7 +362,7 @@ pub(crate) fn healed_frames(repair: &Repair) -> Option<Repaired> {
                 repair.at.segment, repair.at.offset
             ),
         }),
-        RepairKind::Header | RepairKind::Footer => None,
+        RepairKind::Rest | RepairKind::Header | RepairKind::Footer => None,
     }
 }
 
