@@ -380,6 +380,7 @@ fn notes_of(recovery: &Recovery) -> Vec<String> {
         .repairs
         .iter()
         .filter_map(|repair| match repair.kind {
+            RepairKind::Rest => Some("rest"),
             RepairKind::Header => Some("header"),
             RepairKind::Footer => Some("footer"),
             RepairKind::Frames { .. } => None,
