@@ -30,8 +30,8 @@ use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::livekit;
 use crate::domain::Digest;
 use crate::engine::{Engine, EngineConfig, EngineError, IdSource, RandomIds, SystemClock};
-use crate::store::ledger::{Ledger, LedgerOptions, OpenReport, boot_id};
 use crate::store::StoreError;
+use crate::store::ledger::{Ledger, LedgerOptions, OpenReport, boot_id};
 
 /// What a server is told at its start.
 #[derive(Clone, Debug)]
