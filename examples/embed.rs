@@ -5,4 +5,3 @@ use std::sync::Arc;
 use roomledger::domain::command::{Join, Remove};
 use roomledger::domain::{Command, Identity, Provenance, Request, RoomName, Target, Version};
 use roomledger::engine::{Call, Engine, EngineConfig, RandomIds, SystemClock};
-

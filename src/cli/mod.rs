@@ -12,6 +12,7 @@ pub mod position;
 pub mod read;
 pub mod run;
 pub mod sanitize;
+pub mod serve;
 pub mod source;
 pub mod sse;
 pub mod terminal;

@@ -12,6 +12,7 @@ use crate::cli::demo::demo;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::output::Format;
 use crate::cli::read::{DataReader, Reader, ServerReader, failure_of};
+use crate::cli::serve::serve;
 use crate::cli::source::Source;
 use crate::cli::terminal::Terminal;
 use crate::cli::token::{self, Key};
@@ -30,7 +31,7 @@ pub fn run(command: &Command, terminal: &mut Terminal<'_>) -> Result<(), Failure
             clap_complete::generate(*shell, &mut Cli::command(), "roomledger", &mut script);
             Ok(terminal.out.write_all(&script)?)
         }
-        Command::Serve(_) => Err(Failure::new(Exit::No, "not built yet")),
+        Command::Serve(args) => serve(args, terminal),
         Command::Demo(args) => demo(args, terminal, &mut run_words),
         Command::Token(args) => token::token(args, now_us(), terminal),
         Command::Rooms(args) => ask(&args.read, terminal, |asking, out| {

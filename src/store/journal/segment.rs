@@ -142,7 +142,7 @@ impl Segment {
             let length = usize::try_from(to - offset).map_or(CHUNK, |rest| rest.min(CHUNK));
             let chunk = buffer.get_mut(..length).unwrap_or_default();
             self.read(chunk, offset)?;
-            if let Some(last) = chunk.iter().rposition(|byte| *byte != 0) {
+            if let Some(last) = last_content(chunk) {
                 end = Some(offset + last as u64 + 1);
             }
             offset += length as u64;
@@ -207,6 +207,14 @@ pub(crate) fn journal_dir(dir: &Path) -> PathBuf {
     dir.join("journal")
 }
 
+/// Where the last byte is that is not zero; by whole pages, since most of a segment is zero.
+fn last_content(chunk: &[u8]) -> Option<usize> {
+    let mut pages = chunk.chunks(PAGE).enumerate().rev();
+    let (index, page) = pages.find(|(_, page)| ZERO_PAGE.get(..page.len()) != Some(page))?;
+    let last = page.iter().rposition(|byte| *byte != 0)?;
+    Some(index * PAGE + last)
+}
+
 fn path(dir: &Path, ordinal: u64) -> PathBuf {
     journal_dir(dir).join(format!("{ordinal:08}.seg"))
 }
@@ -240,3 +248,6 @@ fn decode_header(bytes: &[u8; HEADER_BYTES]) -> Option<([u8; 16], u64, u64)> {
 const MAGIC: [u8; 4] = *b"RLs1";
 /// How much is zeroed or looked at in one call: large enough that the call does not count.
 const CHUNK: usize = 1 << 20;
+/// How much is compared in one call.
+const PAGE: usize = 4096;
+const ZERO_PAGE: [u8; PAGE] = [0; PAGE];
