@@ -11,9 +11,10 @@
 pub mod arbitrary;
 #[cfg(feature = "sled")]
 pub mod faults;
+pub mod fuzz;
 pub mod invariants;
 pub mod program;
 pub mod scenario;
+pub mod store_contract;
 #[cfg(feature = "engine")]
 pub mod virtual_time;
-pub mod store_contract;

@@ -18,6 +18,7 @@ mod cli_run;
 mod decide;
 #[cfg(feature = "engine")]
 mod engine;
+mod fuzz_corpus;
 mod golden_format;
 #[cfg(feature = "sled")]
 mod journal;
