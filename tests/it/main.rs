@@ -10,6 +10,8 @@ mod auth_grants;
 #[cfg(feature = "server")]
 mod auth_keys;
 #[cfg(feature = "cli")]
+mod cli_demo;
+#[cfg(feature = "cli")]
 mod cli_http;
 #[cfg(feature = "cli")]
 mod cli_output;
@@ -30,5 +32,7 @@ mod livekit_service;
 mod livekit_wire;
 mod readme;
 mod replay;
+#[cfg(feature = "cli")]
+mod served;
 mod tidy;
 mod views;
