@@ -9,6 +9,8 @@ mod auth_grants;
 #[cfg(feature = "server")]
 mod auth_keys;
 #[cfg(feature = "cli")]
+mod cli_demo;
+#[cfg(feature = "cli")]
 mod cli_http;
 #[cfg(feature = "cli")]
 mod cli_output;
@@ -33,6 +35,8 @@ mod livekit_service;
 mod livekit_wire;
 mod readme;
 mod replay;
+#[cfg(feature = "cli")]
+mod served;
 #[cfg(feature = "sled")]
 mod sled_copy;
 mod store_contract;
