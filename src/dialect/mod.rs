@@ -3,4 +3,6 @@
 
 pub mod auth;
 pub mod caller;
+pub mod join_token;
 pub mod livekit;
+pub mod recorded;

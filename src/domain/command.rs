@@ -11,6 +11,7 @@ use super::event::{
 use super::id::{Alias, ConnectionNumber, Identity, RoomName, Version};
 use super::patch::PermissionPatch;
 use super::permission::{Permission, ReceiveRule, Source};
+use super::rejection::Rejection;
 use super::time::Timestamp;
 
 /// One request to the engine, about one room.
@@ -26,6 +27,9 @@ pub struct Request {
     pub as_connection: Option<String>,
     /// When it really happened, where a report tells.
     pub occurred_at: Option<Timestamp>,
+    /// What the edge found wrong with it, such as a missing grant: it is refused with that, so
+    /// that the attempt is on record, and never compared with an earlier request.
+    pub objection: Option<Rejection>,
 }
 
 impl Request {
@@ -37,6 +41,7 @@ impl Request {
             expected_version: None,
             as_connection: None,
             occurred_at: None,
+            objection: None,
         }
     }
 }

@@ -9,18 +9,18 @@ use std::sync::Arc;
 
 use tracing::info_span;
 
-use super::call::{Answer, At, Call};
+use super::call::Answer;
 use super::clock::{HoldChange, Reading};
 use super::error::EngineError;
 use super::history::room_at;
 use super::idempotency::Known;
-use super::plan::{Plan, Planner, Setting};
+use super::keeper::Keeper;
+use super::plan::{Plan, Planner, Reply, Setting};
 use super::writer::{Ask, Writer, answer_all, give};
-use crate::domain::event::{ClockHeld, ClockReleased};
-use crate::domain::{
-    ActorKind, Command, Digest, Event, Provenance, Request, Room, RoomName, Timestamp,
-};
-use crate::store::{Appended, RequestKey, StoreError};
+use crate::domain::event::{ClockHeld, ClockReleased, HistoryRepaired};
+use crate::domain::{Event, Room, RoomName, Timestamp};
+use crate::replay::Moment;
+use crate::store::{Appended, Caches, Repaired, RequestKey, StoreError};
 
 /// The rooms of a batch, and the commands that can be decided.
 struct Admitted {
@@ -29,54 +29,35 @@ struct Admitted {
 }
 
 impl Writer {
-    /// Decides a batch with all timers that are due, appends it, and answers.
-    pub(crate) fn decide(
-        &mut self,
-        asks: Vec<Ask>,
-        mut facts: Vec<Event>,
-        reading: Reading,
-    ) -> Result<(), EngineError> {
+    /// Decides a batch after all timers that are due, appends it, and answers.
+    pub(crate) fn decide(&mut self, asks: Vec<Ask>, reading: Reading) -> Result<(), EngineError> {
         if let Some(stopped) = self.shared.stopped() {
             answer_all(asks, &stopped);
             return Err(stopped);
         }
-        facts.extend(clock_fact(reading));
+        self.facts.extend(clock_fact(reading));
+        let repairs = self.shared.store.caches().map(Caches::take_repairs);
+        self.facts
+            .extend(repairs.iter().flatten().filter_map(repair_fact));
         let sums = self.refusals.settle(reading.now, false);
-        facts.extend(sums.into_iter().map(Event::from));
+        self.facts.extend(sums.into_iter().map(Event::from));
         let ticks = self.due_ticks(reading.now);
         let Admitted { mut rooms, asks } = self.admit(asks);
-        for tick in &ticks {
-            let name = &tick.request.room;
-            rooms.extend(self.shared.rooms.get(name).map(|room| (name.clone(), room)));
-        }
-        let shared = Arc::clone(&self.shared);
-        let setting = Setting {
-            rules: shared.config.rules,
-            defaults: &shared.config.defaults,
-            now: reading.now,
-            wall: reading.wall,
-        };
-        let mut planner = Planner::new(setting, rooms, self.system);
-        planner.record_system(facts);
-        for tick in &ticks {
-            // A timer that breaks is not asked again before its room changes.
-            let _never_answered = planner.ask(tick, self.ids.draw(), &mut self.refusals);
-        }
-        let replies: Vec<_> = asks
-            .iter()
-            .map(|ask| planner.ask(&ask.call, self.ids.draw(), &mut self.refusals))
-            .collect();
-        let plan = planner.finish();
+        let due = ticks.iter().filter_map(|name| self.shared.rooms.get(name));
+        rooms.extend(due.map(|room| (room.name.clone(), room)));
+        let (plan, replies) = self.plan(rooms, &ticks, &asks, reading);
         match self.append(&plan) {
             Ok(appended) => {
+                self.facts.clear();
                 self.publish(plan, appended.clone(), &asks, reading.now);
                 self.answer(asks, replies, appended.as_ref(), reading.now);
+                self.keep_checkpoint(appended.as_ref());
                 Ok(())
             }
             Err(StoreError::TooLarge { .. }) if asks.len() + ticks.len() > 1 => {
                 self.retry_ticks(&ticks, reading.now);
                 for ask in asks {
-                    let _told = self.decide(vec![ask], Vec::new(), reading);
+                    let _told = self.decide(vec![ask], reading);
                 }
                 Ok(())
             }
@@ -89,25 +70,45 @@ impl Writer {
         }
     }
 
-    fn due_ticks(&mut self, now: Timestamp) -> Vec<Call> {
+    fn plan(
+        &mut self,
+        rooms: BTreeMap<RoomName, Arc<Room>>,
+        ticks: &[RoomName],
+        asks: &[Ask],
+        reading: Reading,
+    ) -> (Plan, Vec<Result<Reply, EngineError>>) {
+        let config = &self.shared.config;
+        let setting = Setting {
+            rules: config.rules,
+            defaults: &config.defaults,
+            now: reading.now,
+            wall: reading.wall,
+            timers_rest: self.time.is_held(),
+        };
+        let draw = || self.ids.draw();
+        let mut planner = Planner::new(setting, rooms, self.system, &draw);
+        planner.record_system(&self.facts);
+        for name in ticks {
+            planner.tick(name);
+        }
+        let replies = asks
+            .iter()
+            .map(|ask| planner.ask(&ask.call, &mut self.refusals))
+            .collect();
+        (planner.finish(), replies)
+    }
+
+    fn due_ticks(&mut self, now: Timestamp) -> Vec<RoomName> {
         if self.time.is_held() {
             return Vec::new();
         }
-        let due = self
-            .timers
-            .take_due(now, self.shared.config.batch_commands_max);
-        let ticks = due.into_iter().map(|room| Call {
-            request: Request::new(room, Command::Tick),
-            provenance: Provenance::of_engine(ActorKind::Policy, "timer"),
-            digest: Digest::of(&[]),
-            request_bytes: 0,
-        });
-        ticks.collect()
+        let most = self.shared.config.batch_commands_max;
+        self.timers.take_due(now, most)
     }
 
-    fn retry_ticks(&mut self, ticks: &[Call], at: Timestamp) {
-        for tick in ticks {
-            self.timers.set(&tick.request.room, Some(at));
+    fn retry_ticks(&mut self, ticks: &[RoomName], at: Timestamp) {
+        for room in ticks {
+            self.timers.set(room, Some(at));
         }
     }
 
@@ -130,7 +131,7 @@ impl Writer {
                         pending.insert(key);
                     }
                     Known::Repeat(outcome) => {
-                        let Ask { call, answer } = ask;
+                        let Ask { call, answer, .. } = ask;
                         give(answer, Ok(Answer::Repeat(Box::new((call, outcome)))));
                         continue;
                     }
@@ -147,26 +148,13 @@ impl Writer {
     }
 
     fn admit_with_rooms(&self, ask: Ask, admitted: &mut Admitted) {
-        let mut names = vec![&ask.call.request.room];
-        if let Command::Move { to_room, .. } = &ask.call.request.command {
-            names.push(to_room);
-        }
-        for name in names {
+        for name in ask.call.rooms() {
             if admitted.rooms.contains_key(name) {
                 continue;
             }
-            let live = self
-                .shared
-                .rooms
-                .get(name)
-                .map_or_else(|| room_at(&*self.shared.store, name, At::Head), Ok);
-            match live {
+            let live = self.shared.rooms.get(name);
+            match live.map_or_else(|| self.room_of_log(name, &ask.read), Ok) {
                 Ok(room) => admitted.rooms.insert(name.clone(), room),
-                Err(StoreError::Opening) => {
-                    let Ask { call, answer } = ask;
-                    give(answer, Ok(Answer::Opening(Box::new(call))));
-                    return;
-                }
                 Err(error) => {
                     give(ask.answer, Err(error.into()));
                     return;
@@ -174,6 +162,16 @@ impl Writer {
             };
         }
         admitted.asks.push(ask);
+    }
+
+    /// The room as the log has it, which the caller has mostly read already.
+    fn room_of_log(&self, name: &RoomName, read: &[Arc<Room>]) -> Result<Arc<Room>, StoreError> {
+        let head = self.shared.store.room_head(Some(name))?;
+        let mut read = read.iter();
+        match read.find(|room| room.name == *name && room.version == head) {
+            Some(room) => Ok(Arc::clone(room)),
+            None => room_at(&*self.shared.store, name, Moment::Head),
+        }
     }
 
     fn append(&self, plan: &Plan) -> Result<Option<Appended>, StoreError> {
@@ -196,9 +194,20 @@ impl Writer {
         for room in plan.changed.into_values() {
             self.timers.set(&room.name, room.next_due());
             let gone = self.idle.touch(&room, self.shared.config.idle_rooms_max);
+            if let Some(keeper) = &mut self.keeper {
+                keeper.offer(&room, appended.link);
+            }
             self.shared.rooms.publish(room);
             for name in gone {
                 self.shared.rooms.forget(&name);
+                if let Some(keeper) = &mut self.keeper {
+                    keeper.forget(&name);
+                }
+            }
+        }
+        for record in &appended.records {
+            if let Event::DefaultsChanged(changed) = &record.event.event {
+                self.defaults = Some(Arc::clone(&changed.config));
             }
         }
         let head = appended.link.position;
@@ -206,6 +215,21 @@ impl Writer {
         let bytes = given + RECORD_BYTES * u64::try_from(appended.records.len()).unwrap_or(0);
         self.shared.tail.push(appended, bytes);
         self.shared.reveal(head);
+    }
+
+    fn keep_checkpoint(&mut self, appended: Option<&Appended>) {
+        let Some(link) = appended.map(|appended| appended.link) else {
+            return;
+        };
+        let outcomes = self.outcomes.len();
+        let wants = |keeper: &Keeper| keeper.wants_checkpoint(link.position, outcomes);
+        if !self.keeper.as_ref().is_some_and(wants) {
+            return;
+        }
+        let state = self.checkpoint(false);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.checkpoint(state, link);
+        }
     }
 
     /// What a failed append means: some leave all as it was, any other stops the engine.
@@ -237,6 +261,17 @@ fn clock_fact(reading: Reading) -> Option<Event> {
             held_at: reading.now,
         }),
         HoldChange::Released { by_operator } => Event::from(ClockReleased { by_operator }),
+    })
+}
+
+/// A stretch of the log that was restored; what is merely known to be bad is no fact yet.
+pub(crate) fn repair_fact(repaired: &Repaired) -> Option<Event> {
+    repaired.restored.then(|| {
+        Event::from(HistoryRepaired {
+            from: repaired.from.0,
+            to: repaired.to.0,
+            copy: repaired.copy.as_str().to_owned(),
+        })
     })
 }
 

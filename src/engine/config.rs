@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::rules::Rules;
-use crate::domain::event::HistoryRepaired;
 use crate::domain::{Defaults, Digest};
+use crate::store::Repaired;
 
 /// How an engine behaves, and what it says of itself in the log.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub struct EngineConfig {
     /// The ids of the accepted API keys, recorded at every start.
     pub key_ids: Vec<String>,
     /// What the store healed while it opened, recorded at this start.
-    pub history_repaired: Vec<HistoryRepaired>,
+    pub repairs: Vec<Repaired>,
     /// Commands that may wait for the writer; more are refused as overload. 16,384 is sixteen
     /// rounds of 1,024 callers, a tenth of a second of work.
     pub queue_max: usize,
@@ -60,7 +60,7 @@ impl Default for EngineConfig {
             defaults: Defaults::default(),
             config_digest: Digest::of(&[]),
             key_ids: Vec::new(),
-            history_repaired: Vec::new(),
+            repairs: Vec::new(),
             queue_max: 16_384,
             queue_bytes_max: 64 * MIB,
             batch_bytes_max: MIB,

@@ -15,8 +15,8 @@ use super::error::EngineError;
 use super::refusals::Refusals;
 use super::rules::Rules;
 use crate::domain::{
-    Actor, ActorKind, Command, Context, Defaults, Event, Kind, NewEvent, Provenance, RULESET,
-    Reference, Rejection, Room, RoomName, Timestamp, Version, evolve,
+    Actor, ActorKind, Command, Context, Defaults, Digest, Event, Kind, NewEvent, Provenance,
+    RULESET, Reference, Rejection, Request, Room, RoomName, Timestamp, Version, evolve,
 };
 use crate::store::{CommandHeader, CommandRecord, Commit, NewRecord, Outcome, RequestRecord};
 
@@ -29,12 +29,15 @@ pub(crate) struct Setting<'a> {
     pub(crate) now: Timestamp,
     /// What the wall clock says.
     pub(crate) wall: Timestamp,
+    /// Whether timers rest, since the clock is not trusted.
+    pub(crate) timers_rest: bool,
 }
 
 /// A batch that is being decided.
-#[derive(Debug)]
 pub(crate) struct Planner<'a> {
     setting: Setting<'a>,
+    /// Gives 128 random bits for each decision.
+    entropy: &'a dyn Fn() -> u128,
     /// Every room that the batch is about, as the commands so far left it.
     rooms: BTreeMap<RoomName, Arc<Room>>,
     changed: BTreeMap<RoomName, Arc<Room>>,
@@ -83,9 +86,11 @@ impl<'a> Planner<'a> {
         setting: Setting<'a>,
         rooms: BTreeMap<RoomName, Arc<Room>>,
         system: Version,
+        entropy: &'a dyn Fn() -> u128,
     ) -> Self {
         Self {
             setting,
+            entropy,
             rooms,
             changed: BTreeMap::new(),
             system,
@@ -96,34 +101,49 @@ impl<'a> Planner<'a> {
         }
     }
 
-    /// Decides one command. A panic of the rules leaves the batch as it was.
+    /// Decides one command, and whatever timers it left due: they fire before the next command, as
+    /// they would in a batch of one. A panic of the rules leaves the batch as it was.
     pub(crate) fn ask(
         &mut self,
         call: &Call,
-        entropy: u128,
         refusals: &mut Refusals,
     ) -> Result<Reply, EngineError> {
-        let name = call.request.command.name();
-        let span = debug_span!("decide", room = call.request.room.as_str(), kind = name);
-        let verdict = span.in_scope(|| {
-            catch_unwind(AssertUnwindSafe(|| self.decide(call, entropy))).map_err(|_| {
-                EngineError::Broken {
-                    command: name,
-                    room: call.request.room.to_string(),
-                }
-            })
-        })?;
-        Ok(self.enter(call, verdict, refusals))
+        let verdict = self.judge(call)?;
+        let reply = self.enter(call, verdict, refusals);
+        if !self.setting.timers_rest {
+            self.tick_while_due(&reply.room);
+            if let Some(destination) = &reply.destination {
+                self.tick_while_due(destination);
+            }
+        }
+        Ok(reply)
+    }
+
+    /// Lets the room's timers fire that are due. One that breaks, or comes to nothing, is not asked
+    /// again before its room changes.
+    pub(crate) fn tick(&mut self, room: &RoomName) {
+        let call = Call {
+            request: Request::new(room.clone(), Command::Tick),
+            provenance: Provenance::of_engine(ActorKind::Policy, "timer"),
+            digest: Digest::of(&[]),
+            request_bytes: 0,
+        };
+        if let Ok(verdict) = self.judge(&call)
+            && verdict.rejection.is_none()
+        {
+            // Nothing is refused, so nothing is counted.
+            self.enter(&call, verdict, &mut Refusals::new(0));
+        }
     }
 
     /// Records facts of the ledger itself.
-    pub(crate) fn record_system(&mut self, events: Vec<Event>) {
+    pub(crate) fn record_system(&mut self, events: &[Event]) {
         if events.is_empty() {
             return;
         }
         let provenance = Provenance::of_engine(ActorKind::System, "engine");
         let header = self.header(provenance, None, Outcome::Accepted);
-        let events = events.into_iter().map(|event| NewEvent {
+        let events = events.iter().cloned().map(|event| NewEvent {
             event,
             cause: None,
             occurred_at: None,
@@ -138,6 +158,33 @@ impl<'a> Planner<'a> {
             changed: self.changed,
             system: self.system,
         }
+    }
+
+    fn tick_while_due(&mut self, room: &Room) {
+        let mut version = Version(0);
+        loop {
+            let now = self.room(&room.name);
+            let due = now.next_due().is_some_and(|due| due <= self.setting.now);
+            if !due || now.version == version {
+                return;
+            }
+            version = now.version;
+            self.tick(&room.name);
+        }
+    }
+
+    fn judge(&self, call: &Call) -> Result<Verdict, EngineError> {
+        let command = call.request.command.name();
+        let room = &call.request.room;
+        let entropy = (self.entropy)();
+        let span = debug_span!("decide", room = room.as_str(), kind = command);
+        let verdict = catch_unwind(AssertUnwindSafe(|| {
+            span.in_scope(|| self.decide(call, entropy))
+        }));
+        verdict.map_err(|_| EngineError::Broken {
+            command,
+            room: room.to_string(),
+        })
     }
 
     fn decide(&self, call: &Call, entropy: u128) -> Verdict {
@@ -223,7 +270,7 @@ impl<'a> Planner<'a> {
         }
         let before = self.count;
         let count = shares.iter().map(|share| share.events.len()).sum();
-        let (status, outcome) = judge(&shares, rejection.as_ref(), count);
+        let (status, outcome) = sum_up(&shares, rejection.as_ref(), count);
         let because = because(&shares, rejection.as_ref());
         let header = self.header_of(call, outcome);
         let mut rooms = Vec::new();
@@ -329,7 +376,7 @@ impl<'a> Planner<'a> {
     }
 }
 
-fn judge(shares: &[Share], rejection: Option<&Rejection>, count: usize) -> (Status, Outcome) {
+fn sum_up(shares: &[Share], rejection: Option<&Rejection>, count: usize) -> (Status, Outcome) {
     if let Some(rejection) = rejection {
         let reasons = rejection.reasons().iter();
         let codes = reasons.map(|reason| reason.code().as_str().to_owned());

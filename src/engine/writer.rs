@@ -14,14 +14,16 @@ use tokio::sync::oneshot;
 
 use super::cache::Idle;
 use super::call::{Answer, Call};
+use super::checkpoint::Checkpoint;
 use super::clock::{IdSource, LedgerTime, Reading};
 use super::error::EngineError;
 use super::idempotency::Outcomes;
+use super::keeper::Keeper;
 use super::refusals::Refusals;
 use super::shared::Shared;
 use super::timers::Timers;
-use crate::domain::event::EngineStopped;
-use crate::domain::{Event, Timestamp, Version};
+use crate::domain::event::{EngineStopped, RoomConfig};
+use crate::domain::{Event, Room, Timestamp, Version};
 
 /// What the writer is asked to do.
 pub(crate) enum Job {
@@ -38,6 +40,8 @@ pub(crate) enum Job {
 /// A command that waits for its answer.
 pub(crate) struct Ask {
     pub(crate) call: Call,
+    /// Its rooms as they were read from the log, where they were not in memory.
+    pub(crate) read: Vec<Arc<Room>>,
     pub(crate) answer: oneshot::Sender<Result<Answer, EngineError>>,
 }
 
@@ -51,9 +55,15 @@ pub(crate) struct Writer {
     pub(crate) idle: Idle,
     pub(crate) refusals: Refusals,
     pub(crate) outcomes: Outcomes,
+    /// Facts of the ledger itself that the next batch records.
+    pub(crate) facts: Vec<Event>,
     pub(crate) system: Version,
     /// When the last record was recorded.
     pub(crate) last: Timestamp,
+    /// The defaults as last recorded.
+    pub(crate) defaults: Option<Arc<RoomConfig>>,
+    /// `None` when the store keeps no caches.
+    pub(crate) keeper: Option<Keeper>,
     /// Repeats of requests that were pending in the batch before.
     pub(crate) deferred: VecDeque<Ask>,
 }
@@ -72,7 +82,7 @@ impl Writer {
         loop {
             let batch = self.collect();
             let reading = self.read_clock();
-            let _told = self.decide(batch.asks, Vec::new(), reading);
+            let _told = self.decide(batch.asks, reading);
             match batch.then {
                 None => {}
                 Some(Job::Ask(ask)) => self.deferred.push_back(*ask),
@@ -82,7 +92,7 @@ impl Writer {
                 }
                 Some(Job::ReleaseClock(answer)) => {
                     let reading = self.time.release(&*self.shared.clock, true);
-                    let done = self.decide(Vec::new(), Vec::new(), reading);
+                    let done = self.decide(Vec::new(), reading);
                     let _nobody_waits = answer.send(done);
                 }
                 Some(Job::Stop(answer)) => {
@@ -96,7 +106,8 @@ impl Writer {
     /// Records facts of the ledger itself.
     pub(crate) fn record(&mut self, events: Vec<Event>) -> Result<(), EngineError> {
         let reading = self.read_clock();
-        self.decide(Vec::new(), events, reading)
+        self.facts.extend(events);
+        self.decide(Vec::new(), reading)
     }
 
     /// Waits for the first job, then takes what is there, up to a batch.
@@ -193,12 +204,25 @@ impl Writer {
     fn fire(&mut self) {
         loop {
             let reading = self.read_clock();
-            let done = self.decide(Vec::new(), Vec::new(), reading);
+            let done = self.decide(Vec::new(), reading);
             let later = self.next_due().is_none_or(|due| due > reading.now);
             if done.is_err() || later || self.time.is_held() {
                 return;
             }
         }
+    }
+
+    /// State at the end of the last commit.
+    pub(crate) fn checkpoint(&self, clean: bool) -> (Checkpoint, Outcomes) {
+        let state = Checkpoint {
+            system: self.system,
+            last: self.last,
+            clean,
+            defaults: self.defaults.clone(),
+            rooms: self.shared.rooms.all(),
+            outcomes: Vec::new(),
+        };
+        (state, self.outcomes.clone())
     }
 
     fn stop(&mut self) -> Result<(), EngineError> {
@@ -211,12 +235,16 @@ impl Writer {
         while !self.deferred.is_empty() {
             let asks = std::mem::take(&mut self.deferred).into();
             let reading = self.read_clock();
-            let _told = self.decide(asks, Vec::new(), reading);
+            let _told = self.decide(asks, reading);
         }
         let now = self.time.now(&*self.shared.clock).max(self.last);
         let sums = self.refusals.settle(now, true).into_iter().map(Event::from);
         let last = sums.chain([Event::from(EngineStopped {})]).collect();
         let recorded = self.record(last);
+        if let Some(keeper) = self.keeper.take().filter(|_| recorded.is_ok()) {
+            let link = self.shared.store.head();
+            keeper.stop(self.checkpoint(true), link);
+        }
         let closed = self.shared.store.close();
         self.shared.close();
         recorded.and(closed.map_err(EngineError::from))

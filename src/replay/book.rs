@@ -67,12 +67,17 @@ impl NamesBook {
     /// # Errors
     /// As [`EventStore::read_room`].
     pub fn prepare(&mut self, store: &dyn EventStore, record: &Record) -> Result<(), StoreError> {
+        let mut last = record.version;
         for (room, version) in references(record) {
-            self.up_to(store, Some(room), version)?;
+            if room.is_none() {
+                last = last.max(version);
+            } else {
+                self.up_to(store, room, version)?;
+            }
         }
         let names = self.at_hand(record.room.as_ref());
         names.absorb(record);
-        names.catch_up(store, record.version)
+        names.catch_up(store, last)
     }
 
     fn at_hand(&mut self, room: Option<&RoomName>) -> &mut Names {
@@ -109,23 +114,22 @@ impl Default for NamesBook {
     }
 }
 
-/// The places of other rooms that a record names. Where it names a connection, the version that
-/// opened it is not stored, so all of that room is asked for.
-fn references(record: &Record) -> Vec<(&RoomName, Version)> {
+/// The places that a record names, in its own stream (`None`) or another room: its cause may be a
+/// later event of the same command. Where it names a connection elsewhere, the version that opened
+/// that is not stored, so all of the room is asked for.
+fn references(record: &Record) -> Vec<(Option<&RoomName>, Version)> {
     let mut found = Vec::new();
-    if let Some(cause) = &record.event.cause
-        && let Some(room) = &cause.room
-    {
-        found.push((room, cause.version));
+    if let Some(cause) = &record.event.cause {
+        found.push((cause.room.as_ref(), cause.version));
     }
     if let Event::ConnectionOpened(it) = &record.event.event
         && let Some(from) = &it.moved_from
     {
-        found.push((&from.room, Version(u64::MAX)));
+        found.push((Some(&from.room), Version(u64::MAX)));
     }
     if let Event::CommandRefused(it) = &record.event.event {
-        let abroad = it.because.iter();
-        found.extend(abroad.filter_map(|at| Some((at.room.as_ref()?, at.version))));
+        let reasons = it.because.iter();
+        found.extend(reasons.map(|at| (at.room.as_ref(), at.version)));
     }
     found
 }

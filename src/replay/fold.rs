@@ -45,7 +45,8 @@ impl Moment {
     }
 }
 
-/// A room with the directory of its names, both as of the same version.
+/// A room with the directory of its names, which goes on to the end of the command that the state
+/// ends in: an event may point to a later one of the same command.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Folded {
     /// The state.
@@ -88,8 +89,25 @@ pub fn as_of(
     moment: Moment,
 ) -> Result<Folded, StoreError> {
     let mut folded = Folded::new(room.clone());
-    each_record(store, room, moment, |record| folded.absorb(record))?;
-    Ok(folded)
+    let mut command = Position(0);
+    let mut after = Version(0);
+    loop {
+        let records = store.read_room(Some(room), after, BATCH_RECORDS)?;
+        let Some(last) = records.last() else {
+            return Ok(folded);
+        };
+        after = last.version;
+        for record in &records {
+            if moment.includes(record) {
+                command = record.command_first;
+                folded.absorb(record);
+            } else if record.command_first == command {
+                folded.names.absorb(record);
+            } else {
+                return Ok(folded);
+            }
+        }
+    }
 }
 
 /// The state of a room at a moment, folded on from an earlier state of it.

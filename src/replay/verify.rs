@@ -79,12 +79,20 @@ pub struct Verifier {
     recorded_at: Option<Timestamp>,
     events: u64,
     findings: Vec<Finding>,
+    /// The first position of the command that is being read.
+    command: Position,
+    /// What its events name as their causes, with where they stand.
+    causes: Vec<(Position, RoomName, Reference)>,
 }
 
 impl Verifier {
     /// Takes the next record of the log.
     pub fn absorb(&mut self, record: &Record) {
         let room = record.room.as_ref();
+        if record.command_first != self.command {
+            self.settle();
+            self.command = record.command_first;
+        }
         if record.position != self.position.next() {
             let (expected, actual) = (self.position.next(), record.position);
             let problem = format!("position {expected} was expected, {actual} follows");
@@ -132,8 +140,9 @@ impl Verifier {
         self.rooms.values()
     }
 
-    /// What it came to so far.
-    pub fn verified(&self) -> Verified {
+    /// What it came to so far, at the end of a command.
+    pub fn verified(&mut self) -> Verified {
+        self.settle();
         Verified {
             events: self.events,
             rooms: self.rooms.len(),
@@ -153,11 +162,9 @@ impl Verifier {
             .remove(room)
             .unwrap_or_else(|| Folded::new(room.clone()));
         self.expect_version(record, folded.room.version);
-        if let Some(cause) = &record.event.cause
-            && !self.exists(cause, record)
-        {
-            let problem = format!("its cause, version {}, does not exist", cause.version);
-            self.find(record.position, Some(room), problem);
+        if let Some(cause) = &record.event.cause {
+            let cause = (record.position, room.clone(), cause.clone());
+            self.causes.push(cause);
         }
         if let Some(problem) = misfit(&folded, &record.event.event) {
             self.find(record.position, Some(room), problem);
@@ -177,12 +184,16 @@ impl Verifier {
         }
     }
 
-    /// A cause in the same room comes before; one in another room belongs to the same command, of
-    /// which the rest may still follow.
-    fn exists(&self, cause: &Reference, record: &Record) -> bool {
-        match &cause.room {
-            None => cause.version < record.version && cause.version > Version(0),
-            Some(room) => self.rooms.contains_key(room) || record.position > record.command_first,
+    /// A cause comes before, or later in the same command: looked at when that is over.
+    fn settle(&mut self) {
+        for (position, room, cause) in std::mem::take(&mut self.causes) {
+            let stream = cause.room.as_ref().unwrap_or(&room);
+            let last = self.rooms.get(stream).map(|folded| folded.room.version);
+            let exists = last.is_some_and(|last| (Version(1)..=last).contains(&cause.version));
+            if !exists {
+                let problem = format!("its cause, version {}, does not exist", cause.version);
+                self.find(position, Some(&room), problem);
+            }
         }
     }
 

@@ -110,6 +110,11 @@ pub trait EventStore: Send + Sync {
     /// `Missing` when there is no such position.
     fn commit_of(&self, position: Position) -> Result<Link, StoreError>;
 
+    /// Where caches can be kept beside the log; `None` where opening and looking back need none.
+    fn caches(&self) -> Option<&dyn Caches> {
+        None
+    }
+
     /// Makes all durable and lets go of the files.
     ///
     /// # Errors

@@ -13,4 +13,7 @@ pub mod arbitrary;
 pub mod faults;
 pub mod invariants;
 pub mod program;
+pub mod scenario;
 pub mod store_contract;
+#[cfg(feature = "engine")]
+pub mod virtual_time;

@@ -17,7 +17,9 @@ use roomledger::dialect::livekit::proto::service::{
 };
 use roomledger::dialect::livekit::twirp::calls::{Call, Encoding, Reply};
 use roomledger::dialect::livekit::twirp::error::{ErrorCode, TwirpError};
-use roomledger::dialect::livekit::{BODY_BYTES_MAX, Incoming, LiveKit, RoomService, router};
+use roomledger::dialect::livekit::{
+    Answer, BODY_BYTES_MAX, Incoming, LiveKit, RoomService, router,
+};
 use serde_json::{Value, json};
 
 use crate::auth::signed;
@@ -54,14 +56,14 @@ const CHOSEN: &[(u64, u16, &str, &str)] = &[
 struct Recorded(Result<Reply, TwirpError>);
 
 impl RoomService for Recorded {
-    async fn call(&self, incoming: Incoming) -> Result<Reply, TwirpError> {
+    async fn call(&self, incoming: Incoming) -> Answer {
         let sizes_first = |e: &TwirpError| e.code == ErrorCode::InvalidArgument;
         if !self.0.as_ref().is_err_and(sizes_first)
             && !incoming.caller.claims.may(incoming.request.right())
         {
-            return Err(TwirpError::permissions_denied());
+            return Answer::unrecorded(Err(TwirpError::permissions_denied()));
         }
-        self.0.clone()
+        Answer::unrecorded(self.0.clone())
     }
 }
 
@@ -374,7 +376,7 @@ async fn what_a_caller_says_of_itself_reaches_the_service() {
     #[derive(Clone)]
     struct Echo;
     impl RoomService for Echo {
-        async fn call(&self, incoming: Incoming) -> Result<Reply, TwirpError> {
+        async fn call(&self, incoming: Incoming) -> Answer {
             let caller = incoming.caller;
             let said = [
                 caller.request_id,
@@ -382,10 +384,8 @@ async fn what_a_caller_says_of_itself_reaches_the_service() {
                 caller.reason,
                 caller.correlation_id,
             ];
-            Err(TwirpError::new(
-                ErrorCode::Aborted,
-                format!("{said:?} {}", caller.claims.key_id),
-            ))
+            let words = format!("{said:?} {}", caller.claims.key_id);
+            Answer::unrecorded(Err(TwirpError::new(ErrorCode::Aborted, words)))
         }
     }
     let check = async |headers: &[(&str, &[u8])], want: &str| {

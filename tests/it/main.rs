@@ -28,9 +28,13 @@ mod ledger;
 #[cfg(feature = "server")]
 mod livekit_json;
 #[cfg(feature = "server")]
+mod livekit_service;
+#[cfg(feature = "server")]
 mod livekit_wire;
 mod readme;
+mod replay;
 #[cfg(feature = "sled")]
 mod sled_copy;
 mod store_contract;
 mod tidy;
+mod views;

@@ -47,8 +47,12 @@ pub fn decide(
 }
 
 impl Draft<'_> {
-    /// The expected version, and the right of whoever the command is given as.
+    /// The edge's objection, the expected version, and the right of whoever the command is given
+    /// as.
     fn check_preconditions(&self) -> Result<(), Rejection> {
+        if let Some(objection) = &self.request.objection {
+            return Err(objection.clone());
+        }
         if let Some(expected) = self.request.expected_version
             && (expected < self.room.changed || expected > self.room.version)
         {

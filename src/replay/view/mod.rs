@@ -19,7 +19,7 @@ pub use permission::{
     ReceiveView, SendPatchView, SendView,
 };
 pub use room::{
-    BanView, ClosedView, ConnectionView, CredentialView, MovedFromView, ParticipantView,
-    RevocationView, RoomSummary, RoomView, StintView, TrackView,
+    BanView, ClosedView, ConnectionView, CountsView, CredentialView, MovedFromView,
+    ParticipantView, RevocationView, RoomSummary, RoomView, StintView, TrackView,
 };
 pub use session::{SessionParticipantView, SessionView};

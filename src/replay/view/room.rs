@@ -47,11 +47,24 @@ pub struct RoomSummary {
 /// A room with all that is in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RoomView {
-    /// What a list shows of it.
-    #[serde(flatten)]
-    pub summary: RoomSummary,
+    /// Its name.
+    pub room: String,
+    /// Its last version.
+    pub version: u64,
     /// The place of its last event in the whole log; 0 when nothing ever happened in it.
     pub position: u64,
+    /// When its last event was recorded.
+    pub recorded_at: Timestamp,
+    /// How often a room of this name was made.
+    pub generation: u32,
+    /// When it was made; `None` once it is deleted.
+    pub created_at: Option<Timestamp>,
+    /// The open session, or the latest that ended.
+    pub session: Option<String>,
+    /// Whether a session is open.
+    pub live: bool,
+    /// How many are inside.
+    pub counts: CountsView,
     /// Its settings in force; `None` once it is deleted.
     pub config: Option<ConfigView>,
     /// Its metadata in force.
@@ -74,6 +87,17 @@ pub struct RoomView {
     pub revocations: Vec<RevocationView>,
     /// Other names that the room answers to.
     pub aliases: Vec<String>,
+}
+
+/// How many are inside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountsView {
+    /// Connections that count.
+    pub participants: u32,
+    /// Open connections, dependents included.
+    pub connections: usize,
+    /// Connections that count and publish or may.
+    pub publishers: u32,
 }
 
 /// Somebody in a session, present or gone.
@@ -285,9 +309,21 @@ impl RoomView {
         let data = session.and_then(|session| session.data.as_ref());
         let metadata = room.metadata().map(|text| text.value.to_string());
         let config = room.config();
+        let summary = RoomSummary::of(room);
         Self {
-            summary: RoomSummary::of(room),
+            room: summary.room,
+            version: summary.version,
             position: resolver.position(room.version).unwrap_or_default(),
+            recorded_at: summary.recorded_at,
+            generation: summary.generation,
+            created_at: summary.created_at,
+            session: summary.session,
+            live: summary.live,
+            counts: CountsView {
+                participants: summary.participants,
+                connections: summary.connections,
+                publishers: summary.publishers,
+            },
             config: config.map(|config| ConfigView::of(config, &resolver)),
             metadata: metadata.unwrap_or_default(),
             session_start: session.map(|session| session.opened_at),

@@ -184,13 +184,9 @@ impl ChainScan {
             .durable_end
             .filter(|end| end.segment == segment.ordinal);
         let skipped = self.skips && segment.ordinal != self.here.segment + 1;
-        let left = (self.open.is_none() && !skipped).then_some(self.left);
-        let scan = SegmentScan::new(
-            Arc::clone(&segment),
-            self.log_id,
-            left,
-            end.map(|end| end.offset),
-        );
+        let linked = self.open.is_none() && !skipped;
+        let end = end.map(|end| end.offset);
+        let scan = SegmentScan::new(Arc::clone(&segment), self.log_id, self.left, linked, end);
         self.current = Some((segment, scan));
         true
     }

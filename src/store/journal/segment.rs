@@ -135,7 +135,8 @@ impl Segment {
 
     /// The end of the last byte between `from` and `to` that is not zero; `None` if all are.
     pub(crate) fn content_end(&self, from: u64, to: u64) -> Result<Option<u64>, JournalError> {
-        let mut buffer = vec![0; CHUNK];
+        let all = usize::try_from(to.saturating_sub(from)).unwrap_or(CHUNK);
+        let mut buffer = vec![0; all.min(CHUNK)];
         let (mut offset, mut end) = (from, None);
         while offset < to {
             let length = usize::try_from(to - offset).map_or(CHUNK, |rest| rest.min(CHUNK));

@@ -178,6 +178,10 @@ impl EventStore for Ledger {
         history::commit_of(&self.shared, position)
     }
 
+    fn caches(&self) -> Option<&dyn Caches> {
+        Some(self)
+    }
+
     fn close(&self) -> Result<(), StoreError> {
         let sealed = {
             let mut writer = self.shared.writer();

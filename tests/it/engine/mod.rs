@@ -2,4 +2,10 @@
 
 mod support;
 
+mod batch;
+mod clock;
 mod execute;
+mod failure;
+mod restart;
+mod subscription;
+mod timers;

@@ -8,7 +8,7 @@ mod record;
 mod rights;
 mod room;
 
-use Clause::{Did, Happened};
+use Clause::{Did, Happened, Told};
 
 use crate::domain::{Event, Provenance, Version};
 use crate::replay::view::event::ActorView;
@@ -19,6 +19,8 @@ use crate::store::Record;
 enum Clause {
     /// Somebody did something: goes on from their name.
     Did(String),
+    /// The same, with what more there is to tell of it.
+    Told(String, String),
     /// Something happened: stands by itself.
     Happened(String),
 }
@@ -26,15 +28,17 @@ enum Clause {
 /// The whole line.
 pub(super) fn of(record: &Record, resolver: &Resolver<'_>) -> String {
     let provenance = &record.command.provenance;
+    let did = |what: String| {
+        let actor = ActorView::name_of(&provenance.actor, resolver);
+        format!("{actor} {what}{}", through(provenance))
+    };
     let line = match clause(&record.event.event, record.version, resolver) {
-        Did(what) => {
-            let actor = ActorView::name_of(&provenance.actor, resolver);
-            format!("{actor} {what}{}", through(provenance))
-        }
+        Did(what) => did(what),
+        Told(what, more) => format!("{}: {more}", did(what)),
         Happened(what) => what,
     };
     match &provenance.reason {
-        Some(reason) => format!("{line}: {:?}", reason.as_str()),
+        Some(reason) => format!("{line}, reason {:?}", reason.as_str()),
         None => line,
     }
 }
@@ -79,7 +83,7 @@ fn clause(event: &Event, at: Version, resolver: &Resolver<'_>) -> Clause {
         }
         Event::MoveRequested(it) => Did(people::moved(it, resolver)),
         Event::ProfileChanged(it) => people::profile(it, resolver),
-        Event::PermissionsChanged(it) => Did(rights::changed(it, resolver)),
+        Event::PermissionsChanged(it) => rights::changed(it, resolver),
         Event::SubscriptionsChanged(it) => Did(record::subscriptions(it, resolver)),
         Event::TrackPublished(it) => Happened(record::published(it, resolver)),
         Event::TrackMuteChanged(it) => record::mute(it, resolver),
@@ -87,9 +91,9 @@ fn clause(event: &Event, at: Version, resolver: &Resolver<'_>) -> Clause {
         Event::TracksUnpublished(it) => Happened(record::unpublished(it, resolver)),
         Event::DataSent(it) => Did(record::sent(it, resolver)),
         Event::ActivityReported(it) => Happened(record::activity(it)),
-        Event::NoteAdded(it) => Did(record::note(it, resolver)),
-        Event::NoEffect(it) => Did(record::no_effect(it, resolver)),
-        Event::CommandRefused(it) => Did(record::refused(it, resolver)),
+        Event::NoteAdded(it) => record::note(it, resolver),
+        Event::NoEffect(it) => record::no_effect(it, resolver),
+        Event::CommandRefused(it) => record::refused(it, resolver),
     }
 }
 

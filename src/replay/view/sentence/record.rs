@@ -64,7 +64,7 @@ pub(super) fn activity(it: &ActivityReported) -> String {
     format!("{} of activity reported", counted(it.items.len(), "item"))
 }
 
-pub(super) fn note(it: &NoteAdded, resolver: &Resolver<'_>) -> String {
+pub(super) fn note(it: &NoteAdded, resolver: &Resolver<'_>) -> Clause {
     let about = match it.about {
         NoteAbout::Room => "the room".to_owned(),
         NoteAbout::Event(version) => match resolver.position(version) {
@@ -74,17 +74,23 @@ pub(super) fn note(it: &NoteAdded, resolver: &Resolver<'_>) -> String {
         NoteAbout::Participant(number) => resolver.identity(number),
         NoteAbout::Connection(number) => one(number, resolver),
     };
-    format!("noted about {about} {:?}", it.text.as_str())
+    Clause::Told(
+        format!("noted about {about}"),
+        format!("{:?}", it.text.as_str()),
+    )
 }
 
-pub(super) fn no_effect(it: &NoEffect, resolver: &Resolver<'_>) -> String {
+pub(super) fn no_effect(it: &NoEffect, resolver: &Resolver<'_>) -> Clause {
     let who = it.who.as_ref().map(|who| whom(who, resolver));
     let on = who.map(|who| format!(" on {who}"));
     let on = on.unwrap_or_default();
-    format!("gave {}{on} without effect, as {}", it.command, it.why)
+    Clause::Told(
+        format!("gave {}{on} without effect", it.command),
+        it.why.clone(),
+    )
 }
 
-pub(super) fn refused(it: &CommandRefused, resolver: &Resolver<'_>) -> String {
+pub(super) fn refused(it: &CommandRefused, resolver: &Resolver<'_>) -> Clause {
     let who = it.who.as_ref().and_then(|who| resolver.asked(who));
     let on = who.map(|who| format!(" on {who}"));
     let because: Vec<String> = it
@@ -93,12 +99,9 @@ pub(super) fn refused(it: &CommandRefused, resolver: &Resolver<'_>) -> String {
         .filter_map(|at| resolver.place(at))
         .map(|position| format!(" (see #{position})"))
         .collect();
-    format!(
-        "was refused {}{}, {}{}",
-        it.command,
-        on.unwrap_or_default(),
-        it.detail.as_str(),
-        because.concat()
+    Clause::Told(
+        format!("was refused {}{}", it.command, on.unwrap_or_default()),
+        format!("{}{}", it.detail.as_str(), because.concat()),
     )
 }
 

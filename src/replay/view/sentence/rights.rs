@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 
-use super::counted;
 use super::people::{one, whom};
+use super::{Clause, counted};
 use crate::domain::event::{PermissionGroup, PermissionsChanged};
 use crate::domain::{AdminRight, Allowed, Permission};
 use crate::replay::view::resolve::Resolver;
 
-pub(super) fn changed(it: &PermissionsChanged, resolver: &Resolver<'_>) -> String {
+pub(super) fn changed(it: &PermissionsChanged, resolver: &Resolver<'_>) -> Clause {
     let whose = match it.who.as_slice() {
         [who] => whom(who, resolver),
         several => counted(several.len(), "target"),
@@ -21,7 +21,7 @@ pub(super) fn changed(it: &PermissionsChanged, resolver: &Resolver<'_>) -> Strin
             .map(|each| of_group(each, resolver))
             .collect(),
     };
-    format!("changed what {whose} may do: {}", what.join("; "))
+    Clause::Told(format!("changed what {whose} may do"), what.join("; "))
 }
 
 fn of_group(group: &PermissionGroup, resolver: &Resolver<'_>) -> String {
