@@ -166,7 +166,8 @@ proptest! {
         keep in 0.0..1.0_f64,
         hits in vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
     ) {
-        let mut bytes = encode_commit(&commit_of(&[kind, kind], Fullness::Any, seed)).expect("encodes");
+        let commit = commit_of(&[kind, kind], Fullness::Any, seed);
+        let mut bytes = encode_commit(&commit).expect("encodes");
         for (at, byte) in hits {
             let at = at.index(bytes.len());
             bytes[at] = byte;

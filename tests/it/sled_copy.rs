@@ -46,6 +46,9 @@ fn harm() -> impl Strategy<Value = Harm> {
     ]
 }
 
+/// Each case opens four times; sled zeroes 8 MiB each time.
+const CASES: u32 = 40;
+
 fn files(db: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(db).expect("a folder");
     let paths = entries.map(|entry| entry.expect("an entry").path());

@@ -13,7 +13,7 @@ use crate::store::record::Link;
 use crate::store::sled::SledCopy;
 
 use super::convert::{of_copy, of_journal};
-use super::open;
+use super::judge;
 use super::shared::{CopyState, Ending, Shared};
 
 /// Starts the thread; `copy` when it had to be opened before.
@@ -50,7 +50,7 @@ pub(crate) fn start(
 }
 
 fn work(shared: &Shared, keeper: &HeadKeeper, copy: Option<SledCopy>) -> Result<(), StoreError> {
-    let Some(copy) = open::copy_of(shared, copy)? else {
+    let Some(copy) = judge::copy_of(shared, copy)? else {
         return Ok(());
     };
     let copy = Arc::new(copy);

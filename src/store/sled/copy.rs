@@ -36,7 +36,7 @@ impl SledCopy {
     /// # Errors
     /// `Damaged`, `Panicked`: throw it away; `OtherLog`; `Io`.
     pub(crate) fn open(data: &Path, log_id: [u8; 16], cache_bytes: u64) -> Result<Self, CopyError> {
-        let path = files::folder(data);
+        let path = files::sled_folder(data);
         files::prepare(&path)?;
         let sled = Contained::open(&path, cache_bytes)?;
         let file = files::settle(&path)?;
