@@ -193,6 +193,9 @@ pub enum Command {
         /// What it still lists, in any of their ids.
         listed: Vec<String>,
     },
+    /// What came could not be read as the command of that name: refused with the edge's objection,
+    /// so that the attempt is on record.
+    Unread(&'static str),
     /// Let the timers that are due fire.
     Tick,
 }
@@ -434,6 +437,7 @@ impl Command {
             Self::UpdateOwnProfile { .. } => "update_own_profile",
             Self::ReportActivity { .. } => "report_activity",
             Self::CloseLost { .. } => "close_lost",
+            Self::Unread(name) => name,
             Self::Tick => "tick",
         }
     }

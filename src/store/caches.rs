@@ -4,8 +4,8 @@
 //! fingerprint of the reducer and the link of the chain that it was folded from, and is ignored
 //! and folded again when either differs (log.md rule 22). A store that keeps nothing is complete.
 
-use super::record::{Link, Position};
 use super::StoreError;
+use super::record::{Link, Position};
 use crate::domain::{Digest, RoomName, Version};
 
 /// Folded state at one position: opaque bytes and where they belong.

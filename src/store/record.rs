@@ -169,14 +169,16 @@ impl StoredCommit {
             let count = u64::try_from(command.events.len()).unwrap_or(u64::MAX);
             next = Position(next.0.saturating_add(count));
             let positions = command_first.0..;
-            positions.zip(&command.events).map(move |(position, new)| Record {
-                position: Position(position),
-                room: new.room.clone(),
-                version: new.version,
-                command: Arc::clone(&command.header),
-                command_first,
-                event: new.event.clone(),
-            })
+            positions
+                .zip(&command.events)
+                .map(move |(position, new)| Record {
+                    position: Position(position),
+                    room: new.room.clone(),
+                    version: new.version,
+                    command: Arc::clone(&command.header),
+                    command_first,
+                    event: new.event.clone(),
+                })
         })
     }
 }

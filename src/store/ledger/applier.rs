@@ -140,14 +140,13 @@ impl Pace {
         };
         let mut recent = shared.recent();
         recent.applier_sleeps = nothing_to_do;
-        let waited = shared.work.wait_timeout_while(
-            recent,
-            Duration::from_millis(wait_ms),
-            |recent| {
-                let is_idle = !nothing_to_do || recent.tail.is_empty();
-                is_idle && recent.ending == Ending::Open
-            },
-        );
+        let waited =
+            shared
+                .work
+                .wait_timeout_while(recent, Duration::from_millis(wait_ms), |recent| {
+                    let is_idle = !nothing_to_do || recent.tail.is_empty();
+                    is_idle && recent.ending == Ending::Open
+                });
         let (mut recent, outcome) = waited.unwrap_or_else(PoisonError::into_inner);
         recent.applier_sleeps = false;
         let is_draining = recent.ending == Ending::Drain;

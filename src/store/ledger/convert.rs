@@ -5,11 +5,11 @@ use std::io;
 use std::sync::Arc;
 
 use crate::domain::Digest;
+use crate::store::StoreError;
 use crate::store::codec::{CodecError, decode_commands, decode_commit};
 use crate::store::journal::{Frame, JournalError, Link as ChainEnd};
 use crate::store::record::{Link, Position, Record, StoredCommit};
 use crate::store::sled::CopyError;
-use crate::store::StoreError;
 
 /// The link after a commit.
 pub(crate) fn link_of(end: ChainEnd) -> Link {

@@ -89,7 +89,10 @@ impl Ledger {
             (recent.head, recent.tail.admit(bytes, bytes_max), payload)
         };
         let first = before.position.next();
-        let Some(count) = u32::try_from(commit.count()).ok().filter(|count| *count > 0) else {
+        let Some(count) = u32::try_from(commit.count())
+            .ok()
+            .filter(|count| *count > 0)
+        else {
             return Ok(Appended {
                 first,
                 link: before,
@@ -188,7 +191,11 @@ impl EventStore for Ledger {
             sealed
         };
         let sound = sealed.is_ok() && self.shared.stopped.get().is_none();
-        self.end(if sound { Ending::Drain } else { Ending::Abandon });
+        self.end(if sound {
+            Ending::Drain
+        } else {
+            Ending::Abandon
+        });
         let journal = self.shared.writer().take();
         sealed?;
         // The applier may have failed at the last sync: then the journal must not say clean.

@@ -7,10 +7,10 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::domain::{RoomName, Version};
+use crate::store::StoreError;
 use crate::store::codec::{RecordPlace, places};
 use crate::store::journal::{Frame, FrameKind};
 use crate::store::record::{Commit, NewRecord, Position};
-use crate::store::StoreError;
 
 use super::convert::corrupt_at;
 

@@ -183,7 +183,9 @@ fn commits_of_room(
             }
         }
         if next == before {
-            return Err(CopyError::Damaged(format!("version {next} of {room:?} is not in it")));
+            return Err(CopyError::Damaged(format!(
+                "version {next} of {room:?} is not in it"
+            )));
         }
     }
     Ok(found)
@@ -199,7 +201,10 @@ pub(crate) fn in_order(
 ) -> Result<Vec<Record>, StoreError> {
     let mut found = Vec::new();
     let mut next = first;
-    for frame in frames.iter().filter(|frame| frame.kind() == FrameKind::Commit) {
+    for frame in frames
+        .iter()
+        .filter(|frame| frame.kind() == FrameKind::Commit)
+    {
         for record in records_of(frame)? {
             match number(&record) {
                 Some(number) if number == next && next <= last => {

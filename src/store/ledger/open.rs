@@ -57,7 +57,9 @@ pub(crate) fn open(
     if !recovery.damage.is_empty() {
         let opened = SledCopy::open(dir, journal.log_id(), options.sled_cache_bytes);
         let opened = opened.map_err(|error| both_damaged(&recovery, &error))?;
-        let healed = journal.heal(&SledSource::new(&opened)).map_err(of_journal)?;
+        let healed = journal
+            .heal(&SledSource::new(&opened))
+            .map_err(of_journal)?;
         still_whole(&healed)?;
         notes.extend(notes_of(&healed));
         repairs.extend(healed.repairs.iter().filter_map(healed_frames));
@@ -137,7 +139,9 @@ enum Verdict {
 fn open_copy(shared: &Shared) -> Result<SledCopy, Verdict> {
     let db = sled::folder(&shared.dir);
     if !db.exists() && shared.opened_at != ChainEnd::GENESIS {
-        return Err(Verdict::Rebuild(CopyError::Damaged("db/ is not there".to_owned())));
+        return Err(Verdict::Rebuild(CopyError::Damaged(
+            "db/ is not there".to_owned(),
+        )));
     }
     let opened = SledCopy::open(&shared.dir, shared.log_id, shared.options.sled_cache_bytes);
     opened.map_err(|error| judge(shared, error))
@@ -257,7 +261,9 @@ fn last_commit(reader: &JournalReader, end: ChainEnd) -> Result<Link, StoreError
     if end.position() == 0 {
         return Ok(Link::START);
     }
-    let frame = reader.frame_containing(end.position()).map_err(of_journal)?;
+    let frame = reader
+        .frame_containing(end.position())
+        .map_err(of_journal)?;
     Ok(frame.map_or_else(|| link_of(end), |frame| link_of(frame.link())))
 }
 
@@ -272,7 +278,10 @@ fn load_heads(dir: &Path, journal: &Journal, reader: &JournalReader) -> Result<H
     if from == journal.end().position() {
         return Ok(heads);
     }
-    for frame in reader.frames_from(from.saturating_add(1)).map_err(of_journal)? {
+    for frame in reader
+        .frames_from(from.saturating_add(1))
+        .map_err(of_journal)?
+    {
         heads.replay(&frame.map_err(of_journal)?)?;
     }
     Ok(heads)
@@ -365,11 +374,14 @@ fn notes_of(recovery: &Recovery) -> Vec<String> {
             aside.path.display()
         )
     });
-    let files = recovery.repairs.iter().filter_map(|repair| match repair.kind {
-        RepairKind::Header => Some("header"),
-        RepairKind::Footer => Some("footer"),
-        RepairKind::Frames { .. } => None,
-    });
+    let files = recovery
+        .repairs
+        .iter()
+        .filter_map(|repair| match repair.kind {
+            RepairKind::Header => Some("header"),
+            RepairKind::Footer => Some("footer"),
+            RepairKind::Frames { .. } => None,
+        });
     let files = files.map(|part| format!("a segment's {part} was written anew"));
     tail.chain(files).collect()
 }

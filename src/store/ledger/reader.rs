@@ -71,7 +71,11 @@ impl LedgerReader {
             )
         });
         let damage = end.damage.iter().map(ToString::to_string);
-        Ok(unsealed.into_iter().chain(unfinished).chain(damage).collect())
+        Ok(unsealed
+            .into_iter()
+            .chain(unfinished)
+            .chain(damage)
+            .collect())
     }
 
     /// Reads what has come since, and answers from the heads.
@@ -100,7 +104,8 @@ impl EventStore for LedgerReader {
     fn append(&self, _commit: &Commit) -> Result<Appended, StoreError> {
         Err(StoreError::Refused {
             path: self.dir.display().to_string(),
-            problem: "it is open for reading only: give commands to the server (--server)".to_owned(),
+            problem: "it is open for reading only: give commands to the server (--server)"
+                .to_owned(),
         })
     }
 

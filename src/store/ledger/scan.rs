@@ -4,11 +4,11 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::store::{Commits, StoreError};
 use crate::store::codec::places;
 use crate::store::journal::{Frame, FrameKind, Frames, JournalReader};
 use crate::store::record::Position;
 use crate::store::stream::stream_hash;
+use crate::store::{Commits, StoreError};
 
 use super::convert::{commit_of, corrupt_at, of_journal};
 

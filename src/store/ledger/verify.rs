@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use crate::store::StoreError;
 use crate::store::caches::LogCopy;
-use crate::store::journal::{Disk as _, Finding, Frame, FrameKind, FrameSource as _, JournalReader, RealDisk, check};
+use crate::store::journal::{
+    Disk as _, Finding, Frame, FrameKind, FrameSource as _, JournalReader, RealDisk, check,
+};
 use crate::store::record::{Link, Position, StoredCommit};
 use crate::store::sled::{self, CopyError, SledCopy, SledSource};
 use crate::store::stream::streams_of;
@@ -135,7 +137,10 @@ impl Walk<'_> {
         if frame.kind() == FrameKind::Seal {
             return;
         }
-        let (from, to) = (Position(frame.first_position()), Position(frame.last_position()));
+        let (from, to) = (
+            Position(frame.first_position()),
+            Position(frame.last_position()),
+        );
         self.report.head = Some(link_of(frame.link()));
         let commit = match commit_of(frame) {
             Ok(commit) => commit,
@@ -172,7 +177,10 @@ impl Walk<'_> {
         if found.iter().any(|bytes| bytes == frame.bytes()) || (is_behind && is_seal) {
             return;
         }
-        let (from, to) = (Position(frame.first_position()), Position(frame.last_position()));
+        let (from, to) = (
+            Position(frame.first_position()),
+            Position(frame.last_position()),
+        );
         let what = if found.is_empty() {
             format!("the frame of positions {from}..={to} is missing or does not hash")
         } else {
@@ -200,7 +208,10 @@ impl Walk<'_> {
 
     fn finish_copy(&mut self) {
         let Some(copy) = self.copy.take() else { return };
-        let (here, there) = (self.report.head.unwrap_or(Link::START), copy.mark().position());
+        let (here, there) = (
+            self.report.head.unwrap_or(Link::START),
+            copy.mark().position(),
+        );
         if there < here.position.0 {
             let behind = format!("db/ is complete through position {there}: the next open goes on");
             self.report.notes.push(behind);
