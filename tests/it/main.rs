@@ -23,6 +23,8 @@ mod engine;
 mod journal;
 mod laws;
 #[cfg(feature = "server")]
+mod ledger_api;
+#[cfg(feature = "server")]
 mod livekit_json;
 #[cfg(feature = "server")]
 mod livekit_wire;
