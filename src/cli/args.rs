@@ -15,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cli::output::Format;
 use crate::cli::zone::TimeStyle;
+use crate::domain::Source;
 
 /// An append-only, replayable record of what happened in real-time rooms.
 #[derive(Debug, Parser)]
@@ -108,7 +109,7 @@ pub struct AtArgs {
 #[derive(Args, Debug)]
 pub struct ServeArgs {
     /// Use key 'devkey' and secret 'secret', on loopback only; never in production.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "keys")]
     pub dev: bool,
     /// Where the ledger is kept; made when missing.
     #[arg(long, value_name = "DIR", default_value = DATA_DEFAULT, env = "ROOMLEDGER_DATA")]
@@ -331,8 +332,8 @@ pub struct VerifyArgs {
 /// A right that `who --can` asks about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Right {
-    /// Publishing tracks: of this source, as the API names it, or of any.
-    Publish(Option<String>),
+    /// Publishing tracks: of this source, or of any.
+    Publish(Option<Source>),
     /// Sending data.
     Data,
 }
@@ -354,10 +355,13 @@ impl Right {
         match text.split_once(':') {
             None if text == "publish" => Ok(Right::Publish(None)),
             None if text == "data" => Ok(Right::Data),
-            Some(("publish", source)) if SOURCES.contains(&source) => {
-                Ok(Right::Publish(Some(source.to_owned())))
+            Some(("publish", name)) => {
+                let found = SOURCES.iter().find(|source| source.as_str() == name);
+                let names = SOURCES.map(Source::as_str).join(", ");
+                found
+                    .map(|source| Right::Publish(Some(*source)))
+                    .ok_or(format!("sources are {names}"))
             }
-            Some(("publish", _)) => Err(format!("sources are {}", SOURCES.join(", "))),
             Some(_) | None => Err("rights are publish, publish:SOURCE and data".to_owned()),
         }
     }
@@ -367,13 +371,13 @@ impl Right {
 pub const DATA_DEFAULT: &str = "./roomledger-data";
 
 /// The sources of api.md that a permission can name.
-const SOURCES: &[&str] = &[
-    "camera",
-    "microphone",
-    "screen_share",
-    "screen_share_audio",
-    "custom_audio",
-    "custom_video",
+const SOURCES: [Source; 6] = [
+    Source::Camera,
+    Source::Microphone,
+    Source::ScreenShare,
+    Source::ScreenShareAudio,
+    Source::CustomAudio,
+    Source::CustomVideo,
 ];
 
 const EXAMPLES: &str = "\

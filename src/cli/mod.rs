@@ -3,13 +3,19 @@
 //! Never decides, never folds: what is true comes from `replay/` and `engine/`.
 
 pub mod args;
+pub mod commands;
+pub mod demo;
 pub mod failure;
 pub mod http;
 pub mod output;
 pub mod position;
+pub mod read;
+pub mod run;
 pub mod sanitize;
+pub mod serve;
 pub mod source;
 pub mod sse;
+pub mod terminal;
 pub mod token;
 pub mod zone;
 
@@ -17,20 +23,11 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anstream::{AutoStream, ColorChoice};
-use clap::{CommandFactory, Parser};
+use clap::Parser;
 
-use crate::cli::args::{Cli, Color, Command};
-use crate::cli::failure::{Exit, Failure};
-
-/// Where a command writes, and what it may know about the outside.
-pub struct Terminal<'a> {
-    /// Answers.
-    pub out: &'a mut dyn Write,
-    /// Status, warnings and failures.
-    pub err: &'a mut dyn Write,
-    /// Whether `out` is one.
-    pub is_terminal: bool,
-}
+use crate::cli::args::{Cli, Color};
+use crate::cli::failure::Exit;
+use crate::cli::terminal::Terminal;
 
 /// Runs the command line of this process and gives its exit code.
 pub fn main() -> ExitCode {
@@ -56,7 +53,7 @@ pub fn main() -> ExitCode {
         err: &mut err,
         is_terminal,
     };
-    let ended = run(&cli.command, &mut terminal).and_then(|()| Ok(terminal.out.flush()?));
+    let ended = run::run(&cli.command, &mut terminal).and_then(|()| Ok(terminal.out.flush()?));
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
@@ -67,31 +64,6 @@ pub fn main() -> ExitCode {
             }
             exit_code(failure.exit as u8)
         }
-    }
-}
-
-/// Runs one command.
-///
-/// # Errors
-/// [`Failure`], as each command says.
-pub fn run(command: &Command, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
-    match command {
-        Command::Completions { shell } => {
-            let mut script = Vec::new();
-            clap_complete::generate(*shell, &mut Cli::command(), "roomledger", &mut script);
-            Ok(terminal.out.write_all(&script)?)
-        }
-        Command::Serve(_)
-        | Command::Demo(_)
-        | Command::Token(_)
-        | Command::Rooms(_)
-        | Command::Log(_)
-        | Command::Show(_)
-        | Command::State(_)
-        | Command::Participants(_)
-        | Command::Who(_)
-        | Command::Sessions(_)
-        | Command::Verify(_) => Err(Failure::new(Exit::No, "not built yet")),
     }
 }
 

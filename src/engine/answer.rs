@@ -1,7 +1,10 @@
 //! What everybody is told once a batch is durable. Apart because an answer also becomes an outcome
 //! that a repeat will find. Nothing here decides.
 
+use std::sync::Arc;
+
 use super::call::{Answer, Receipt, Remembered, RememberedStatus, Status};
+use super::checkpoint::SavedOutcome;
 use super::error::EngineError;
 use super::plan::Reply;
 use super::writer::{Ask, Writer, give};
@@ -17,13 +20,18 @@ impl Writer {
         now: Timestamp,
     ) {
         for (ask, reply) in asks.into_iter().zip(replies) {
-            let Ask { call, answer } = ask;
+            let Ask { call, answer, .. } = ask;
             let done = reply.map(|reply| {
                 let because = reply.because.clone();
                 let (receipt, outcome) = self.receipt(reply, appended);
                 let recorded = outcome.count > 0 || receipt.status == Status::Unchanged;
                 if let Some(key) = call.key().filter(|_| recorded) {
-                    self.outcomes.remember(key, call.digest, outcome, now);
+                    self.outcomes.remember(SavedOutcome {
+                        key: Arc::new(key),
+                        digest: call.digest,
+                        outcome,
+                        at: now,
+                    });
                 }
                 Answer::Done {
                     receipt: Box::new(receipt),

@@ -9,16 +9,18 @@ use std::sync::Arc;
 
 use tracing::info_span;
 
-use super::call::{Answer, At};
+use super::call::Answer;
 use super::clock::{HoldChange, Reading};
 use super::error::EngineError;
 use super::history::room_at;
 use super::idempotency::Known;
+use super::keeper::Keeper;
 use super::plan::{Plan, Planner, Reply, Setting};
 use super::writer::{Ask, Writer, answer_all, give};
-use crate::domain::event::{ClockHeld, ClockReleased};
-use crate::domain::{Command, Event, Room, RoomName, Timestamp};
-use crate::store::{Appended, RequestKey, StoreError};
+use crate::domain::event::{ClockHeld, ClockReleased, HistoryRepaired};
+use crate::domain::{Event, Room, RoomName, Timestamp};
+use crate::replay::Moment;
+use crate::store::{Appended, Caches, Repaired, RequestKey, StoreError};
 
 /// The rooms of a batch, and the commands that can be decided.
 struct Admitted {
@@ -34,6 +36,9 @@ impl Writer {
             return Err(stopped);
         }
         self.facts.extend(clock_fact(reading));
+        let repairs = self.shared.store.caches().map(Caches::take_repairs);
+        self.facts
+            .extend(repairs.iter().flatten().filter_map(repair_fact));
         let sums = self.refusals.settle(reading.now, false);
         self.facts.extend(sums.into_iter().map(Event::from));
         let ticks = self.due_ticks(reading.now);
@@ -46,6 +51,7 @@ impl Writer {
                 self.facts.clear();
                 self.publish(plan, appended.clone(), &asks, reading.now);
                 self.answer(asks, replies, appended.as_ref(), reading.now);
+                self.keep_checkpoint(appended.as_ref());
                 Ok(())
             }
             Err(StoreError::TooLarge { .. }) if asks.len() + ticks.len() > 1 => {
@@ -125,7 +131,7 @@ impl Writer {
                         pending.insert(key);
                     }
                     Known::Repeat(outcome) => {
-                        let Ask { call, answer } = ask;
+                        let Ask { call, answer, .. } = ask;
                         give(answer, Ok(Answer::Repeat(Box::new((call, outcome)))));
                         continue;
                     }
@@ -142,26 +148,13 @@ impl Writer {
     }
 
     fn admit_with_rooms(&self, ask: Ask, admitted: &mut Admitted) {
-        let mut names = vec![&ask.call.request.room];
-        if let Command::Move { to_room, .. } = &ask.call.request.command {
-            names.push(to_room);
-        }
-        for name in names {
+        for name in ask.call.rooms() {
             if admitted.rooms.contains_key(name) {
                 continue;
             }
-            let live = self
-                .shared
-                .rooms
-                .get(name)
-                .map_or_else(|| room_at(&*self.shared.store, name, At::Head), Ok);
-            match live {
+            let live = self.shared.rooms.get(name);
+            match live.map_or_else(|| self.room_of_log(name, &ask.read), Ok) {
                 Ok(room) => admitted.rooms.insert(name.clone(), room),
-                Err(StoreError::Opening) => {
-                    let Ask { call, answer } = ask;
-                    give(answer, Ok(Answer::Opening(Box::new(call))));
-                    return;
-                }
                 Err(error) => {
                     give(ask.answer, Err(error.into()));
                     return;
@@ -169,6 +162,16 @@ impl Writer {
             };
         }
         admitted.asks.push(ask);
+    }
+
+    /// The room as the log has it, which the caller has mostly read already.
+    fn room_of_log(&self, name: &RoomName, read: &[Arc<Room>]) -> Result<Arc<Room>, StoreError> {
+        let head = self.shared.store.room_head(Some(name))?;
+        let mut read = read.iter();
+        match read.find(|room| room.name == *name && room.version == head) {
+            Some(room) => Ok(Arc::clone(room)),
+            None => room_at(&*self.shared.store, name, Moment::Head),
+        }
     }
 
     fn append(&self, plan: &Plan) -> Result<Option<Appended>, StoreError> {
@@ -191,9 +194,20 @@ impl Writer {
         for room in plan.changed.into_values() {
             self.timers.set(&room.name, room.next_due());
             let gone = self.idle.touch(&room, self.shared.config.idle_rooms_max);
+            if let Some(keeper) = &mut self.keeper {
+                keeper.offer(&room, appended.link);
+            }
             self.shared.rooms.publish(room);
             for name in gone {
                 self.shared.rooms.forget(&name);
+                if let Some(keeper) = &mut self.keeper {
+                    keeper.forget(&name);
+                }
+            }
+        }
+        for record in &appended.records {
+            if let Event::DefaultsChanged(changed) = &record.event.event {
+                self.defaults = Some(Arc::clone(&changed.config));
             }
         }
         let head = appended.link.position;
@@ -201,6 +215,21 @@ impl Writer {
         let bytes = given + RECORD_BYTES * u64::try_from(appended.records.len()).unwrap_or(0);
         self.shared.tail.push(appended, bytes);
         self.shared.reveal(head);
+    }
+
+    fn keep_checkpoint(&mut self, appended: Option<&Appended>) {
+        let Some(link) = appended.map(|appended| appended.link) else {
+            return;
+        };
+        let outcomes = self.outcomes.len();
+        let wants = |keeper: &Keeper| keeper.wants_checkpoint(link.position, outcomes);
+        if !self.keeper.as_ref().is_some_and(wants) {
+            return;
+        }
+        let state = self.checkpoint(false);
+        if let Some(keeper) = &mut self.keeper {
+            keeper.checkpoint(state, link);
+        }
     }
 
     /// What a failed append means: some leave all as it was, any other stops the engine.
@@ -232,6 +261,17 @@ fn clock_fact(reading: Reading) -> Option<Event> {
             held_at: reading.now,
         }),
         HoldChange::Released { by_operator } => Event::from(ClockReleased { by_operator }),
+    })
+}
+
+/// A stretch of the log that was restored; what is merely known to be bad is no fact yet.
+pub(crate) fn repair_fact(repaired: &Repaired) -> Option<Event> {
+    repaired.restored.then(|| {
+        Event::from(HistoryRepaired {
+            from: repaired.from.0,
+            to: repaired.to.0,
+            copy: repaired.copy.as_str().to_owned(),
+        })
     })
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    Code, Digest, Provenance, Reference, Rejection, Request, Room, Timestamp, Version,
+    Code, Command, Digest, Provenance, Reference, Rejection, Request, Room, RoomName, Version,
 };
 use crate::store::{Position, Record, RequestKey};
 
@@ -35,6 +35,16 @@ impl Call {
             call: self.provenance.via.call.clone(),
             request_id,
         })
+    }
+
+    /// The rooms that it is about: its own, and the destination of a move.
+    pub(crate) fn rooms(&self) -> impl Iterator<Item = &RoomName> {
+        let destination = if let Command::Move { to_room, .. } = &self.request.command {
+            Some(to_room)
+        } else {
+            None
+        };
+        [&self.request.room].into_iter().chain(destination)
     }
 }
 
@@ -83,19 +93,6 @@ pub struct Refused {
     pub rejection: Option<Rejection>,
 }
 
-/// A moment of a room's history.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum At {
-    /// Now.
-    Head,
-    /// Right after this place in the whole log.
-    Position(Position),
-    /// Right after this place in the room's history.
-    Version(Version),
-    /// Right after the last event recorded at or before this time.
-    Time(Timestamp),
-}
-
 /// What the writer answers: a receipt, or what one is made of by reading the log.
 #[derive(Debug)]
 pub(crate) enum Answer {
@@ -106,8 +103,6 @@ pub(crate) enum Answer {
     },
     /// An earlier outcome.
     Repeat(Box<(Call, Remembered)>),
-    /// The room's history is not ready yet: nothing was decided.
-    Opening(Box<Call>),
 }
 
 /// An outcome as it is remembered: status and references, nothing personal.
@@ -129,4 +124,11 @@ pub(crate) enum RememberedStatus {
     NoEffect,
     Unchanged,
     Refused,
+}
+
+impl Remembered {
+    /// The last position that it made durable, or the head that it read.
+    pub(crate) fn position(&self) -> Position {
+        Position(self.first.0 + u64::from(self.count).saturating_sub(1))
+    }
 }

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::rules::Rules;
-use crate::domain::event::HistoryRepaired;
 use crate::domain::{Defaults, Digest};
+use crate::store::Repaired;
 
 /// How an engine behaves, and what it says of itself in the log.
 #[derive(Clone, Debug)]
@@ -19,7 +19,7 @@ pub struct EngineConfig {
     /// The ids of the accepted API keys, recorded at every start.
     pub key_ids: Vec<String>,
     /// What the store healed while it opened, recorded at this start.
-    pub history_repaired: Vec<HistoryRepaired>,
+    pub repairs: Vec<Repaired>,
     /// Commands that may wait for the writer; more are refused as overload. 16,384 is sixteen
     /// rounds of 1,024 callers, a tenth of a second of work.
     pub queue_max: usize,
@@ -36,6 +36,12 @@ pub struct EngineConfig {
     pub reads_max: usize,
     /// Rooms without an open session that stay in memory, the last written first.
     pub idle_rooms_max: usize,
+    /// Events after which a checkpoint is taken, unless more outcomes are kept: opening folds at
+    /// most about as many again, in a tenth of a second.
+    pub checkpoint_events: u64,
+    /// Events of a room after which a snapshot is taken, unless it knows more people: folding as
+    /// many takes a third of a millisecond.
+    pub snapshot_events: u64,
     /// Bytes of the latest records kept for subscribers; who falls farther behind reads the log.
     pub tail_bytes_max: u64,
     /// Outcomes kept at most (log.md rule 13).
@@ -60,7 +66,7 @@ impl Default for EngineConfig {
             defaults: Defaults::default(),
             config_digest: Digest::of(&[]),
             key_ids: Vec::new(),
-            history_repaired: Vec::new(),
+            repairs: Vec::new(),
             queue_max: 16_384,
             queue_bytes_max: 64 * MIB,
             batch_bytes_max: MIB,
@@ -68,6 +74,8 @@ impl Default for EngineConfig {
             reader_threads: 2,
             reads_max: 4_096,
             idle_rooms_max: 10_000,
+            checkpoint_events: 250_000,
+            snapshot_events: 1_000,
             tail_bytes_max: 16 * MIB,
             outcomes_max: 1_000_000,
             outcomes_min: 100_000,

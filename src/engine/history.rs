@@ -5,52 +5,49 @@ use std::sync::Arc;
 
 use tracing::debug_span;
 
-use super::call::At;
-use crate::domain::{Reference, Room, RoomName, Version, evolve};
-use crate::store::{EventStore, Position, Record, StoreError};
+use super::checkpoint::snapshot;
+use crate::domain::{Reference, Room, RoomName, Version};
+use crate::replay::{Moment, fold_on};
+use crate::store::{EventStore, Position, StoreError};
 
-/// The room as of a moment; version 0 when nothing had happened there.
+/// The room as of a moment, from the nearest snapshot on; version 0 when nothing had happened
+/// there.
 pub(crate) fn room_at(
     store: &dyn EventStore,
     name: &RoomName,
-    at: At,
+    moment: Moment,
 ) -> Result<Arc<Room>, StoreError> {
-    let span = debug_span!("fold", room = name.as_str(), seq = tracing::field::Empty);
-    let _entered = span.enter();
-    let mut room = Room::new(name.clone());
-    loop {
-        let page = store.read_room(Some(name), room.version, PAGE)?;
-        let full = page.len() == PAGE;
-        for record in page {
-            if !covers(at, &record) {
-                span.record("seq", room.version.0);
-                return Ok(Arc::new(room));
-            }
-            let recorded_at = record.command.recorded_at;
-            evolve(&mut room, record.version, recorded_at, &record.event);
-        }
-        if !full {
-            span.record("seq", room.version.0);
-            return Ok(Arc::new(room));
-        }
+    let new = Room::new(name.clone());
+    let version = version_at(store, name, moment)?;
+    if version == Version(0) {
+        return Ok(Arc::new(new));
     }
+    let span = debug_span!("fold", room = name.as_str(), seq = version.0);
+    let _entered = span.enter();
+    let caches = store.caches();
+    let from = caches.and_then(|caches| snapshot(caches, &new, version));
+    fold_on(store, from.unwrap_or(new), Moment::Version(version)).map(Arc::new)
 }
 
-/// The room's version right after a position, found by halving.
+/// The room's version at a moment, found by halving.
 pub(crate) fn version_at(
     store: &dyn EventStore,
     name: &RoomName,
-    position: Position,
+    moment: Moment,
 ) -> Result<Version, StoreError> {
+    let head = store.room_head(Some(name))?;
+    if let Moment::Version(version) = moment {
+        return Ok(version.min(head));
+    }
+    if moment == Moment::Head {
+        return Ok(head);
+    }
     let mut known = 0;
-    let mut beyond = store.room_head(Some(name))?.0 + 1;
+    let mut beyond = head.0 + 1;
     while beyond - known > 1 {
         let middle = known + (beyond - known) / 2;
         let found = store.read_room(Some(name), Version(middle - 1), 1)?;
-        if found
-            .first()
-            .is_some_and(|record| record.position <= position)
-        {
+        if found.first().is_some_and(|record| moment.includes(record)) {
             known = middle;
         } else {
             beyond = middle;
@@ -74,15 +71,3 @@ pub(crate) fn positions(
     }
     Ok(found)
 }
-
-fn covers(at: At, record: &Record) -> bool {
-    match at {
-        At::Head => true,
-        At::Position(position) => record.position <= position,
-        At::Version(version) => record.version <= version,
-        At::Time(time) => record.command.recorded_at <= time,
-    }
-}
-
-/// Records folded at a time: bounds the memory of a fold, whatever the length of the history.
-const PAGE: usize = 1_024;

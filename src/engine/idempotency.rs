@@ -1,21 +1,23 @@
 //! Which requests were answered already (log.md rule 13). Apart because it outlives every room:
 //! a repeat gets the recorded outcome, and the same id with another request is a conflict.
 //!
-//! What left an event in the log is found again after a restart. A report that told nothing new
-//! left none: it is remembered as long as the process lives, and telling it again is harmless.
+//! What left an event in the log is found again after a crash. A report that told nothing new left
+//! none: it is found again after a checkpoint, and telling it once more is harmless.
 
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
-use super::call::{Remembered, RememberedStatus};
-use crate::domain::{Digest, Timestamp, Version};
-use crate::store::{Outcome, Position, Record, RequestKey};
+use rpds::{QueueSync, RedBlackTreeMapSync};
 
-/// The outcomes of the last day.
-#[derive(Debug)]
+use super::call::{Remembered, RememberedStatus};
+use super::checkpoint::SavedOutcome;
+use crate::domain::{Digest, Timestamp, Version};
+use crate::store::{Outcome, Record, RequestKey};
+
+/// The outcomes of the last day. A clone costs nothing, and is saved while this one goes on.
+#[derive(Clone, Debug)]
 pub(crate) struct Outcomes {
-    by_key: BTreeMap<Arc<RequestKey>, Entry>,
-    by_age: VecDeque<(Timestamp, Arc<RequestKey>)>,
+    by_key: RedBlackTreeMapSync<Arc<RequestKey>, Entry>,
+    by_age: QueueSync<Arc<RequestKey>>,
     bounds: Bounds,
 }
 
@@ -31,6 +33,7 @@ pub(crate) struct Bounds {
 struct Entry {
     digest: Digest,
     outcome: Remembered,
+    at: Timestamp,
 }
 
 /// What is known of a request.
@@ -45,10 +48,10 @@ pub(crate) enum Known {
 }
 
 impl Outcomes {
-    pub(crate) const fn new(bounds: Bounds) -> Self {
+    pub(crate) fn new(bounds: Bounds) -> Self {
         Self {
-            by_key: BTreeMap::new(),
-            by_age: VecDeque::new(),
+            by_key: RedBlackTreeMapSync::new_sync(),
+            by_age: QueueSync::new_sync(),
             bounds,
         }
     }
@@ -61,23 +64,27 @@ impl Outcomes {
         }
     }
 
-    /// Remembers an outcome of `at`, and forgets what is too old.
-    pub(crate) fn remember(
-        &mut self,
-        key: RequestKey,
-        digest: Digest,
-        outcome: Remembered,
-        at: Timestamp,
-    ) {
-        let key = Arc::new(key);
-        let entry = Entry { digest, outcome };
-        if self.by_key.insert(Arc::clone(&key), entry).is_none() {
-            self.by_age.push_back((at, key));
+    /// Remembers an outcome, and forgets what is too old.
+    pub(crate) fn remember(&mut self, saved: SavedOutcome) {
+        let SavedOutcome {
+            key,
+            digest,
+            outcome,
+            at,
+        } = saved;
+        let is_new = !self.by_key.contains_key(&key);
+        let entry = Entry {
+            digest,
+            outcome,
+            at,
+        };
+        self.by_key.insert_mut(Arc::clone(&key), entry);
+        if is_new {
+            self.by_age.enqueue_mut(key);
         }
-        while self.oldest_must_go(at) {
-            if let Some((_, key)) = self.by_age.pop_front() {
-                self.by_key.remove(&key);
-            }
+        while let Some(oldest) = self.by_age.peek().filter(|key| self.must_go(key, at)) {
+            self.by_key.remove_mut(oldest);
+            self.by_age.dequeue_mut();
         }
     }
 
@@ -99,23 +106,38 @@ impl Outcomes {
             count: same.map_or(0, |earlier| earlier.count).saturating_add(1),
             version,
         };
-        let at = record.command.recorded_at;
-        self.remember(request.key.clone(), request.digest, outcome, at);
+        self.remember(SavedOutcome {
+            key: Arc::new(request.key.clone()),
+            digest: request.digest,
+            outcome,
+            at: record.command.recorded_at,
+        });
     }
 
-    fn oldest_must_go(&self, now: Timestamp) -> bool {
-        let Some((at, _)) = self.by_age.front() else {
-            return false;
-        };
-        let bounds = self.bounds;
-        let old = at.plus_seconds(bounds.for_s) < now;
-        self.by_age.len() > bounds.at_most || old && self.by_age.len() > bounds.at_least
+    pub(crate) fn len(&self) -> usize {
+        self.by_key.size()
     }
-}
 
-impl Remembered {
-    /// The last position that it made durable, or the head that it read.
-    pub(crate) fn position(&self) -> Position {
-        Position(self.first.0 + u64::from(self.count).saturating_sub(1))
+    /// All of them, oldest first.
+    pub(crate) fn saved(&self) -> Vec<SavedOutcome> {
+        let kept = self.by_age.iter().filter_map(|key| {
+            let entry = self.by_key.get(key)?;
+            Some(SavedOutcome {
+                key: Arc::clone(key),
+                digest: entry.digest,
+                outcome: entry.outcome,
+                at: entry.at,
+            })
+        });
+        kept.collect()
+    }
+
+    fn must_go(&self, key: &RequestKey, now: Timestamp) -> bool {
+        let at = self
+            .by_key
+            .get(key)
+            .map_or(Timestamp::EPOCH, |entry| entry.at);
+        let old = at.plus_seconds(self.bounds.for_s) < now;
+        self.len() > self.bounds.at_most || old && self.len() > self.bounds.at_least
     }
 }

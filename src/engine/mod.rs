@@ -9,11 +9,13 @@ mod answer;
 mod batch;
 mod cache;
 mod call;
+mod checkpoint;
 mod clock;
 mod config;
 mod error;
 mod history;
 mod idempotency;
+mod keeper;
 mod open;
 mod plan;
 mod readers;
@@ -32,11 +34,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::thread;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-pub use call::{At, Call, Receipt, Refused, Status};
+pub use call::{Call, Receipt, Refused, Status};
 pub use clock::{Clock, IdSource, ManualClock, RandomIds, SeededIds, SystemClock};
 pub use config::EngineConfig;
 pub use error::EngineError;
@@ -46,13 +47,15 @@ pub use tail::Delivery;
 
 use call::Answer;
 use clock::LedgerTime;
+use keeper::Keeper;
 use open::Restored;
 use readers::Readers;
 use refusals::Refusals;
 use shared::Shared;
 use writer::{Ask, Job, Writer};
 
-use crate::domain::{Reference, Room, RoomName, Timestamp, Version};
+use crate::domain::{Room, RoomName, Timestamp, Version};
+use crate::replay::Moment;
 use crate::store::{EventStore, Link, Position, Record, StoreError};
 
 /// A handle to a running engine: cheap to clone, usable from any thread. The engine stops when the
@@ -94,6 +97,8 @@ impl Engine {
             refusals: Refusals::new(shared.config.refusals_per_minute_max),
             outcomes: restored.outcomes,
             facts: Vec::new(),
+            defaults: restored.defaults,
+            keeper: Keeper::start(&shared, restored.checkpointed)?,
             system: restored.system,
             last: restored.last,
             deferred: VecDeque::new(),
@@ -126,16 +131,17 @@ impl Engine {
     /// [`EngineError`] when there is no outcome, or none that is known; a refusal is an outcome.
     pub async fn execute(&self, call: Call) -> Result<Receipt, EngineError> {
         let room = call.request.room.clone();
-        let answered = self.submit(call)?;
+        let mut read = Vec::new();
+        for name in call.rooms().filter(|name| self.must_be_read(name)) {
+            read.extend(self.as_of(name, Moment::Head).await?);
+        }
+        let answered = self.submit(call, read)?;
         let answer = answered.await.unwrap_or_else(|_| Err(self.gone()))?;
         match answer {
-            Answer::Opening(call) => {
-                self.opened(&call.request.room).await?;
-                let answered = self.submit(*call)?;
-                let answer = answered.await.unwrap_or_else(|_| Err(self.gone()))?;
-                self.complete(room, answer).await
+            Answer::Done { receipt, because } if because.is_empty() => Ok(*receipt),
+            answer @ (Answer::Done { .. } | Answer::Repeat(_)) => {
+                self.read(move |store| complete(store, &room, answer)).await
             }
-            answer @ (Answer::Done { .. } | Answer::Repeat(_)) => self.complete(room, answer).await,
         }
     }
 
@@ -145,11 +151,16 @@ impl Engine {
     /// As [`Engine::execute`].
     pub fn execute_blocking(&self, call: Call) -> Result<Receipt, EngineError> {
         let room = call.request.room.clone();
-        let answered = self.submit(call)?;
+        let store = &*self.shared.store;
+        let mut read = Vec::new();
+        for name in call.rooms().filter(|name| self.must_be_read(name)) {
+            read.push(history::room_at(store, name, Moment::Head)?);
+        }
+        let answered = self.submit(call, read)?;
         let answer = answered
             .blocking_recv()
             .unwrap_or_else(|_| Err(self.gone()))?;
-        complete(&*self.shared.store, &room, answer)
+        Ok(complete(store, &room, answer)?)
     }
 
     /// The room, if it is in memory: every room with an open session is. Two pointer loads; it
@@ -173,7 +184,7 @@ impl Engine {
     pub async fn room(&self, room: &RoomName) -> Result<Option<Arc<Room>>, EngineError> {
         match self.live(room) {
             Some(live) => Ok(Some(live)),
-            None => self.as_of(room, At::Head).await,
+            None => self.as_of(room, Moment::Head).await,
         }
     }
 
@@ -181,24 +192,24 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Engine::room`].
-    pub async fn as_of(&self, room: &RoomName, at: At) -> Result<Option<Arc<Room>>, EngineError> {
+    pub async fn as_of(
+        &self,
+        room: &RoomName,
+        at: Moment,
+    ) -> Result<Option<Arc<Room>>, EngineError> {
         let room = room.clone();
         let folded = self.read(move |store| history::room_at(store, &room, at));
         let folded = folded.await?;
         Ok(Some(folded).filter(|room| room.version > Version(0)))
     }
 
-    /// The room's version right after a position of the whole log.
+    /// The room's version at a moment.
     ///
     /// # Errors
     /// As [`Engine::room`].
-    pub async fn version_at(
-        &self,
-        room: &RoomName,
-        position: Position,
-    ) -> Result<Version, EngineError> {
+    pub async fn version_at(&self, room: &RoomName, at: Moment) -> Result<Version, EngineError> {
         let room = room.clone();
-        self.read(move |store| history::version_at(store, &room, position))
+        self.read(move |store| history::version_at(store, &room, at))
             .await
     }
 
@@ -248,15 +259,13 @@ impl Engine {
     /// Runs any blocking read of the log on the engine's own threads.
     ///
     /// # Errors
-    /// As [`Engine::room`], and whatever `work` reports. [`StoreError::Opening`] is given only
-    /// after two seconds of it (log.md rule 9).
+    /// As [`Engine::room`], and whatever `work` reports.
     pub async fn read<T: Send + 'static>(
         &self,
-        work: impl Fn(&dyn EventStore) -> Result<T, StoreError> + Send + 'static,
+        work: impl FnOnce(&dyn EventStore) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, EngineError> {
         let store = Arc::clone(self.store());
-        let waited = self.readers.run(move || when_open(|| work(&*store)));
-        Ok(waited.await??)
+        Ok(self.readers.run(move || work(&*store)).await??)
     }
 
     /// The log, for callers that may block.
@@ -358,7 +367,7 @@ impl Engine {
             .unwrap_or_else(|_| Err(self.gone()))
     }
 
-    fn submit(&self, call: Call) -> Result<Answered, EngineError> {
+    fn submit(&self, call: Call, read: Vec<Arc<Room>>) -> Result<Answered, EngineError> {
         if let Some(stopped) = self.stopped() {
             return Err(stopped);
         }
@@ -372,7 +381,7 @@ impl Engine {
         let sent = if waiting > config.queue_bytes_max {
             Err(self.overloaded())
         } else {
-            self.send(Job::Ask(Box::new(Ask { call, answer })))
+            self.send(Job::Ask(Box::new(Ask { call, read, answer })))
         };
         if sent.is_err() {
             self.shared
@@ -406,66 +415,30 @@ impl Engine {
         self.stopped().unwrap_or(EngineError::Closed)
     }
 
-    async fn opened(&self, room: &RoomName) -> Result<(), EngineError> {
-        let room = room.clone();
-        self.read(move |store| store.room_head(Some(&room))).await?;
-        Ok(())
-    }
-
-    /// Adds what only the log knows, on a reader's thread.
-    async fn complete(&self, room: RoomName, answer: Answer) -> Result<Receipt, EngineError> {
-        match answer {
-            Answer::Done { receipt, because } if because.is_empty() => Ok(*receipt),
-            answer @ (Answer::Done { .. } | Answer::Repeat(_) | Answer::Opening(_)) => {
-                let store = Arc::clone(self.store());
-                let completed = self.readers.run(move || complete(&*store, &room, answer));
-                completed.await?
-            }
-        }
+    /// Whether the writer would have to read the room from the log: not if it is in memory, nor if
+    /// it is new. It is read by the caller then, so that nobody else waits for it.
+    fn must_be_read(&self, room: &RoomName) -> bool {
+        let head = || self.shared.store.room_head(Some(room));
+        self.live(room).is_none() && head().map_or(true, |head| head > Version(0))
     }
 }
 
+/// Adds what only the log knows.
 fn complete(
     store: &dyn EventStore,
     room: &RoomName,
     answer: Answer,
-) -> Result<Receipt, EngineError> {
+) -> Result<Receipt, StoreError> {
     match answer {
         Answer::Done {
             mut receipt,
             because,
         } => {
             if let Status::Refused(refused) = &mut receipt.status {
-                refused.because = reasons(store, room, &because)?;
+                refused.because = history::positions(store, room, &because)?;
             }
             Ok(*receipt)
         }
-        Answer::Repeat(earlier) => {
-            let (call, outcome) = *earlier;
-            Ok(when_open(|| repeat::repeat(store, &call, outcome))?)
-        }
-        Answer::Opening(_) => Err(EngineError::Opening),
+        Answer::Repeat(earlier) => repeat::repeat(store, &earlier.0, earlier.1),
     }
 }
-
-fn reasons(
-    store: &dyn EventStore,
-    room: &RoomName,
-    because: &[Reference],
-) -> Result<Vec<Position>, EngineError> {
-    Ok(when_open(|| history::positions(store, room, because))?)
-}
-
-/// Tries again for two seconds while history is not ready (log.md rule 9).
-fn when_open<T>(work: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    for _ in 0..OPENING_TRIES {
-        match work() {
-            Err(StoreError::Opening) => thread::sleep(OPENING_PAUSE),
-            other => return other,
-        }
-    }
-    work()
-}
-
-const OPENING_TRIES: u32 = 100;
-const OPENING_PAUSE: Duration = Duration::from_millis(20);

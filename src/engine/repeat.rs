@@ -3,9 +3,10 @@
 
 use std::sync::Arc;
 
-use super::call::{At, Call, Receipt, Refused, Remembered, RememberedStatus, Status};
+use super::call::{Call, Receipt, Refused, Remembered, RememberedStatus, Status};
 use super::history::{positions, room_at};
 use crate::domain::{Code, Event, Version};
+use crate::replay::Moment;
 use crate::store::{EventStore, Position, Record, StoreError};
 
 /// Makes the receipt that the first call got.
@@ -34,11 +35,11 @@ pub(crate) fn repeat(
         .find_map(|record| Some((record.room.as_ref()?, record.version)))
         .filter(|(other, _)| *other != room);
     let destination = elsewhere
-        .map(|(other, version)| room_at(store, other, At::Version(version)))
+        .map(|(other, version)| room_at(store, other, Moment::Version(version)))
         .transpose()?;
     let known = outcome.version > Version(0);
     let folded = known
-        .then(|| room_at(store, room, At::Version(outcome.version)))
+        .then(|| room_at(store, room, Moment::Version(outcome.version)))
         .transpose()?;
     Ok(Receipt {
         status: match outcome.status {

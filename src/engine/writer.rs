@@ -14,14 +14,16 @@ use tokio::sync::oneshot;
 
 use super::cache::Idle;
 use super::call::{Answer, Call};
+use super::checkpoint::Checkpoint;
 use super::clock::{IdSource, LedgerTime, Reading};
 use super::error::EngineError;
 use super::idempotency::Outcomes;
+use super::keeper::Keeper;
 use super::refusals::Refusals;
 use super::shared::Shared;
 use super::timers::Timers;
-use crate::domain::event::EngineStopped;
-use crate::domain::{Event, Timestamp, Version};
+use crate::domain::event::{EngineStopped, RoomConfig};
+use crate::domain::{Event, Room, Timestamp, Version};
 
 /// What the writer is asked to do.
 pub(crate) enum Job {
@@ -38,6 +40,8 @@ pub(crate) enum Job {
 /// A command that waits for its answer.
 pub(crate) struct Ask {
     pub(crate) call: Call,
+    /// Its rooms as they were read from the log, where they were not in memory.
+    pub(crate) read: Vec<Arc<Room>>,
     pub(crate) answer: oneshot::Sender<Result<Answer, EngineError>>,
 }
 
@@ -56,6 +60,10 @@ pub(crate) struct Writer {
     pub(crate) system: Version,
     /// When the last record was recorded.
     pub(crate) last: Timestamp,
+    /// The defaults as last recorded.
+    pub(crate) defaults: Option<Arc<RoomConfig>>,
+    /// `None` when the store keeps no caches.
+    pub(crate) keeper: Option<Keeper>,
     /// Repeats of requests that were pending in the batch before.
     pub(crate) deferred: VecDeque<Ask>,
 }
@@ -204,6 +212,19 @@ impl Writer {
         }
     }
 
+    /// State at the end of the last commit.
+    pub(crate) fn checkpoint(&self, clean: bool) -> (Checkpoint, Outcomes) {
+        let state = Checkpoint {
+            system: self.system,
+            last: self.last,
+            clean,
+            defaults: self.defaults.clone(),
+            rooms: self.shared.rooms.all(),
+            outcomes: Vec::new(),
+        };
+        (state, self.outcomes.clone())
+    }
+
     fn stop(&mut self) -> Result<(), EngineError> {
         while let Some(job) = self.waiting() {
             match job {
@@ -220,6 +241,10 @@ impl Writer {
         let sums = self.refusals.settle(now, true).into_iter().map(Event::from);
         let last = sums.chain([Event::from(EngineStopped {})]).collect();
         let recorded = self.record(last);
+        if let Some(keeper) = self.keeper.take().filter(|_| recorded.is_ok()) {
+            let link = self.shared.store.head();
+            keeper.stop(self.checkpoint(true), link);
+        }
         let closed = self.shared.store.close();
         self.shared.close();
         recorded.and(closed.map_err(EngineError::from))

@@ -343,8 +343,8 @@ impl DiskFile for SimulatedFile {
         let from = usize::try_from(offset).unwrap_or(usize::MAX);
         let rest = data.and_then(|data| data.get(from..)).unwrap_or_default();
         let length = rest.len().min(buffer.len());
-        for (to, from) in buffer.iter_mut().zip(rest) {
-            *to = *from;
+        if let (Some(to), Some(from)) = (buffer.get_mut(..length), rest.get(..length)) {
+            to.copy_from_slice(from);
         }
         state.bytes_read += length as u64;
         Ok(length)

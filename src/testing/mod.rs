@@ -8,6 +8,7 @@
     reason = "a failed check is a failed test of the caller"
 )]
 
+pub mod arbitrary;
 #[cfg(feature = "sled")]
 pub mod faults;
 pub mod invariants;
@@ -15,3 +16,4 @@ pub mod program;
 pub mod scenario;
 #[cfg(feature = "engine")]
 pub mod virtual_time;
+pub mod store_contract;

@@ -17,14 +17,16 @@ use roomledger::dialect::livekit::proto::service::{
 };
 use roomledger::dialect::livekit::twirp::calls::{Call, Encoding, Reply};
 use roomledger::dialect::livekit::twirp::error::{ErrorCode, TwirpError};
-use roomledger::dialect::livekit::{BODY_BYTES_MAX, Incoming, LiveKit, RoomService, router};
+use roomledger::dialect::livekit::{
+    Answer, BODY_BYTES_MAX, Incoming, LiveKit, RoomService, router,
+};
 use serde_json::{Value, json};
 
 use crate::auth::signed;
 
 const NOW_S: i64 = 1_795_310_400;
-const CALLS: &str = include_str!("../data/livekit/calls.jsonl");
-const UNMUTE: &str = include_str!("../data/livekit/remote-unmute.jsonl");
+pub(crate) const CALLS: &str = include_str!("../data/livekit/calls.jsonl");
+pub(crate) const UNMUTE: &str = include_str!("../data/livekit/remote-unmute.jsonl");
 
 /// Where we choose to answer otherwise than livekit-server 1.13.4, by line: status, first words of
 /// the body, and why.
@@ -54,14 +56,14 @@ const CHOSEN: &[(u64, u16, &str, &str)] = &[
 struct Recorded(Result<Reply, TwirpError>);
 
 impl RoomService for Recorded {
-    async fn call(&self, incoming: Incoming) -> Result<Reply, TwirpError> {
+    async fn call(&self, incoming: Incoming) -> Answer {
         let sizes_first = |e: &TwirpError| e.code == ErrorCode::InvalidArgument;
         if !self.0.as_ref().is_err_and(sizes_first)
             && !incoming.caller.claims.may(incoming.request.right())
         {
-            return Err(TwirpError::permissions_denied());
+            return Answer::unrecorded(Err(TwirpError::permissions_denied()));
         }
-        self.0.clone()
+        Answer::unrecorded(self.0.clone())
     }
 }
 
@@ -185,7 +187,7 @@ fn recorded_reply(step: &Value, next: Option<&Value>) -> Result<Reply, TwirpErro
     Ok(reply_of(call, &body, protobuf))
 }
 
-fn reply_of(call: Call, body: &[u8], protobuf: bool) -> Reply {
+pub(crate) fn reply_of(call: Call, body: &[u8], protobuf: bool) -> Reply {
     fn read<M: JsonMessage + prost::Message + Default>(body: &[u8], protobuf: bool) -> M {
         if protobuf {
             return M::decode(body).unwrap();
@@ -226,7 +228,7 @@ fn reply_of(call: Call, body: &[u8], protobuf: bool) -> Reply {
     }
 }
 
-fn request_of(step: &Value) -> HttpRequest<Body> {
+pub(crate) fn request_of(step: &Value) -> HttpRequest<Body> {
     let in_room = json!({"header": {"alg": "HS256"}, "signed_with": "HS256", "claims": {
         "iss": "devkey", "exp_in_s": 600, "video": {"roomAdmin": true, "room": "auth"}}});
     let path = step["path"]
@@ -249,7 +251,7 @@ fn request_of(step: &Value) -> HttpRequest<Body> {
     request.body(Body::from(body_of(step))).unwrap()
 }
 
-fn token_of(token: &Value) -> String {
+pub(crate) fn token_of(token: &Value) -> String {
     let mut claims = token["claims"].clone();
     for (from, to) in [("nbf_in_s", "nbf"), ("exp_in_s", "exp")] {
         if let Some(seconds) = claims.as_object_mut().unwrap().remove(from) {
@@ -301,7 +303,7 @@ fn body_of(step: &Value) -> Vec<u8> {
     }
 }
 
-fn hex(text: &str) -> Vec<u8> {
+pub(crate) fn hex(text: &str) -> Vec<u8> {
     (0..text.len())
         .step_by(2)
         .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
@@ -374,7 +376,7 @@ async fn what_a_caller_says_of_itself_reaches_the_service() {
     #[derive(Clone)]
     struct Echo;
     impl RoomService for Echo {
-        async fn call(&self, incoming: Incoming) -> Result<Reply, TwirpError> {
+        async fn call(&self, incoming: Incoming) -> Answer {
             let caller = incoming.caller;
             let said = [
                 caller.request_id,
@@ -382,10 +384,8 @@ async fn what_a_caller_says_of_itself_reaches_the_service() {
                 caller.reason,
                 caller.correlation_id,
             ];
-            Err(TwirpError::new(
-                ErrorCode::Aborted,
-                format!("{said:?} {}", caller.claims.key_id),
-            ))
+            let words = format!("{said:?} {}", caller.claims.key_id);
+            Answer::unrecorded(Err(TwirpError::new(ErrorCode::Aborted, words)))
         }
     }
     let check = async |headers: &[(&str, &[u8])], want: &str| {

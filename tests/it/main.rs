@@ -1,5 +1,4 @@
 //! The one test binary: a module per topic, linked once.
-
 // Clippy lets helpers of tests panic, unwrap and index only under this attribute.
 #![cfg(test)]
 
@@ -19,16 +18,24 @@ mod cli_run;
 mod decide;
 #[cfg(feature = "engine")]
 mod engine;
+mod golden_format;
 #[cfg(feature = "sled")]
 mod journal;
 mod laws;
+#[cfg(feature = "sled")]
+mod ledger;
 #[cfg(feature = "server")]
 mod ledger_api;
 #[cfg(feature = "server")]
 mod livekit_json;
 #[cfg(feature = "server")]
+mod livekit_service;
+#[cfg(feature = "server")]
 mod livekit_wire;
 mod readme;
 mod replay;
+#[cfg(feature = "sled")]
+mod sled_copy;
+mod store_contract;
 mod tidy;
 mod views;

@@ -77,6 +77,8 @@ const OWNED: &[(&str, &[&str])] = &[
         &["engine/", "dialect/", "web/", "server.rs", "cli/"],
     ),
     ("axum", &["dialect/", "web/", "server.rs"]),
+    ("hyper", &["server.rs"]),
+    ("hyper_util", &["server.rs"]),
     ("prost", &["dialect/livekit/"]),
     ("jsonwebtoken", &["dialect/auth"]),
     (
@@ -151,6 +153,7 @@ const NAMED: &[(&str, &str)] = &[
     ("server.rs", "dialect::daily"),
     ("server.rs", "dialect::videosdk"),
     ("server.rs", "livekit::"),
+    ("server.rs", "LiveKit::new"),
     ("server.rs", "daily::"),
     ("server.rs", "videosdk::"),
     ("dialect/", "LIVEKIT_REQUEST_ID"),

@@ -72,6 +72,15 @@ impl KeyRing {
         }
     }
 
+    /// One key, as the environment gives it.
+    ///
+    /// # Errors
+    /// As [`KeyRing::parse`], of line 1.
+    pub fn single(id: &str, secret: &str, short: ShortSecrets) -> Result<Self, KeyError> {
+        check(id, secret, short, 1)?;
+        Ok(Self(BTreeMap::from([(id.to_owned(), Secret::new(secret))])))
+    }
+
     /// The pair `devkey` and `secret`, which LiveKit's tools use by default. Whoever uses it must
     /// listen on loopback only.
     pub fn dev() -> Self {

@@ -4,8 +4,14 @@
 
 mod declare;
 pub mod json;
+pub mod permission;
 pub mod proto;
+pub mod refusal;
+pub mod render;
+pub mod service;
+pub mod translate;
 pub mod twirp;
+mod validate;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -25,6 +31,8 @@ use crate::dialect::livekit::twirp::calls::{Call, Encoding, Reply, Request};
 use crate::dialect::livekit::twirp::cors;
 use crate::dialect::livekit::twirp::error::TwirpError;
 use crate::dialect::livekit::twirp::route::{Route, route};
+use crate::dialect::recorded::Recorded;
+use crate::domain::Digest;
 
 /// Carries out the calls.
 pub trait RoomService: Clone + Send + Sync + 'static {
@@ -32,7 +40,7 @@ pub trait RoomService: Clone + Send + Sync + 'static {
     /// first, and because a refusal has to be recorded.
     ///
     /// A caller that goes away drops the future: what the call does then must be whole or nothing.
-    fn call(&self, incoming: Incoming) -> impl Future<Output = Result<Reply, TwirpError>> + Send;
+    fn call(&self, incoming: Incoming) -> impl Future<Output = Answer> + Send;
 }
 
 /// A call, decoded, with who makes it.
@@ -44,6 +52,29 @@ pub struct Incoming {
     pub request: Request,
     /// Enum names that were dropped; a dropped track source would widen the permission.
     pub unknown_names: Vec<UnknownName>,
+    /// SHA-256 of the body as it came.
+    pub body_digest: Digest,
+    /// Size of the body as it came.
+    pub body_bytes: u64,
+}
+
+/// What a call came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The answer itself.
+    pub reply: Result<Reply, TwirpError>,
+    /// Where it stands in the log; `None` for what is not recorded.
+    pub recorded: Option<Recorded>,
+}
+
+impl Answer {
+    /// An answer that the log knows nothing of.
+    pub const fn unrecorded(reply: Result<Reply, TwirpError>) -> Self {
+        Self {
+            reply,
+            recorded: None,
+        }
+    }
 }
 
 /// The dialect: a service behind LiveKit's framing and tokens.
@@ -99,6 +130,10 @@ impl<S: RoomService> LiveKit<S> {
                 // Before the body is read: nobody unknown makes us read 10 MiB.
                 None => TwirpError::permissions_denied().into_response(),
             },
+            Ok(Route::Validate) => {
+                let (status, words) = validate::validate(claims.as_ref());
+                text(status, words)
+            }
             Ok(Route::Health) => text(StatusCode::OK, String::from("OK")),
             Ok(Route::Unknown) => text(StatusCode::NOT_FOUND, String::from("404 page not found\n")),
             Err(error) => error.into_response(),
@@ -110,26 +145,30 @@ impl<S: RoomService> LiveKit<S> {
             let limit = format!("request body is larger than {BODY_BYTES_MAX} bytes\n");
             return text(StatusCode::PAYLOAD_TOO_LARGE, limit);
         };
-        let reply = match Request::decode(call, encoding, &body) {
+        let answer = match Request::decode(call, encoding, &body) {
             Ok(read) => {
-                let (request, unknown_names) = (read.message, read.unknown_names);
-                self.service
-                    .call(Incoming {
-                        caller,
-                        request,
-                        unknown_names,
-                    })
-                    .await
+                let incoming = Incoming {
+                    caller,
+                    request: read.message,
+                    unknown_names: read.unknown_names,
+                    body_digest: Digest::of(&body),
+                    body_bytes: u64::try_from(body.len()).unwrap_or(u64::MAX),
+                };
+                self.service.call(incoming).await
             }
-            Err(error) => Err(error),
+            Err(error) => Answer::unrecorded(Err(error)),
         };
-        match reply {
+        let mut response = match answer.reply {
             Ok(reply) => {
                 let kind = HeaderValue::from_static(encoding.content_type());
                 ([(header::CONTENT_TYPE, kind)], reply.encode(encoding)).into_response()
             }
             Err(error) => error.into_response(),
+        };
+        if let Some(recorded) = answer.recorded {
+            recorded.mark(response.headers_mut());
         }
+        response
     }
 
     /// The claims of the header's token, else of the query parameter's; none without a token.

@@ -24,6 +24,8 @@ pub(crate) struct Gap {
     pub(crate) before: Option<(Place, Link)>,
     /// The chain behind it; `None` when nothing intact follows.
     pub(crate) right: Option<Link>,
+    /// Whether nothing intact follows in the segment where the fault was met.
+    pub(crate) rest: bool,
     pub(crate) fault: Fault,
 }
 
@@ -156,7 +158,10 @@ impl ChainScan {
                         segment: ordinal,
                         offset: from,
                     };
-                    self.open = Some(self.gap(fault));
+                    self.open = Some(Gap {
+                        rest: true,
+                        ..self.gap(fault)
+                    });
                     if let Some(step) = self.leave(&segment)? {
                         return Ok(Some(step));
                     }
@@ -184,13 +189,9 @@ impl ChainScan {
             .durable_end
             .filter(|end| end.segment == segment.ordinal);
         let skipped = self.skips && segment.ordinal != self.here.segment + 1;
-        let left = (self.open.is_none() && !skipped).then_some(self.left);
-        let scan = SegmentScan::new(
-            Arc::clone(&segment),
-            self.log_id,
-            left,
-            end.map(|end| end.offset),
-        );
+        let linked = self.open.is_none() && !skipped;
+        let end = end.map(|end| end.offset);
+        let scan = SegmentScan::new(Arc::clone(&segment), self.log_id, self.left, linked, end);
         self.current = Some((segment, scan));
         true
     }
@@ -259,6 +260,7 @@ impl ChainScan {
             left,
             before,
             right: None,
+            rest: false,
             fault,
         })
     }

@@ -29,8 +29,9 @@ pub(crate) enum SegmentStep {
 pub(crate) struct SegmentScan {
     segment: Arc<Segment>,
     log_id: [u8; 16],
-    /// `None` after damage: then any intact frame is taken.
-    left: Option<Link>,
+    left: Link,
+    /// Whether the next frame must link to `left`; else it need only lie behind it.
+    linked: bool,
     offset: u64,
     /// Where frames must end: the footer, or what is durable.
     limit: u64,
@@ -45,7 +46,8 @@ impl SegmentScan {
     pub(crate) fn new(
         segment: Arc<Segment>,
         log_id: [u8; 16],
-        left: Option<Link>,
+        left: Link,
+        linked: bool,
         durable_end: Option<u64>,
     ) -> Self {
         let footer = segment.layout.footer_offset();
@@ -56,6 +58,7 @@ impl SegmentScan {
             segment,
             log_id,
             left,
+            linked,
             offset,
             limit,
             exact,
@@ -80,7 +83,8 @@ impl SegmentScan {
         }
         let (fault, resume) = match self.frame_at(self.offset)? {
             Ok(frame) if self.follows(&frame) => return Ok(Some(self.accept(frame))),
-            Ok(frame) => (Fault::Link, Some((frame, self.offset))),
+            Ok(frame) if self.is_behind(&frame) => (Fault::Link, Some((frame, self.offset))),
+            Ok(_) => (Fault::Link, self.next_intact()?),
             Err(fault) => {
                 let rest = self.segment.content_end(self.offset, self.limit)?;
                 if rest.is_none() && !self.exact {
@@ -114,34 +118,47 @@ impl SegmentScan {
             return Ok(Some(SegmentStep::Rest { from, fault }));
         };
         let right = left_of(&frame);
-        (self.left, self.offset) = (Some(right), offset);
+        (self.left, self.linked, self.offset) = (right, true, offset);
         Ok(Some(SegmentStep::Gap { from, right, fault }))
     }
 
     fn follows(&self, frame: &Frame) -> bool {
-        self.left.is_none_or(|left| frame.follows(&left))
+        if self.linked {
+            frame.follows(&self.left)
+        } else {
+            self.is_behind(frame)
+        }
+    }
+
+    /// Positions never go back: an intact frame of the past is out of place, whatever surrounds it.
+    fn is_behind(&self, frame: &Frame) -> bool {
+        frame.first_position() >= self.left.next_position
     }
 
     fn accept(&mut self, frame: Frame) -> SegmentStep {
         let offset = self.offset;
         self.offset += frame.len();
-        self.left = Some(frame.link());
+        (self.left, self.linked) = (frame.link(), true);
         SegmentStep::Frame(frame, offset)
     }
 
-    /// The first intact frame behind the current offset. Where the header of the bad frame is
+    /// The first intact frame behind the current offset that is no frame of the past. Where the header of the bad frame is
     /// good it tells the place; else every byte is tried, since a length cannot be trusted.
     fn next_intact(&mut self) -> Result<Option<(Frame, u64)>, JournalError> {
         let header = self.window.at(&self.segment, self.offset, HEADER_BYTES)?;
         if let Ok(header) = FrameHeader::decode(header)
             && let Some(next) = self.offset.checked_add(header.frame_bytes())
             && let Ok(frame) = self.frame_at(next)?
+            && self.is_behind(&frame)
         {
             return Ok(Some((frame, next)));
         }
         let mut offset = self.offset + 1;
         while offset + FRAME_OVERHEAD_BYTES <= self.limit {
-            let chunk = self.window.at(&self.segment, offset, SEARCH_BYTES)?;
+            let rest = usize::try_from(self.limit - offset).unwrap_or(SEARCH_BYTES);
+            let chunk = self
+                .window
+                .at(&self.segment, offset, rest.min(SEARCH_BYTES))?;
             let starts = chunk.windows(MAGIC.len()).enumerate();
             let found: Vec<u64> = starts
                 .filter(|(_, bytes)| *bytes == MAGIC)
@@ -150,7 +167,9 @@ impl SegmentScan {
             // The next chunk overlaps by what a cut magic may need.
             let step = chunk.len().saturating_sub(MAGIC.len() - 1).max(1);
             for candidate in found {
-                if let Ok(frame) = self.frame_at(candidate)? {
+                if let Ok(frame) = self.frame_at(candidate)?
+                    && self.is_behind(&frame)
+                {
                     return Ok(Some((frame, candidate)));
                 }
             }
@@ -247,7 +266,11 @@ impl Window {
         let range = if let Some(range) = inside(self) {
             range
         } else {
-            self.bytes.resize(length.max(WINDOW_BYTES), 0);
+            let rest = segment.layout.segment_bytes.saturating_sub(offset);
+            let ahead = usize::try_from(rest)
+                .unwrap_or(WINDOW_BYTES)
+                .min(WINDOW_BYTES);
+            self.bytes.resize(length.max(ahead), 0);
             self.start = offset;
             segment.read(&mut self.bytes, offset)?;
             0..length

@@ -2,7 +2,8 @@
 
 use roomledger::domain::command::CreateRoom;
 use roomledger::domain::{Command, Kind, RoomName, Target, Version};
-use roomledger::engine::{At, Clock, EngineConfig, EngineError, Status};
+use roomledger::engine::{Clock, EngineConfig, EngineError, Status};
+use roomledger::replay::Moment;
 use roomledger::store::{MemoryStore, Position, Record};
 
 use super::support::{call, create, identity, join, open, open_on, remove, room, run, with_id};
@@ -213,23 +214,29 @@ fn the_past_is_folded_up_to_version_position_and_time() {
     engine.execute_blocking(remove("r", "alice")).unwrap();
     let r = room("r");
     for moment in [
-        At::Version(joined.version),
-        At::Position(joined.position),
-        At::Time(at),
+        Moment::Version(joined.version),
+        Moment::Position(joined.position),
+        Moment::Time(at),
     ] {
         let then = run(engine.as_of(&r, moment)).unwrap();
         assert_eq!(then, joined.room, "{moment:?}");
     }
-    assert_eq!(run(engine.as_of(&r, At::Head)).unwrap(), engine.live(&r));
     assert_eq!(
-        run(engine.as_of(&r, At::Position(Position(1)))).unwrap(),
+        run(engine.as_of(&r, Moment::Head)).unwrap(),
+        engine.live(&r)
+    );
+    assert_eq!(
+        run(engine.as_of(&r, Moment::Position(Position(1)))).unwrap(),
         None
     );
     assert_eq!(
-        run(engine.version_at(&r, joined.position)).unwrap(),
+        run(engine.version_at(&r, Moment::Position(joined.position))).unwrap(),
         joined.version
     );
-    assert_eq!(run(engine.version_at(&r, Position(1))).unwrap(), Version(0));
+    assert_eq!(
+        run(engine.version_at(&r, Moment::Position(Position(1)))).unwrap(),
+        Version(0)
+    );
     let names: Vec<RoomName> = run(engine.rooms(None, 10)).unwrap();
     assert_eq!(names, [r]);
 }

@@ -5,64 +5,14 @@ use std::time::Duration;
 
 use roomledger::domain::{Event, Kind};
 use roomledger::engine::{EngineConfig, Status};
-use roomledger::store::{
-    Appended, Commit, EventStore, Link, MemoryStore, Position, Record, StoreError,
-};
+use roomledger::store::{EventStore, Position};
+use roomledger::testing::virtual_time::VirtualEngine;
 
-use super::support::{create, join, open_on, remove, room, with_id};
+use super::support::{GateStore, create, join, open_on, remove, room, with_id};
 
-/// A log that outlives its engine: closing it closes nothing.
-#[derive(Debug, Default)]
-struct KeptOpen(MemoryStore);
-
-impl EventStore for KeptOpen {
-    fn append(&self, commit: &Commit) -> Result<Appended, StoreError> {
-        self.0.append(commit)
-    }
-
-    fn read_room(
-        &self,
-        room: Option<&roomledger::domain::RoomName>,
-        after: roomledger::domain::Version,
-        limit: usize,
-    ) -> Result<Vec<Record>, StoreError> {
-        self.0.read_room(room, after, limit)
-    }
-
-    fn read_all(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError> {
-        self.0.read_all(after, limit)
-    }
-
-    fn head(&self) -> Link {
-        self.0.head()
-    }
-
-    fn room_head(
-        &self,
-        room: Option<&roomledger::domain::RoomName>,
-    ) -> Result<roomledger::domain::Version, StoreError> {
-        self.0.room_head(room)
-    }
-
-    fn rooms(
-        &self,
-        after: Option<&roomledger::domain::RoomName>,
-        limit: usize,
-    ) -> Result<Vec<roomledger::domain::RoomName>, StoreError> {
-        self.0.rooms(after, limit)
-    }
-
-    fn commit_of(&self, position: Position) -> Result<Link, StoreError> {
-        self.0.commit_of(position)
-    }
-
-    fn close(&self) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
-
-fn log() -> Arc<dyn EventStore> {
-    Arc::new(KeptOpen::default())
+fn open_again(store: &Arc<GateStore>, config: EngineConfig) -> VirtualEngine {
+    store.reopen();
+    open_on(Arc::clone(store) as Arc<dyn EventStore>, config)
 }
 
 fn starts(store: &dyn EventStore) -> Vec<bool> {
@@ -77,8 +27,8 @@ fn starts(store: &dyn EventStore) -> Vec<bool> {
 
 #[test]
 fn rooms_outcomes_and_timers_come_back() {
-    let store = log();
-    let engine = open_on(Arc::clone(&store), EngineConfig::default());
+    let store = Arc::new(GateStore::default());
+    let engine = open_again(&store, EngineConfig::default());
     engine.execute_blocking(create("empty")).unwrap();
     let calls = [
         with_id(join("r", "alice"), "1"),
@@ -91,7 +41,7 @@ fn rooms_outcomes_and_timers_come_back() {
     let rooms = engine.live_rooms();
     engine.shutdown_blocking().unwrap();
 
-    let engine = open_on(Arc::clone(&store), EngineConfig::default());
+    let engine = open_again(&store, EngineConfig::default());
     assert_eq!(engine.live_rooms(), rooms);
     for (call, first) in calls.into_iter().zip(first) {
         let again = engine.execute_blocking(call).unwrap();
@@ -123,21 +73,21 @@ fn rooms_outcomes_and_timers_come_back() {
 
 #[test]
 fn a_log_that_was_not_closed_in_order_is_said_to_be_unclean() {
-    let store = log();
-    let engine = open_on(Arc::clone(&store), EngineConfig::default());
+    let store = Arc::new(GateStore::default());
+    let engine = open_again(&store, EngineConfig::default());
     engine.execute_blocking(create("r")).unwrap();
     // The first engine still runs; a crash would leave the log just like this.
-    let _second = open_on(Arc::clone(&store), EngineConfig::default());
+    let _second = open_again(&store, EngineConfig::default());
     assert_eq!(starts(&*store), [true, false]);
 }
 
 #[test]
 fn changed_defaults_are_recorded_once() {
-    let store = log();
+    let store = Arc::new(GateStore::default());
     let mut config = EngineConfig::default();
     config.defaults.config.max_participants = 7;
     for _ in 0..2 {
-        let engine = open_on(Arc::clone(&store), config.clone());
+        let engine = open_again(&store, config.clone());
         engine.shutdown_blocking().unwrap();
     }
     let all = store.read_all(Position(0), usize::MAX).unwrap();

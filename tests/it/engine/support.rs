@@ -7,7 +7,7 @@ use roomledger::domain::event::{ConnectionKind, Credential};
 use roomledger::domain::{Command, Identity, RoomName, Target, Timestamp, Version};
 use roomledger::engine::{Call, EngineConfig};
 use roomledger::store::{
-    Appended, Commit, EventStore, Link, MemoryStore, Position, Record, StoreError,
+    Appended, Caches, Commit, Commits, EventStore, Link, MemoryStore, Position, Record, StoreError,
 };
 use roomledger::testing::virtual_time::{self, VirtualEngine};
 
@@ -80,9 +80,8 @@ pub(crate) fn with_id(mut call: Call, request_id: &str) -> Call {
 }
 
 /// A memory store whose appends wait while a gate is shut, and fail from the n-th on when told.
-#[derive(Debug, Default)]
 pub(crate) struct GateStore {
-    log: MemoryStore,
+    log: Box<dyn EventStore>,
     gate: Mutex<Gate>,
     moved: Condvar,
 }
@@ -91,11 +90,39 @@ pub(crate) struct GateStore {
 struct Gate {
     shut: bool,
     waiting: bool,
+    closed: bool,
     appends: usize,
     fails: Option<(usize, StoreError)>,
+    folded_after: Vec<Position>,
+}
+
+impl Default for GateStore {
+    fn default() -> Self {
+        Self::over(Box::new(MemoryStore::new()))
+    }
 }
 
 impl GateStore {
+    pub(crate) fn over(log: Box<dyn EventStore>) -> Self {
+        Self {
+            log,
+            gate: Mutex::default(),
+            moved: Condvar::new(),
+        }
+    }
+
+    /// Closes the log itself, for good.
+    #[cfg(feature = "sled")]
+    pub(crate) fn close_log(&self) {
+        self.log.close().unwrap();
+    }
+
+    /// After which positions commits were read, one for each open.
+    #[cfg(feature = "sled")]
+    pub(crate) fn folded_after(&self) -> Vec<Position> {
+        self.gate.lock().unwrap().folded_after.clone()
+    }
+
     pub(crate) fn shut(&self) {
         self.gate.lock().unwrap().shut = true;
     }
@@ -121,6 +148,11 @@ impl GateStore {
         self.gate.lock().unwrap().fails = None;
     }
 
+    /// Forgets that an engine closed it, so that another can open the same log.
+    pub(crate) fn reopen(&self) {
+        self.gate.lock().unwrap().closed = false;
+    }
+
     pub(crate) fn appends(&self) -> usize {
         self.gate.lock().unwrap().appends
     }
@@ -133,6 +165,9 @@ impl EventStore for GateStore {
         self.moved.notify_all();
         gate = self.moved.wait_while(gate, |gate| gate.shut).unwrap();
         gate.waiting = false;
+        if gate.closed {
+            return Err(StoreError::Closed);
+        }
         if let Some((after, error)) = &gate.fails
             && gate.appends >= *after
         {
@@ -155,6 +190,11 @@ impl EventStore for GateStore {
         self.log.read_all(after, limit)
     }
 
+    fn read_commits(&self, after: Position) -> Result<Commits<'_>, StoreError> {
+        self.gate.lock().unwrap().folded_after.push(after);
+        self.log.read_commits(after)
+    }
+
     fn head(&self) -> Link {
         self.log.head()
     }
@@ -172,7 +212,12 @@ impl EventStore for GateStore {
     }
 
     fn close(&self) -> Result<(), StoreError> {
-        self.log.close()
+        self.gate.lock().unwrap().closed = true;
+        Ok(())
+    }
+
+    fn caches(&self) -> Option<&dyn Caches> {
+        self.log.caches()
     }
 }
 

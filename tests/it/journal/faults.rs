@@ -63,8 +63,8 @@ fn a_fault_at_any_operation_loses_nothing_acknowledged() {
             disk.fail_at(operation, fault);
             let (acknowledged, _) = script(&disk);
             let what = format!("{fault:?} at operation {operation}");
-            check_restart(&disk, &acknowledged, &format!("{what}, killed"));
             let cut = disk.power_cut(&mut || false);
+            check_restart(&disk, &acknowledged, &format!("{what}, killed"));
             check_restart(&cut, &acknowledged, &format!("{what}, power cut"));
         }
     }

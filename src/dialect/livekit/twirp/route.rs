@@ -9,6 +9,8 @@ use crate::dialect::livekit::twirp::error::TwirpError;
 pub enum Route {
     /// A call of `RoomService`.
     Call(Call, Encoding),
+    /// `/rtc/validate`: whether a token is one to join with.
+    Validate,
     /// `/`: whether the server is up.
     Health,
     /// Nowhere.
@@ -27,6 +29,9 @@ pub fn route(method: &str, path: &str, content_type: &str) -> Result<Route, Twir
         .trim_start_matches('/');
     if path.is_empty() {
         return Ok(Route::Health);
+    }
+    if matches!(path, "rtc/validate" | "rtc/v1/validate") {
+        return Ok(Route::Validate);
     }
     let Some(name) = path.strip_prefix("twirp/livekit.RoomService/") else {
         return Ok(Route::Unknown);
