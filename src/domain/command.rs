@@ -323,6 +323,17 @@ pub struct Remove {
     pub revoke_before: Option<Timestamp>,
 }
 
+impl Remove {
+    /// Disconnects somebody now, and no more: they may come back.
+    pub const fn new(target: Target) -> Self {
+        Self {
+            target,
+            ban: false,
+            revoke_before: None,
+        }
+    }
+}
+
 /// See [`Command::SendData`]. The content itself has been reduced to size and digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SendData {
@@ -385,6 +396,26 @@ pub struct Join {
     pub room_metadata: Option<String>,
     /// Set by a move alone: the room and connection it comes from, and the request's event there.
     pub moved_from: Option<(RoomName, ConnectionNumber, Version)>,
+}
+
+impl Join {
+    /// Somebody comes in with media flowing, without a token, and with all else at its default.
+    pub fn new(identity: Identity) -> Self {
+        Self {
+            identity: Some(identity),
+            alias: None,
+            active: true,
+            kind: ConnectionKind::Standard,
+            profile: ProfileUpdate::default(),
+            permission: None,
+            credential: Credential::default(),
+            reporter: None,
+            eject_at: None,
+            config: ConfigPatch::default(),
+            room_metadata: None,
+            moved_from: None,
+        }
+    }
 }
 
 /// See [`Command::PublishTrack`].
