@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::support::{NOW_S, mint};
 
 /// A join by these grants, and by what else the token claims.
-fn joined(video: Value, more: Value) -> Result<Join, JoinTokenError> {
+fn joined(video: &Value, more: &Value) -> Result<Join, JoinTokenError> {
     let mut claims = json!({"iss": "devkey", "sub": "alice", "exp": NOW_S + 60,
         "video": {"roomJoin": true, "room": "r"}});
     claims["video"]
@@ -22,15 +22,15 @@ fn joined(video: Value, more: Value) -> Result<Join, JoinTokenError> {
         .as_object_mut()
         .unwrap()
         .extend(more.as_object().unwrap().clone());
-    let claims = verify(&KeyRing::dev(), &mint(claims), NOW_S).unwrap();
+    let claims = verify(&KeyRing::dev(), &mint(&claims), NOW_S).unwrap();
     join_of(&claims).map(|(room, join)| {
         assert_eq!(room.as_str(), "r");
         join
     })
 }
 
-fn permission(video: Value) -> Permission {
-    let join = joined(video, json!({})).unwrap();
+fn permission(video: &Value) -> Permission {
+    let join = joined(video, &json!({})).unwrap();
     join.permission
         .unwrap()
         .patch
@@ -40,23 +40,23 @@ fn permission(video: Value) -> Permission {
 #[test]
 fn grants_become_the_permission_that_livekit_gives() {
     let standard = Permission::standard();
-    assert_eq!(permission(json!({})), standard);
-    let muted = permission(json!({"canPublish": false}));
+    assert_eq!(permission(&json!({})), standard);
+    let muted = permission(&json!({"canPublish": false}));
     assert!(!muted.send.enabled && !muted.data && muted.receive.any());
-    let writer = permission(json!({"canPublish": false, "canPublishData": true}));
+    let writer = permission(&json!({"canPublish": false, "canPublishData": true}));
     assert!(!writer.send.enabled && writer.data);
-    let deaf = permission(json!({"canSubscribe": false, "canUpdateOwnMetadata": true}));
+    let deaf = permission(&json!({"canSubscribe": false, "canUpdateOwnMetadata": true}));
     assert!(!deaf.receive.any() && deaf.update_own_metadata);
-    let hidden = permission(json!({"hidden": true, "recorder": true}));
+    let hidden = permission(&json!({"hidden": true, "recorder": true}));
     assert!(!hidden.presence && hidden.recorder);
-    let sources = permission(json!({"canPublishSources": ["microphone", "SCREEN_SHARE"]}));
+    let sources = permission(&json!({"canPublishSources": ["microphone", "SCREEN_SHARE"]}));
     let listed = vec![Source::Microphone, Source::ScreenShare];
     assert_eq!(sources.send.allowed, Allowed::Listed(listed));
 }
 
 #[test]
 fn what_the_token_does_not_say_is_the_rooms_to_say() {
-    let join = joined(json!({}), json!({})).unwrap();
+    let join = joined(&json!({}), &json!({})).unwrap();
     let patch = join.permission.unwrap().patch;
     let none = PermissionPatch {
         send_is_coarse: true,
@@ -71,7 +71,7 @@ fn the_token_tells_who_and_what_the_session_is() {
         "tags": {"a": "b"}});
     let more = json!({"name": "Alice", "metadata": "m", "attributes": {"k": "v"}, "kind": "sip",
         "nbf": NOW_S - 5, "iat": NOW_S - 6, "jti": "t-1", "roomConfig": config});
-    let join = joined(json!({}), more).unwrap();
+    let join = joined(&json!({}), &more).unwrap();
     assert_eq!(join.identity.unwrap().as_str(), "alice");
     assert_eq!(join.profile.name.as_deref(), Some("Alice"));
     assert_eq!(join.profile.attributes["k"].as_deref(), Some("v"));
@@ -93,14 +93,14 @@ fn the_token_tells_who_and_what_the_session_is() {
     );
     assert_eq!(join.config.properties["tags.a"], "b");
     assert_eq!(join.room_metadata.as_deref(), Some("hall"));
-    let agent = joined(json!({"agent": true}), json!({"kind": "standard"})).unwrap();
+    let agent = joined(&json!({"agent": true}), &json!({"kind": "standard"})).unwrap();
     assert_eq!(agent.kind, ConnectionKind::Agent);
 }
 
 #[test]
 fn a_token_that_nobody_can_join_with_says_why() {
     let check = |video: Value, more: Value, want: &str| {
-        let error = joined(video, more).unwrap_err().to_string();
+        let error = joined(&video, &more).unwrap_err().to_string();
         assert!(error.contains(want), "{error}");
     };
     check(json!({"roomJoin": false}), json!({}), "roomJoin");

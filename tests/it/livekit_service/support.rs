@@ -13,7 +13,8 @@ use roomledger::dialect::livekit::service::Service;
 use roomledger::domain::command::{Join, PublishTrack};
 use roomledger::domain::event::{TrackKind, TrackShape};
 use roomledger::domain::{
-    ActorKind, Command, Digest, Identity, Provenance, Request, RoomName, Source, Timestamp, Version,
+    ActorKind, Command, Digest, Identity, Kind, Provenance, Request, RoomName, Source, Timestamp,
+    Version,
 };
 use roomledger::engine::{
     Call, Clock as _, Engine, EngineConfig, ManualClock, Receipt, SeededIds, Status,
@@ -196,10 +197,10 @@ pub(crate) fn accepted(receipt: &Receipt) -> bool {
 
 /// A token of the dev key with these grants.
 pub(crate) fn bearer(video: &Value) -> String {
-    mint(json!({"iss": "devkey", "nbf": NOW_S, "exp": NOW_S + 600, "video": video}))
+    mint(&json!({"iss": "devkey", "nbf": NOW_S, "exp": NOW_S + 600, "video": video}))
 }
 
-pub(crate) fn mint(claims: Value) -> String {
+pub(crate) fn mint(claims: &Value) -> String {
     let header = json!({"alg": "HS256", "typ": "JWT"}).to_string();
     signed(&header, &claims.to_string(), Algorithm::HS256, "secret")
 }
@@ -215,7 +216,22 @@ pub(crate) fn create() -> Value {
 /// A token to join with.
 pub(crate) fn join_token(who: &str, room: &str) -> String {
     mint(
-        json!({"iss": "devkey", "sub": who, "nbf": NOW_S - 10, "exp": NOW_S + 600,
+        &json!({"iss": "devkey", "sub": who, "nbf": NOW_S - 10, "exp": NOW_S + 600,
         "video": {"roomJoin": true, "room": room}}),
     )
+}
+
+/// A room "r" with alice in it, who publishes a microphone and a camera.
+pub(crate) async fn room_with_alice() -> Server {
+    let server = Server::start();
+    assert!(accepted(&server.join(&join_token("alice", "r")).await));
+    for (source, name) in [(Source::Microphone, "mic"), (Source::Camera, "cam")] {
+        assert!(accepted(&server.publish("r", "alice", source, name).await));
+    }
+    server
+}
+
+/// The kinds of events, in order.
+pub(crate) fn kinds(events: &[Record]) -> Vec<Kind> {
+    events.iter().map(|it| it.event.event.kind()).collect()
 }
