@@ -28,6 +28,8 @@ mod laws;
 #[cfg(feature = "sled")]
 mod ledger;
 #[cfg(feature = "server")]
+mod ledger_api;
+#[cfg(feature = "server")]
 mod livekit_json;
 #[cfg(feature = "server")]
 mod livekit_service;
