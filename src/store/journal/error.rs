@@ -49,7 +49,10 @@ pub enum JournalError {
         why: String,
     },
     /// A file belongs to another log.
-    #[error("{} belongs to log {actual}, expected log {expected}; put the right file back", path.display())]
+    #[error(
+        "{} belongs to log {actual}, expected log {expected}; put the right file back",
+        path.display()
+    )]
     OtherLog {
         /// The file.
         path: PathBuf,
@@ -88,7 +91,7 @@ pub enum JournalError {
     Damaged(Damage),
     /// An earlier write or sync failed; nothing more is written by this process.
     #[error(
-        "the journal stopped after a failure ({first}); repeat what was unanswered after a restart"
+        "the journal stopped after a failure ({first}); restart, then repeat what was unanswered"
     )]
     Poisoned {
         /// The failure that stopped it.
