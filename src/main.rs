@@ -1,2 +1,7 @@
 //! The `roomledger` binary: nothing but the door to the command line.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    roomledger::cli::main()
+}

@@ -11,6 +11,7 @@ use super::event::{
 use super::id::{Alias, ConnectionNumber, Identity, RoomName, Version};
 use super::patch::PermissionPatch;
 use super::permission::{Permission, ReceiveRule, Source};
+use super::rejection::Rejection;
 use super::time::Timestamp;
 
 /// One request to the engine, about one room.
@@ -26,6 +27,9 @@ pub struct Request {
     pub as_connection: Option<String>,
     /// When it really happened, where a report tells.
     pub occurred_at: Option<Timestamp>,
+    /// What the edge found wrong with it, such as a missing grant: it is refused with that, so
+    /// that the attempt is on record, and never compared with an earlier request.
+    pub objection: Option<Rejection>,
 }
 
 impl Request {
@@ -37,6 +41,7 @@ impl Request {
             expected_version: None,
             as_connection: None,
             occurred_at: None,
+            objection: None,
         }
     }
 }
@@ -277,6 +282,9 @@ pub struct UpdatePermissions {
     pub mode: UpdateMode,
     /// What for whom.
     pub targets: BTreeMap<Target, PermissionUpdate>,
+    /// Whether a target that the room does not know refuses the whole command, rather than being
+    /// recorded beside what happened to the others.
+    pub refuse_unknown: bool,
 }
 
 /// A permission change as asked, people and connections still by their outside names.
@@ -372,8 +380,8 @@ pub struct Join {
     pub config: ConfigPatch,
     /// Metadata of the session, should this join open it.
     pub room_metadata: Option<String>,
-    /// Set by the engine for a move: where the connection comes from.
-    pub moved_from: Option<(RoomName, ConnectionNumber)>,
+    /// Set by a move alone: the room and connection it comes from, and the request's event there.
+    pub moved_from: Option<(RoomName, ConnectionNumber, Version)>,
 }
 
 /// See [`Command::PublishTrack`].

@@ -28,6 +28,7 @@ mod digest;
 pub mod event;
 mod evolve;
 mod id;
+mod json;
 pub mod limits;
 mod patch;
 mod permission;

@@ -61,6 +61,19 @@ impl Send {
 }
 
 impl Source {
+    /// The name in the log and the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Camera => "camera",
+            Self::Microphone => "microphone",
+            Self::ScreenShare => "screen_share",
+            Self::ScreenShareAudio => "screen_share_audio",
+            Self::CustomAudio => "custom_audio",
+            Self::CustomVideo => "custom_video",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// `Unknown` and the two custom sources stand for each other: the one vendor that has no
     /// custom sources reports such tracks as unknown.
     fn covers(self, other: Self) -> bool {

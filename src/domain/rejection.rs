@@ -97,6 +97,16 @@ pub enum Rejection {
         /// The event that set the permission.
         because: Version,
     },
+    /// The caller's token does not grant that.
+    #[error("the token of key {key_id:?} does not grant {call} in room {room:?}")]
+    NotGranted {
+        /// The room.
+        room: String,
+        /// The key that signed it.
+        key_id: String,
+        /// What was asked, in the dialect's own words.
+        call: String,
+    },
     /// The identity is banned.
     #[error("{identity:?} is banned from room {room:?} {}", until_text(*.until))]
     Banned {
@@ -226,7 +236,7 @@ impl Rejection {
             Self::NoSuchVersion { .. } => Code::NoSuchVersion,
             Self::VersionConflict { .. } => Code::VersionConflict,
             Self::RemoteUnmuteDisabled { .. } => Code::RemoteUnmuteDisabled,
-            Self::NoRight { .. } => Code::NoRight,
+            Self::NoRight { .. } | Self::NotGranted { .. } => Code::NoRight,
             Self::Banned { .. } => Code::Banned,
             Self::TokenRevoked { .. } => Code::TokenRevoked,
             Self::TokenExpired { .. } => Code::TokenExpired,

@@ -26,7 +26,7 @@ impl Timelog {
     pub fn push(&mut self, interval: Interval) {
         let at = self
             .0
-            .partition_point(|known| known.start <= interval.start);
+            .partition_point(|known| order(known) <= order(&interval));
         self.0.insert(at, interval);
     }
 
@@ -64,4 +64,9 @@ impl Timelog {
         }
         total
     }
+}
+
+/// By start, then by end, an open stint last: several may start at one moment.
+fn order(interval: &Interval) -> (Timestamp, bool, Option<Timestamp>) {
+    (interval.start, interval.end.is_none(), interval.end)
 }

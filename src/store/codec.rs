@@ -177,7 +177,16 @@ pub fn encode_cache<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
 /// # Errors
 /// [`CodecError`] when the bytes are something else.
 pub fn decode_cache<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, CodecError> {
-    take(bytes, "a cache")
+    let (value, read) = bincode::serde::decode_from_slice(bytes, CACHE_CONFIG)
+        .map_err(|error| malformed("a cache", &error))?;
+    let left = bytes.len() - read;
+    if left > 0 {
+        return Err(CodecError::Trailing {
+            what: "a cache",
+            left,
+        });
+    }
+    Ok(value)
 }
 
 /// One record, cut out but not decoded.
@@ -450,5 +459,10 @@ impl<'de> Visitor<'de> for EnvelopeSeed {
 const FORMAT: u8 = 1;
 /// No value is larger than the largest frame.
 const VALUE_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Caches are ours alone and checksummed: the bound is against a damaged length, and far above what
+/// a million outcomes and a hundred full rooms take.
+const CACHE_BYTES_MAX: usize = 4 * 1024 * 1024 * 1024 - 1;
 const CONFIG: Configuration<LittleEndian, Varint, Limit<VALUE_BYTES_MAX>> =
     bincode::config::standard().with_limit::<VALUE_BYTES_MAX>();
+const CACHE_CONFIG: Configuration<LittleEndian, Varint, Limit<CACHE_BYTES_MAX>> =
+    bincode::config::standard().with_limit::<CACHE_BYTES_MAX>();

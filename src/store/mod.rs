@@ -5,15 +5,23 @@
 //! is synced before anyone is answered, and sled as the indexed copy) its real one. Nothing here
 //! decides, and nothing here is async.
 
+mod caches;
 mod codec;
 mod error;
 #[cfg(feature = "sled")]
 pub mod journal;
+#[cfg(feature = "sled")]
+pub mod ledger;
 mod memory;
 mod record;
+#[cfg(feature = "sled")]
+mod sled;
+#[cfg(feature = "sled")]
+mod stream;
 
 use std::sync::Arc;
 
+pub use caches::{Caches, LogCopy, Repaired, SavedCheckpoint, SavedSnapshot};
 pub use codec::{
     CodecError, RecordPlace, decode_cache, decode_commands, decode_commit, encode_cache,
     encode_commit, places,
@@ -22,7 +30,7 @@ pub use error::StoreError;
 pub use memory::MemoryStore;
 pub use record::{
     CommandHeader, CommandRecord, Commit, Link, NewRecord, Outcome, Position, Record, RequestKey,
-    RequestRecord,
+    RequestRecord, StoredCommit,
 };
 
 use crate::domain::{RoomName, Version};
@@ -33,6 +41,7 @@ use crate::domain::{RoomName, Version};
 /// `testing::store_contract` checks each line on any store.
 ///
 /// 1. Positions are dense from 1 in the order of appends; versions are dense from 1 in each stream.
+///    A commit without a record appends nothing, and answers the head.
 /// 2. A commit is all or nothing: a reader sees every record of it or none.
 /// 3. When `append` returns `Ok`, the commit survives whatever the store promises to survive.
 /// 4. A commit whose records do not continue their streams exactly is refused with
@@ -40,10 +49,11 @@ use crate::domain::{RoomName, Version};
 /// 5. What was read once is read again, byte for byte the same, for ever.
 /// 6. `read_room` gives one stream in the order of versions, `read_all` all in the order of
 ///    positions, both without gap; a missing or damaged record is an error that names its
-///    position, never a skipped row.
+///    position, never a skipped row. An answer may be shorter than `limit`; only an empty one is
+///    the end. `read_commits` gives the same records, in their commits.
 /// 7. After a failed write every later `append` answers [`StoreError::Poisoned`]; reads go on.
-/// 8. `close` makes all durable and may be called twice; later appends answer
-///    [`StoreError::Closed`].
+/// 8. `close` makes all durable, lets go of the files, and may be called twice; later appends
+///    answer [`StoreError::Closed`], and so may reads.
 /// 9. All methods may be called from several threads; appends come from one.
 pub trait EventStore: Send + Sync {
     /// Appends one commit and returns once it is durable.
@@ -72,7 +82,14 @@ pub trait EventStore: Send + Sync {
     /// As [`EventStore::read_room`].
     fn read_all(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError>;
 
-    /// The last durable position and the chain hash there.
+    /// The commits after the one that holds a position, in order, with the outcomes of commands
+    /// that left no event: what an open folds. Each step may fail as [`EventStore::read_room`].
+    ///
+    /// # Errors
+    /// As [`EventStore::read_room`].
+    fn read_commits(&self, after: Position) -> Result<Commits<'_>, StoreError>;
+
+    /// The last durable position and the chain hash after the commit that holds it.
     fn head(&self) -> Link;
 
     /// The last version of a stream; 0 when nothing ever happened in it.
@@ -93,12 +110,20 @@ pub trait EventStore: Send + Sync {
     /// `Missing` when there is no such position.
     fn commit_of(&self, position: Position) -> Result<Link, StoreError>;
 
+    /// Where caches can be kept beside the log; `None` where opening and looking back need none.
+    fn caches(&self) -> Option<&dyn Caches> {
+        None
+    }
+
     /// Makes all durable and lets go of the files.
     ///
     /// # Errors
     /// `Io` when the last sync fails.
     fn close(&self) -> Result<(), StoreError>;
 }
+
+/// Commits in order; after an error there is nothing more.
+pub type Commits<'a> = Box<dyn Iterator<Item = Result<StoredCommit, StoreError>> + Send + 'a>;
 
 /// What an append came to.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -148,3 +148,37 @@ pub struct Record {
     /// The event with its cause.
     pub event: NewEvent,
 }
+
+/// A commit as it stands in the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredCommit {
+    /// The position of its first record.
+    pub first: Position,
+    /// The position of its last record, and the chain hash after it.
+    pub link: Link,
+    /// Its commands, those without an event included.
+    pub commit: Commit,
+}
+
+impl StoredCommit {
+    /// Its records as a reader sees them.
+    pub fn records(&self) -> impl Iterator<Item = Record> + '_ {
+        let mut next = self.first;
+        self.commit.commands.iter().flat_map(move |command| {
+            let command_first = next;
+            let count = u64::try_from(command.events.len()).unwrap_or(u64::MAX);
+            next = Position(next.0.saturating_add(count));
+            let positions = command_first.0..;
+            positions
+                .zip(&command.events)
+                .map(move |(position, new)| Record {
+                    position: Position(position),
+                    room: new.room.clone(),
+                    version: new.version,
+                    command: Arc::clone(&command.header),
+                    command_first,
+                    event: new.event.clone(),
+                })
+        })
+    }
+}

@@ -1,5 +1,19 @@
-//! What test authors get: faults and, beside them, strategies and contracts for harnesses; apart
-//! so that no build carries it unasked. It never runs in a server.
+//! What authors of property-based harnesses need: strategies, programs, invariants, faults,
+//! contracts.
+//!
+//! Exported under the feature `testing`, apart from the engine so that nothing of it is ever in a
+//! server. It may panic: a failed check is a failed test.
+#![expect(
+    clippy::panic,
+    reason = "a failed check is a failed test of the caller"
+)]
 
+pub mod arbitrary;
 #[cfg(feature = "sled")]
 pub mod faults;
+pub mod invariants;
+pub mod program;
+pub mod scenario;
+#[cfg(feature = "engine")]
+pub mod virtual_time;
+pub mod store_contract;

@@ -1,6 +1,39 @@
 //! The one test binary: a module per topic, linked once.
+// Clippy lets helpers of tests panic, unwrap and index only under this attribute.
+#![cfg(test)]
 
-// `cfg(test)` so that the lints know these helpers for tests.
-#[cfg(test)]
+#[cfg(feature = "server")]
+mod auth;
+#[cfg(feature = "server")]
+mod auth_grants;
+#[cfg(feature = "server")]
+mod auth_keys;
+#[cfg(feature = "cli")]
+mod cli_http;
+#[cfg(feature = "cli")]
+mod cli_output;
+mod cli_position;
+#[cfg(feature = "cli")]
+mod cli_run;
+mod decide;
+#[cfg(feature = "engine")]
+mod engine;
+mod golden_format;
 #[cfg(feature = "sled")]
 mod journal;
+mod laws;
+#[cfg(feature = "sled")]
+mod ledger;
+#[cfg(feature = "server")]
+mod livekit_json;
+#[cfg(feature = "server")]
+mod livekit_service;
+#[cfg(feature = "server")]
+mod livekit_wire;
+mod readme;
+mod replay;
+#[cfg(feature = "sled")]
+mod sled_copy;
+mod store_contract;
+mod tidy;
+mod views;

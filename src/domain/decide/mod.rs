@@ -1,67 +1,154 @@
 //! The only place that says no.
 //!
 //! A decision looks at a room, a request and a context, and gives events or a [`Rejection`]. It
-//! reads nothing else and changes nothing.
+//! reads nothing else and changes nothing. Each file holds the rules of one kind of command, as
+//! methods of the decision being made (`draft`).
 
-use super::command::Request;
-use super::digest::Digest;
-use super::event::NewEvent;
+mod admission;
+mod context;
+mod draft;
+mod limits;
+mod moving;
+mod people;
+mod permissions;
+mod profile;
+mod refusal;
+mod reports;
+mod rooms;
+mod target;
+mod timers;
+mod tracks;
+
+pub use context::{Context, Decision, MoveDecision};
+pub use moving::decide_move;
+pub use refusal::refusal;
+
+use self::draft::Draft;
+use super::command::{Command, Request};
+use super::permission::AdminRight;
 use super::rejection::Rejection;
-use super::state::{Defaults, Room};
-use super::time::Timestamp;
-
-/// What a decision may know beside the room and the request.
-#[derive(Clone, Copy, Debug)]
-pub struct Context<'a> {
-    /// The ledger's time.
-    pub now: Timestamp,
-    /// The server's own settings.
-    pub defaults: &'a Defaults,
-    /// 128 random bits, of which every id that the decision mints is made.
-    pub entropy: u128,
-}
-
-/// What a decision about one room came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Decision {
-    /// The events, in order; none when a report told nothing new.
-    pub events: Vec<NewEvent>,
-}
-
-/// What a decision about a move came to: both or neither.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MoveDecision {
-    /// The events of the room that is left.
-    pub from: Vec<NewEvent>,
-    /// The events of the room that is joined.
-    pub to: Vec<NewEvent>,
-}
+use super::state::Room;
 
 /// Decides any request but a move.
 ///
 /// # Errors
 /// [`Rejection`] is the answer no; record it with [`refusal`].
-pub fn decide(_: &Room, _: &Request, _: &Context<'_>) -> Result<Decision, Rejection> {
-    Ok(Decision::default())
+pub fn decide(
+    room: &Room,
+    request: &Request,
+    context: &Context<'_>,
+) -> Result<Decision, Rejection> {
+    let mut draft = Draft::new(room, request, context);
+    draft.check_preconditions()?;
+    draft.dispatch()?;
+    Ok(Decision {
+        events: draft.events,
+    })
 }
 
-/// Decides a move: the source room must not be the destination.
-///
-/// # Errors
-/// [`Rejection`] of either room; nothing happens in either then.
-pub fn decide_move(
-    _: &Room,
-    _: &Room,
-    _: &Request,
-    _: &Context<'_>,
-) -> Result<MoveDecision, Rejection> {
-    Ok(MoveDecision::default())
-}
+impl Draft<'_> {
+    /// The edge's objection, the expected version, and the right of whoever the command is given
+    /// as.
+    fn check_preconditions(&self) -> Result<(), Rejection> {
+        if let Some(objection) = &self.request.objection {
+            return Err(objection.clone());
+        }
+        if let Some(expected) = self.request.expected_version
+            && (expected < self.room.changed || expected > self.room.version)
+        {
+            let actual = self.room.version;
+            return Err(Rejection::VersionConflict {
+                room: self.name(),
+                expected,
+                actual,
+            });
+        }
+        let Some(id) = &self.request.as_connection else {
+            return Ok(());
+        };
+        let connection = self.open_connection(id)?;
+        if connection
+            .permission
+            .admin
+            .contains(&AdminRight::Participants)
+        {
+            return Ok(());
+        }
+        Err(Rejection::NoRight {
+            room: self.name(),
+            who: self.identity_of(&connection),
+            right: format!("give the command {}", self.request.command.name()),
+            because: connection.permission_set,
+        })
+    }
 
-/// The events that record a refusal. They belong into the room when it exists
-/// (`room.life.is_some()`), else into the system stream; reports of ticks are never refused.
-pub fn refusal(_: &Room, _: &Request, _: &Rejection, _: Digest, _: u64) -> Vec<NewEvent> {
-    Vec::new()
+    fn dispatch(&mut self) -> Result<(), Rejection> {
+        let request = self.request;
+        match &request.command {
+            Command::CreateRoom(it) => self.create_room(it),
+            Command::UpdateRoom(it) => self.update_room(it),
+            Command::DeleteRoom => self.delete_room(),
+            Command::EndSession => self.end_session(),
+            Command::UpdateParticipant(it) => self.update_participant(it),
+            Command::UpdatePermissions(it) => self.update_permissions(it),
+            Command::MuteTrack(it) => self.mute_track(it),
+            Command::Remove(it) => self.remove(it),
+            Command::Ban { identity, until } => self.ban(identity, *until),
+            Command::Unban { identity } => self.unban(identity),
+            Command::RevokeTokens { identity, before } => {
+                self.revoke_tokens(identity.as_ref(), *before)
+            }
+            Command::Move { .. } => Err(Rejection::Invalid {
+                what: "move",
+                problem: "it needs both rooms: decide it with decide_move".to_owned(),
+            }),
+            Command::UpdateSubscriptions {
+                target,
+                tracks,
+                subscribe,
+            } => self.update_subscriptions(target, tracks, *subscribe),
+            Command::SendData(it) => self.send_data(it),
+            Command::SetSessionData {
+                data,
+                merge,
+                delete_keys,
+            } => self.set_session_data(data, *merge, delete_keys),
+            Command::AddNote { about, text } => self.add_note(about, text),
+            Command::Join(it) => self.join(it),
+            Command::Activate(id) => self.activate(id),
+            Command::Interrupt(id) => self.interrupt(id),
+            Command::Resume(id) => self.resume(id),
+            Command::Leave { connection, reason } => self.leave(connection, reason.as_deref()),
+            Command::PublishTrack(it) => self.publish_track(it),
+            Command::UpdateTrack {
+                connection,
+                track,
+                muted,
+                name,
+                shape,
+            } => self.update_track(connection, track, *muted, name.as_deref(), shape.as_ref()),
+            Command::UnpublishTrack { connection, track } => {
+                self.unpublish_track(connection, track)
+            }
+            Command::UpdateOwnProfile {
+                connection,
+                profile,
+            } => self.update_own_profile(connection, profile),
+            Command::ReportActivity { items } => self.report_activity(items),
+            Command::CloseLost {
+                reporter,
+                as_of,
+                listed,
+            } => {
+                self.close_lost(reporter, *as_of, listed);
+                Ok(())
+            }
+            Command::Tick => {
+                self.tick();
+                Ok(())
+            }
+        }
+    }
 }
 
 /// The number of these rules, recorded with every command.

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use super::Place;
+use super::place::Place;
 use super::room::{change_person, text};
 use crate::domain::event::{
     AttributesChange, CloseConfirmed, ConnectionActivated, ConnectionInterrupted, ConnectionOpened,

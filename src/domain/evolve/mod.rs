@@ -4,22 +4,15 @@
 //! changes nothing but the version here, and `verify` names it.
 
 mod connection;
+mod place;
 mod room;
 mod track;
 
+use self::place::Place;
 use super::event::{Event, NewEvent};
 use super::id::Version;
 use super::state::Room;
 use super::time::Timestamp;
-
-/// Where and when an event stands: what the fold may know beside its payload.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    version: Version,
-    /// The event that brought it about; itself where none did.
-    because: Version,
-    at: Timestamp,
-}
 
 /// Folds the event of that version, recorded at that time, into the room.
 pub fn evolve(room: &mut Room, version: Version, recorded_at: Timestamp, event: &NewEvent) {

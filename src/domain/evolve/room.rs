@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync, VectorSync};
 
-use super::Place;
+use super::place::Place;
 use crate::domain::event::{
     ParticipantBanned, ParticipantRegistered, ParticipantUnbanned, RoomConfigChanged, RoomCreated,
     RoomMetadataChanged, SessionDataChanged, SessionEnded, SessionOpened, TokensRevoked,

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::Place;
 use super::connection::change;
+use super::place::Place;
 use crate::domain::event::{TrackMuteChanged, TrackPublished, TrackUpdated, TracksUnpublished};
 use crate::domain::id::{ConnectionNumber, TrackNumber};
 use crate::domain::state::{Aliased, Room, Track};

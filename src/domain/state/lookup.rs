@@ -9,6 +9,7 @@ use super::{Aliased, Connection, Person, Room, Session, Text, Track};
 use crate::domain::event::RoomConfig;
 use crate::domain::id::{ConnectionNumber, Id, Identity, ParticipantNumber};
 use crate::domain::time::Timestamp;
+use crate::domain::timelog::{Interval, Timelog};
 
 impl Room {
     /// The session, while it is open.
@@ -53,6 +54,20 @@ impl Room {
             found.push(connection);
         }
         found
+    }
+
+    /// The presence of that person in the kept session.
+    pub fn timelog_of(&self, person: &Person) -> Timelog {
+        let mut log = Timelog::default();
+        for connection in self.connections_of(person) {
+            let closed = connection.closed.as_ref();
+            log.push(Interval {
+                start: connection.opened_at,
+                end: closed.map(|closed| closed.at),
+                cause: closed.map(|closed| closed.because),
+            });
+        }
+        log
     }
 
     /// The connection with that id: LiveKit's form, a UUID, or the caller's own.
@@ -127,7 +142,7 @@ impl Connection {
 
     /// LiveKit's form of the id.
     pub fn sid(&self) -> String {
-        format!("{CONNECTION_PREFIX}{}", self.id.short())
+        connection_sid(self.id)
     }
 }
 
@@ -147,6 +162,11 @@ impl Session {
     pub fn sid(&self) -> String {
         session_sid(self.id)
     }
+}
+
+/// LiveKit's form of a connection's id.
+pub fn connection_sid(id: Id) -> String {
+    format!("{CONNECTION_PREFIX}{}", id.short())
 }
 
 /// LiveKit's form of a session's id.

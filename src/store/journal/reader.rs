@@ -153,6 +153,27 @@ impl JournalReader {
         })
     }
 
+    /// The chain at the end of every closed segment, by its footer: a sample of the history to
+    /// compare another copy with.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn closed_ends(&self) -> Result<Vec<Link>, JournalError> {
+        let (log_id, segments) = match &self.origin {
+            Origin::Nothing => return Ok(Vec::new()),
+            Origin::Live(shared) => (shared.log_id, shared.live().segments.clone()),
+            Origin::Files { disk, dir, log_id } => {
+                let segments = look(disk.as_ref(), dir)?.map(|survey| survey.segments);
+                (*log_id, segments.unwrap_or_default())
+            }
+        };
+        let mut ends = Vec::new();
+        for segment in segments {
+            ends.extend(segment.footer(log_id)?.good().map(|footer| footer.link));
+        }
+        Ok(ends)
+    }
+
     /// The commit that contains `position`; `None` behind the end.
     ///
     /// # Errors

@@ -1,0 +1,408 @@
+//! The command line as it is typed: commands, flags, their help. Apart, so that the whole of it
+//! can be read on one page. Never does anything.
+
+#![expect(
+    clippy::doc_markdown,
+    clippy::struct_excessive_bools,
+    reason = "the comments are the help that a terminal shows, and a flag is a bool"
+)]
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::cli::output::Format;
+use crate::cli::zone::TimeStyle;
+use crate::domain::Source;
+
+/// An append-only, replayable record of what happened in real-time rooms.
+#[derive(Debug, Parser)]
+#[command(name = "roomledger", version, after_help = EXAMPLES)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// When to use colour; NO_COLOR and CLICOLOR_FORCE are honoured.
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+}
+
+/// What can be asked of `roomledger`.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Answer LiveKit's admin calls and our own API, and keep the ledger.
+    Serve(ServeArgs),
+    /// Record a town hall with an incident, then ask who did what.
+    Demo(DemoArgs),
+    /// Mint an access token and print it.
+    #[command(after_help = TOKEN_EXAMPLES)]
+    Token(TokenArgs),
+    /// List the rooms.
+    Rooms(RoomsArgs),
+    /// List what happened, oldest first.
+    #[command(after_help = LOG_EXAMPLES)]
+    Log(LogArgs),
+    /// Explain one event.
+    Show(ShowArgs),
+    /// Print a room as it was at a moment.
+    State(RoomAtArgs),
+    /// List the participants of a room as they were at a moment.
+    Participants(RoomAtArgs),
+    /// List who could publish, was there, or had been removed at a moment.
+    #[command(after_help = WHO_EXAMPLES)]
+    Who(WhoArgs),
+    /// List the sessions of a room.
+    Sessions(SessionsArgs),
+    /// Check that the log is whole, unaltered, and folds to what was stored.
+    Verify(VerifyArgs),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Where the log is, and how the answer is written.
+#[derive(Args, Debug)]
+pub struct ReadArgs {
+    /// Read this data directory; also beside a running server [env: ROOMLEDGER_DATA]
+    /// [default: ./roomledger-data]
+    #[arg(long, value_name = "DIR", conflicts_with = "server")]
+    pub data: Option<PathBuf>,
+    /// Ask this server, with LIVEKIT_API_KEY and LIVEKIT_API_SECRET [env: ROOMLEDGER_SERVER]
+    #[arg(long, value_name = "URL")]
+    pub server: Option<String>,
+    /// How the answer is written.
+    #[command(flatten)]
+    pub show: ShowAs,
+}
+
+/// How the answer is written.
+#[derive(Args, Debug)]
+pub struct ShowAs {
+    /// Form of the answer [default: table on a terminal, else tsv]
+    #[arg(long, short, value_enum, value_name = "FORM")]
+    pub output: Option<Format>,
+    /// The same as --output json.
+    #[arg(long, conflicts_with = "output")]
+    pub json: bool,
+    /// How moments are shown [default: in the zone of --tz]
+    #[arg(long, value_enum, value_name = "STYLE")]
+    pub time: Option<TimeStyle>,
+    /// Zone of moments: utc, local, +02:00 or Europe/Berlin [default: utc]
+    #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
+    pub tz: Option<String>,
+}
+
+/// As of when.
+#[derive(Args, Debug)]
+pub struct AtArgs {
+    /// As of this moment: #412, 2026-11-22T14:03:00Z, 14:03, 10m ago, start+5m, end-30s, @-3
+    /// (default: @, the newest event)
+    #[arg(long, value_name = "POS", allow_hyphen_values = true)]
+    pub at: Option<String>,
+}
+
+/// Arguments of `serve`.
+#[derive(Args, Debug)]
+pub struct ServeArgs {
+    /// Use key 'devkey' and secret 'secret', on loopback only; never in production.
+    #[arg(long)]
+    pub dev: bool,
+    /// Where the ledger is kept; made when missing.
+    #[arg(long, value_name = "DIR", default_value = DATA_DEFAULT, env = "ROOMLEDGER_DATA")]
+    pub data: PathBuf,
+    /// Address and port to listen on.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7880")]
+    pub listen: SocketAddr,
+    /// File of 'key: secret' lines, readable by its owner only (mode 0600).
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["dev", "api_key"])]
+    pub keys: Option<PathBuf>,
+    /// Let admins unmute the tracks of others, in rooms that do not say.
+    #[arg(long)]
+    pub enable_remote_unmute: bool,
+    /// The key of the environment, where there is no file.
+    #[command(flatten)]
+    pub key: KeyArgs,
+}
+
+/// One key and its secret, as LiveKit's tools take them.
+#[derive(Args, Debug)]
+pub struct KeyArgs {
+    /// API key.
+    #[arg(
+        long,
+        env = "LIVEKIT_API_KEY",
+        value_name = "KEY",
+        hide_env_values = true
+    )]
+    pub api_key: Option<String>,
+    /// API secret; better by the environment, where other users of the machine do not see it.
+    #[arg(
+        long,
+        env = "LIVEKIT_API_SECRET",
+        value_name = "SECRET",
+        hide_env_values = true
+    )]
+    pub api_secret: Option<String>,
+}
+
+/// Arguments of `demo`.
+#[derive(Args, Debug)]
+pub struct DemoArgs {
+    /// A directory that does not exist yet [default: ./roomledger-demo, or the next free name]
+    #[arg(value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+    /// How many people come.
+    #[arg(long, value_name = "N", default_value_t = 40,
+          value_parser = clap::value_parser!(u32).range(8..=100_000))]
+    pub participants: u32,
+    /// The same seed gives the same town hall.
+    #[arg(long, value_name = "N", default_value_t = 7)]
+    pub seed: u64,
+}
+
+/// Arguments of `token`.
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("rights").multiple(true).required(true))]
+pub struct TokenArgs {
+    /// May join --room as --identity.
+    #[arg(long, group = "rights", requires = "room", requires = "identity")]
+    pub join: bool,
+    /// May do everything in --room.
+    #[arg(long, group = "rights", requires = "room")]
+    pub admin: bool,
+    /// May create and delete rooms.
+    #[arg(long, group = "rights")]
+    pub create: bool,
+    /// May list rooms.
+    #[arg(long, group = "rights")]
+    pub list: bool,
+    /// May report joins, leaves, tracks and activity; in --room, or in every room.
+    #[arg(long, group = "rights")]
+    pub report: bool,
+    /// May read the ledger; of --room, or all of it.
+    #[arg(long, group = "rights")]
+    pub audit: bool,
+    /// The room.
+    #[arg(long, value_name = "ROOM")]
+    pub room: Option<String>,
+    /// Who the token is for.
+    #[arg(long, value_name = "IDENTITY")]
+    pub identity: Option<String>,
+    /// The name shown to others.
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// How long it is valid.
+    #[arg(long, value_name = "DURATION", default_value = "6h",
+          value_parser = humantime::parse_duration)]
+    pub ttl: Duration,
+    /// Sign with the key of serve --dev.
+    #[arg(long)]
+    pub dev: bool,
+    /// The key to sign with.
+    #[command(flatten)]
+    pub key: KeyArgs,
+}
+
+/// Arguments of `rooms`.
+#[derive(Args, Debug)]
+pub struct RoomsArgs {
+    /// Only rooms with an open session.
+    #[arg(long)]
+    pub live: bool,
+    /// Only rooms whose name begins so.
+    #[arg(long, value_name = "TEXT")]
+    pub prefix: Option<String>,
+    /// Where from, and in what form.
+    #[command(flatten)]
+    pub read: ReadArgs,
+}
+
+/// Arguments of `log`.
+#[derive(Args, Debug)]
+pub struct LogArgs {
+    /// The room; without it, all rooms and the ledger's own events.
+    pub room: Option<String>,
+    /// Only what this key, participant or person behind a call did.
+    #[arg(long, value_name = "ID")]
+    pub actor: Option<String>,
+    /// Only what was done to this identity or connection.
+    #[arg(long, value_name = "ID")]
+    pub target: Option<String>,
+    /// Only events of this kind, such as permissions_changed; may be repeated.
+    #[arg(long, value_name = "KIND")]
+    pub kind: Vec<String>,
+    /// Only what was refused.
+    #[arg(long)]
+    pub refused: bool,
+    /// Only from this moment on.
+    #[arg(long, value_name = "POS", allow_hyphen_values = true)]
+    pub since: Option<String>,
+    /// Only up to this moment.
+    #[arg(long, value_name = "POS", allow_hyphen_values = true)]
+    pub until: Option<String>,
+    /// Keep printing what happens.
+    #[arg(long, short)]
+    pub follow: bool,
+    /// Only the last N of them; with --follow, N before the new ones.
+    #[arg(long = "lines", short = 'n', value_name = "N")]
+    pub lines: Option<u64>,
+    /// Where from, and in what form.
+    #[command(flatten)]
+    pub read: ReadArgs,
+}
+
+/// Arguments of `show`.
+#[derive(Args, Debug)]
+pub struct ShowArgs {
+    /// The event: #412, or @ for the newest.
+    #[arg(value_name = "POS", allow_hyphen_values = true)]
+    pub position: String,
+    /// Where from, and in what form.
+    #[command(flatten)]
+    pub read: ReadArgs,
+}
+
+/// Arguments of `state` and `participants`.
+#[derive(Args, Debug)]
+pub struct RoomAtArgs {
+    /// The room.
+    pub room: String,
+    /// As of when.
+    #[command(flatten)]
+    pub at: AtArgs,
+    /// Where from, and in what form.
+    #[command(flatten)]
+    pub read: ReadArgs,
+}
+
+/// Arguments of `who`.
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("question").required(true))]
+pub struct WhoArgs {
+    /// The room.
+    pub room: String,
+    /// Who was there and had this right.
+    #[arg(long, value_name = "RIGHT", group = "question", value_parser = Right::parse)]
+    pub can: Option<Right>,
+    /// Who was there.
+    #[arg(long, group = "question")]
+    pub present: bool,
+    /// Who had been removed, and by whom.
+    #[arg(long, group = "question")]
+    pub removed: bool,
+    /// Exit with 1 when there is nobody.
+    #[arg(long)]
+    pub exit_code: bool,
+    /// As of when.
+    #[command(flatten)]
+    pub at: AtArgs,
+    /// Where from, and in what form.
+    #[command(flatten)]
+    pub read: ReadArgs,
+}
+
+/// Arguments of `sessions`.
+#[derive(Args, Debug)]
+pub struct SessionsArgs {
+    /// The room.
+    pub room: String,
+    /// Where from, and in what form.
+    #[command(flatten)]
+    pub read: ReadArgs,
+}
+
+/// Arguments of `verify`.
+#[derive(Args, Debug)]
+pub struct VerifyArgs {
+    /// The data directory.
+    #[arg(long, value_name = "DIR", default_value = DATA_DEFAULT, env = "ROOMLEDGER_DATA")]
+    pub data: PathBuf,
+    /// Compare the indexed copy too; the ledger must not be running.
+    #[arg(long)]
+    pub sled: bool,
+    /// How the answer is written.
+    #[command(flatten)]
+    pub show: ShowAs,
+}
+
+/// A right that `who --can` asks about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Right {
+    /// Publishing tracks: of this source, or of any.
+    Publish(Option<Source>),
+    /// Sending data.
+    Data,
+}
+
+/// When output is coloured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Also in a pipe.
+    Always,
+    /// Nowhere.
+    Never,
+}
+
+impl Right {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            None if text == "publish" => Ok(Right::Publish(None)),
+            None if text == "data" => Ok(Right::Data),
+            Some(("publish", name)) => {
+                let found = SOURCES.iter().find(|source| source.as_str() == name);
+                let names = SOURCES.map(Source::as_str).join(", ");
+                found
+                    .map(|source| Right::Publish(Some(*source)))
+                    .ok_or(format!("sources are {names}"))
+            }
+            Some(_) | None => Err("rights are publish, publish:SOURCE and data".to_owned()),
+        }
+    }
+}
+
+/// Where `serve` keeps the ledger and where reading looks for it, when nothing else is said.
+pub const DATA_DEFAULT: &str = "./roomledger-data";
+
+/// The sources of api.md that a permission can name.
+const SOURCES: [Source; 6] = [
+    Source::Camera,
+    Source::Microphone,
+    Source::ScreenShare,
+    Source::ScreenShareAudio,
+    Source::CustomAudio,
+    Source::CustomVideo,
+];
+
+const EXAMPLES: &str = "\
+Examples:
+  roomledger demo                                   a town hall, and three questions answered
+  roomledger serve --dev                            lk --dev room list works against it
+  roomledger log town-hall --actor mod-1            what the moderator did
+  roomledger who town-hall --can publish --at 14:03 who could speak at 14:03
+
+Exit codes: 0 done, 1 the answer is no, 2 usage, 3 not found, 4 refused by the server,
+5 the log is damaged, 6 the log is in use.";
+
+const TOKEN_EXAMPLES: &str = "\
+Examples:
+  roomledger token --dev --join --room town-hall --identity alice
+  roomledger token --admin --room town-hall --ttl 10m
+  roomledger token --audit";
+
+const LOG_EXAMPLES: &str = "\
+Examples:
+  roomledger log town-hall --actor mod-1 --since start+5m
+  roomledger log town-hall --refused --json
+  roomledger log -f -n 10";
+
+const WHO_EXAMPLES: &str = "\
+Examples:
+  roomledger who town-hall --can publish:microphone --at 14:03
+  roomledger who town-hall --removed";

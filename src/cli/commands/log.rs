@@ -1,0 +1,256 @@
+//! `roomledger log`. Apart, as every command is; which events match is `replay`'s business.
+
+use std::io::Write;
+
+use crate::cli::args::LogArgs;
+use crate::cli::commands::asking::Asking;
+use crate::cli::commands::near::nearest;
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::output::{Printer, Row};
+use crate::cli::position;
+use crate::cli::read::each_event;
+use crate::cli::terminal::Terminal;
+use crate::domain::{Kind, RoomName, Timestamp};
+use crate::replay::position::{Pos, Span};
+use crate::replay::view::EventView;
+use crate::replay::{EventQuery, Filter, Order};
+use crate::store::Position;
+
+/// Lists what happened, oldest first; with `-f`, goes on with what happens.
+///
+/// # Errors
+/// `Usage` for what names no kind, room or moment; `NotFound` for a room or target that nothing
+/// is known of; as [`crate::cli::read::Reader::page`].
+pub fn log(
+    args: &LogArgs,
+    asking: &Asking<'_>,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    let head = asking.reader.head()?;
+    let query = query(args, asking, head)?;
+    let columns = if args.room.is_some() { IN_ROOM } else { IN_ALL };
+    let mut printer = Printer::new(terminal.out, asking.format, columns);
+    let mut found = 0_u64;
+    let mut print = |event: EventView| -> Result<(), Failure> {
+        found += 1;
+        Ok(printer.row(&row(&event, args, asking))?)
+    };
+    match args.lines {
+        Some(lines) => newest(&query, lines, asking, &mut print)?,
+        None => each_event(asking.reader, &query, &mut print)?,
+    }
+    if args.follow {
+        printer.flush()?;
+        let follow = EventQuery {
+            after: Some(Position(head)),
+            ..query
+        };
+        let mut each = |event: EventView| {
+            printer.row(&row(&event, args, asking))?;
+            Ok(printer.flush()?)
+        };
+        let err = &mut *terminal.err;
+        let mut lost = |cause: &str| {
+            // Who reads the answers still gets them when nobody reads the notes.
+            let _ = asking.note(err, &format!("connection lost ({cause}), trying again"));
+        };
+        return Err(asking.reader.follow(&follow, &mut each, &mut lost));
+    }
+    printer.finish()?;
+    if found == 0 {
+        explain_nothing(args, asking, head, terminal.err)?;
+    }
+    Ok(())
+}
+
+/// The last events that match, oldest of them first.
+fn newest(
+    query: &EventQuery,
+    lines: u64,
+    asking: &Asking<'_>,
+    print: &mut dyn FnMut(EventView) -> Result<(), Failure>,
+) -> Result<(), Failure> {
+    let lines = usize::try_from(lines).unwrap_or(usize::MAX);
+    let mut found: Vec<EventView> = Vec::new();
+    let mut query = EventQuery {
+        order: Order::Descending,
+        ..query.clone()
+    };
+    while found.len() < lines {
+        query.limit = (lines - found.len()).min(PAGE);
+        let page = asking.reader.page(&query)?;
+        found.extend(page.events);
+        match page.next {
+            Some(next) => query.before = Some(Position(next)),
+            None => break,
+        }
+    }
+    found.into_iter().rev().try_for_each(print)
+}
+
+fn query(args: &LogArgs, asking: &Asking<'_>, head: u64) -> Result<EventQuery, Failure> {
+    let room = args.room.as_deref().map(RoomName::new).transpose();
+    let mut query = EventQuery {
+        room: room.map_err(|error| Failure::new(Exit::Usage, error.to_string()))?,
+        before: Some(Position(head).next()),
+        filter: Filter {
+            kinds: kinds(&args.kind)?,
+            actor: args.actor.clone(),
+            target: args.target.clone(),
+            refused: args.refused.then_some(true),
+        },
+        limit: PAGE,
+        ..EventQuery::default()
+    };
+    if args.since.is_none() && args.until.is_none() {
+        return Ok(query);
+    }
+    let span = args.room.as_deref().map(|room| asking.span(room));
+    let span = span.transpose()?.flatten();
+    if let Some(since) = &args.since {
+        match bound(since, span, asking, head)? {
+            Bound::Position(position) => query.after = Some(Position(position.saturating_sub(1))),
+            Bound::Time(at) => query.since = Some(at),
+        }
+    }
+    if let Some(until) = &args.until {
+        match bound(until, span, asking, head)? {
+            Bound::Position(position) => query.before = Some(Position(position).next()),
+            Bound::Time(at) => query.until = Some(at),
+        }
+    }
+    Ok(query)
+}
+
+enum Bound {
+    Position(u64),
+    Time(Timestamp),
+}
+
+fn bound(text: &str, span: Option<Span>, asking: &Asking<'_>, head: u64) -> Result<Bound, Failure> {
+    match position::read(text, asking.times, span)? {
+        Pos::Position(position) => Ok(Bound::Position(position)),
+        Pos::Head { back } => Ok(Bound::Position(head.saturating_sub(back))),
+        Pos::Time(at_us) => Ok(Bound::Time(Timestamp::from_micros(at_us))),
+        Pos::StartPlus(_) | Pos::EndMinus(_) => {
+            let failure = Failure::new(Exit::Usage, format!("'{text}' needs a session"));
+            Err(failure.hint("name a room that had one: roomledger log ROOM --since start+5m"))
+        }
+    }
+}
+
+fn kinds(names: &[String]) -> Result<Vec<Kind>, Failure> {
+    let known = || Kind::ALL.iter().map(|kind| kind.as_str());
+    let kind = |name: &String| {
+        Kind::from_name(name).ok_or_else(|| {
+            let failure = Failure::new(Exit::Usage, format!("no kind of event is '{name}'"));
+            match nearest(name, known()) {
+                near if near.is_empty() => failure.hint(format!(
+                    "kinds are {}",
+                    known().collect::<Vec<_>>().join(", ")
+                )),
+                near => failure.hint(format!("did you mean {}?", near.join(", "))),
+            }
+        })
+    };
+    names.iter().map(kind).collect()
+}
+
+/// Says what was searched; a room or a target that nothing is known of is an error instead.
+fn explain_nothing(
+    args: &LogArgs,
+    asking: &Asking<'_>,
+    head: u64,
+    err: &mut dyn Write,
+) -> Result<(), Failure> {
+    if let Some(room) = &args.room {
+        let any = EventQuery {
+            room: RoomName::new(room).ok(),
+            limit: 1,
+            ..EventQuery::default()
+        };
+        if asking
+            .found(room, asking.reader.page(&any))?
+            .events
+            .is_empty()
+        {
+            return Err(asking.no_room(room));
+        }
+        if let Some(target) = &args.target {
+            known_target(room, target, asking)?;
+        }
+    }
+    let mut searched = Vec::new();
+    let filters = [
+        ("room", &args.room),
+        ("actor", &args.actor),
+        ("target", &args.target),
+        ("since", &args.since),
+        ("until", &args.until),
+    ];
+    for (name, value) in filters {
+        searched.extend(value.as_ref().map(|value| format!("{name} '{value}'")));
+    }
+    searched.extend(args.kind.iter().map(|kind| format!("kind '{kind}'")));
+    searched.extend(args.refused.then(|| "refusals only".to_owned()));
+    let place = asking.reader.place();
+    let filters = match searched.is_empty() {
+        true => String::new(),
+        false => format!(" for {}", searched.join(", ")),
+    };
+    asking.note(
+        err,
+        &format!("nothing found{filters}, in {head} events of {place}"),
+    )?;
+    Ok(())
+}
+
+fn known_target(room: &str, target: &str, asking: &Asking<'_>) -> Result<(), Failure> {
+    let bare = target
+        .strip_prefix("identity:")
+        .or_else(|| target.strip_prefix("connection:"));
+    let wanted = bare.unwrap_or(target);
+    let people = asking.reader.room(room, None)?.participants;
+    let connections = people.iter().flat_map(|person| &person.connections);
+    let mut ids = connections.flat_map(|one| [&one.connection, &one.sid]);
+    if people.iter().any(|person| person.identity == wanted) || ids.any(|id| id == wanted) {
+        return Ok(());
+    }
+    let near = nearest(wanted, people.iter().map(|person| person.identity.as_str()));
+    let failure = Failure::new(
+        Exit::NotFound,
+        format!("nobody in room '{room}' is '{wanted}'"),
+    );
+    Err(if near.is_empty() {
+        failure.hint(format!(
+            "'roomledger participants {room}' lists who was there"
+        ))
+    } else {
+        failure.hint(format!("did you mean {}?", near.join(", ")))
+    })
+}
+
+fn row(event: &EventView, args: &LogArgs, asking: &Asking<'_>) -> Row {
+    let room = event.room.clone().unwrap_or_default();
+    let mut cells = vec![
+        format!("#{}", event.position),
+        asking.times.show(event.recorded_at.micros()),
+        event.kind.clone(),
+        event.actor.name(),
+        event.sentence.clone(),
+    ];
+    if args.room.is_none() {
+        cells.insert(2, room);
+    }
+    Row {
+        name: event.position.to_string(),
+        cells,
+        record: asking.record(event),
+    }
+}
+
+const IN_ROOM: &[&str] = &["POSITION", "TIME", "KIND", "ACTOR", "WHAT"];
+const IN_ALL: &[&str] = &["POSITION", "TIME", "ROOM", "KIND", "ACTOR", "WHAT"];
+
+/// Events asked for at a time.
+const PAGE: usize = 500;

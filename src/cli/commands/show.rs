@@ -1,0 +1,259 @@
+//! `roomledger show`: one event, explained. Apart, as every command is. The sentence comes first,
+//! then who, through what and why, what changed, and what it brought about.
+
+use serde_json::Value;
+
+use crate::cli::args::ShowArgs;
+use crate::cli::commands::asking::Asking;
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::output::{Format, Row, write_json, write_record};
+use crate::cli::position;
+use crate::cli::read::{EventDetail, each_event};
+use crate::cli::sanitize;
+use crate::cli::terminal::Terminal;
+use crate::domain::Timestamp;
+use crate::replay::position::Pos;
+use crate::replay::view::EventView;
+use crate::replay::{EventQuery, Order};
+use crate::store::Position;
+
+/// Explains the event at a position, or the last one at a time.
+///
+/// # Errors
+/// `NotFound` when the log has no such event; `Usage` for what names none.
+pub fn show(
+    args: &ShowArgs,
+    asking: &Asking<'_>,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    let position = resolve(&args.position, asking)?;
+    let detail = asking
+        .reader
+        .event(position)
+        .map_err(|failure| match failure.exit {
+            Exit::NotFound => missing(position, asking),
+            _ => failure,
+        })?;
+    let effects = effects(&detail, asking)?;
+    let because = detail
+        .event
+        .causation
+        .map(|cause| asking.reader.event(cause))
+        .transpose()?;
+    let because = because.map(|cause| cause.event);
+    let row = row(&detail, because.as_ref(), &effects, asking);
+    if asking.format != Format::Table {
+        return Ok(write_record(terminal.out, asking.format, &row, COLUMNS)?);
+    }
+    let sentence = sanitize::visible(&detail.event.sentence);
+    writeln!(terminal.out, "{BOLD}#{position}{PLAIN} {sentence}\n")?;
+    let columns: Vec<String> = COLUMNS.iter().map(|name| name.to_lowercase()).collect();
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    let facts = Row {
+        cells: row.cells.iter().enumerate().map(fact).collect(),
+        ..row
+    };
+    write_record(terminal.out, Format::Table, &facts, &columns)?;
+    for (title, lines) in [
+        ("changes", changes(&detail.event.data)),
+        ("effects", effects.iter().map(in_a_line).collect()),
+    ] {
+        if !lines.is_empty() {
+            writeln!(terminal.out, "\n{BOLD}{title}{PLAIN}")?;
+        }
+        for line in lines {
+            writeln!(terminal.out, "  {}", sanitize::visible(&line))?;
+        }
+    }
+    writeln!(terminal.out, "\n{BOLD}raw{PLAIN}")?;
+    write_json(terminal.out, &asking.record(&detail), true)?;
+    Ok(writeln!(terminal.out)?)
+}
+
+/// The sentence, the changes and the effects have places of their own on a terminal.
+fn fact((index, cell): (usize, &String)) -> String {
+    let is_apart = COLUMNS.get(index).is_some_and(|name| APART.contains(name));
+    if is_apart {
+        String::new()
+    } else {
+        cell.clone()
+    }
+}
+
+fn resolve(text: &str, asking: &Asking<'_>) -> Result<u64, Failure> {
+    match position::read(text, asking.times, None)? {
+        Pos::Position(position) => Ok(position),
+        Pos::Head { back } => Ok(asking.reader.head()?.saturating_sub(back)),
+        Pos::Time(at_us) => {
+            let last = EventQuery {
+                until: Some(Timestamp::from_micros(at_us)),
+                order: Order::Descending,
+                limit: 1,
+                ..EventQuery::default()
+            };
+            let found = asking.reader.page(&last)?.events;
+            let failure =
+                || Failure::new(Exit::NotFound, format!("the log has no event by {text}"));
+            found
+                .first()
+                .map(|event| event.position)
+                .ok_or_else(failure)
+        }
+        Pos::StartPlus(_) | Pos::EndMinus(_) => {
+            let failure = Failure::new(Exit::Usage, format!("'{text}' needs a room's session"));
+            Err(failure.hint("write the event's position, such as #412"))
+        }
+    }
+}
+
+fn missing(position: u64, asking: &Asking<'_>) -> Failure {
+    let failure = Failure::new(Exit::NotFound, format!("there is no #{position}"));
+    match asking.reader.head() {
+        Ok(0) => failure.because(format!("{} has no event at all", asking.reader.place())),
+        Ok(head) => failure.because(format!("the log goes from #1 to #{head}")),
+        Err(_) => failure,
+    }
+}
+
+/// What an event brought about: the events of its commit that name it as their cause, and theirs.
+fn effects(detail: &EventDetail, asking: &Asking<'_>) -> Result<Vec<EventView>, Failure> {
+    let mut causes = vec![detail.event.position];
+    let mut effects = Vec::new();
+    let rest = EventQuery {
+        after: Some(Position(detail.event.position)),
+        before: Some(Position(detail.commit.position).next()),
+        limit: EFFECTS_PAGE,
+        ..EventQuery::default()
+    };
+    each_event(asking.reader, &rest, &mut |event| {
+        if event.causation.is_some_and(|cause| causes.contains(&cause)) {
+            causes.push(event.position);
+            effects.push(event);
+        }
+        Ok(())
+    })?;
+    Ok(effects)
+}
+
+fn row(
+    detail: &EventDetail,
+    because: Option<&EventView>,
+    effects: &[EventView],
+    asking: &Asking<'_>,
+) -> Row {
+    let event = &detail.event;
+    let show = |at: Timestamp| asking.times.show(at.micros());
+    let reasons = event.data.get("because").and_then(Value::as_array);
+    let reasons = reasons.into_iter().flatten().filter_map(Value::as_u64);
+    let mut causes: Vec<String> = reasons.map(|position| format!("#{position}")).collect();
+    causes.extend(because.map(in_a_line));
+    let positions: Vec<u64> = effects.iter().map(|effect| effect.position).collect();
+    let effects: Vec<String> = effects.iter().map(in_a_line).collect();
+    let mut record = asking.record(detail);
+    if let Some(fields) = record.as_object_mut() {
+        fields.insert("effects".to_owned(), asking.record(&positions));
+    }
+    Row {
+        name: event.position.to_string(),
+        cells: vec![
+            event.sentence.clone(),
+            show(event.recorded_at),
+            event.occurred_at.map(show).unwrap_or_default(),
+            place(event),
+            event.kind.clone(),
+            who(event),
+            format!("{} {}", event.via.dialect, event.via.call),
+            event.reason.clone().unwrap_or_default(),
+            event.request_id.clone().unwrap_or_default(),
+            causes.join(", "),
+            changes(&event.data).join("; "),
+            effects.join("; "),
+            format!("#{}, chain {}", detail.commit.position, detail.commit.chain),
+        ],
+        record,
+    }
+}
+
+fn place(event: &EventView) -> String {
+    let version = event.version;
+    match (&event.room, &event.session) {
+        (Some(room), Some(session)) => format!("{room}, version {version}, session {session}"),
+        (Some(room), None) => format!("{room}, version {version}"),
+        (None, _) => format!("the ledger itself, version {version}"),
+    }
+}
+
+fn who(event: &EventView) -> String {
+    let actor = &event.actor;
+    let from = [
+        actor
+            .connection
+            .as_ref()
+            .map(|connection| format!("connection {connection}")),
+        actor.key_id.as_ref().map(|key| format!("key {key}")),
+        event.source_ip.as_ref().map(|ip| format!("from {ip}")),
+        event
+            .user_agent
+            .as_ref()
+            .map(|agent| format!("with {agent}")),
+    ];
+    let mut parts = vec![actor.name()];
+    parts.extend(from.into_iter().flatten());
+    parts.join(", ")
+}
+
+fn in_a_line(event: &EventView) -> String {
+    format!("#{} {}", event.position, event.sentence)
+}
+
+/// Each value below a `before` that has another one below its `after`.
+fn changes(data: &serde_json::Map<String, Value>) -> Vec<String> {
+    let mut found = Vec::new();
+    let groups = data.get("groups").and_then(Value::as_array);
+    for group in groups.into_iter().flatten() {
+        if let (Some(before), Some(after)) = (group.get("before"), group.get("after")) {
+            differ("", before, after, &mut found);
+        }
+    }
+    if let (Some(before @ Value::Bool(_)), Some(after)) = (data.get("before"), data.get("after")) {
+        differ("muted", before, after, &mut found);
+    }
+    found
+}
+
+fn differ(path: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
+    if let (Value::Object(old), Value::Object(new)) = (before, after) {
+        let added = new.keys().filter(|key| !old.contains_key(*key));
+        for key in old.keys().chain(added) {
+            let below = if path.is_empty() {
+                key.clone()
+            } else {
+                format!("{path}.{key}")
+            };
+            let (old, new) = (old.get(key), new.get(key));
+            let nothing = &Value::Null;
+            differ(
+                &below,
+                old.unwrap_or(nothing),
+                new.unwrap_or(nothing),
+                found,
+            );
+        }
+    } else if before != after {
+        found.push(format!("{path}: {before} -> {after}"));
+    }
+}
+
+const COLUMNS: &[&str] = &[
+    "WHAT", "WHEN", "OCCURRED", "ROOM", "KIND", "WHO", "VIA", "WHY", "REQUEST", "BECAUSE",
+    "CHANGES", "EFFECTS", "COMMIT",
+];
+
+/// What a terminal shows above or below the facts.
+const APART: &[&str] = &["WHAT", "CHANGES", "EFFECTS"];
+
+const BOLD: &str = "\x1b[1m";
+const PLAIN: &str = "\x1b[0m";
+
+/// Events asked for at a time.
+const EFFECTS_PAGE: usize = 500;

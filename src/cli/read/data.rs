@@ -1,0 +1,208 @@
+//! A log read in this process: the journal of a data directory, or any store. Apart, because it
+//! alone folds. Never takes a lock and never writes, also beside a running server.
+
+use std::cell::RefCell;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::read::reader::{
+    CommitView, EventDetail, Reader, RoomsPage, RoomsQuery, each_event,
+};
+use crate::domain::{RoomName, Version};
+use crate::replay::position::Pos;
+use crate::replay::view::{EventView, RoomSummary, RoomView, SessionView};
+use crate::replay::{
+    EventPage, EventQuery, Folded, Moment, NamesBook, as_of, read_page, session_span, session_views,
+};
+use crate::store::{EventStore, Position, StoreError};
+
+/// A log in this process.
+pub struct DataReader {
+    store: Arc<dyn EventStore>,
+    place: String,
+    book: RefCell<NamesBook>,
+}
+
+impl DataReader {
+    /// Reads a store that is there already; `place` names it in errors.
+    pub fn new(store: Arc<dyn EventStore>, place: impl Into<String>) -> Self {
+        DataReader {
+            store,
+            place: place.into(),
+            book: RefCell::default(),
+        }
+    }
+
+    /// The log itself.
+    pub fn store(&self) -> &Arc<dyn EventStore> {
+        &self.store
+    }
+
+    fn told<T>(&self, read: Result<T, StoreError>) -> Result<T, Failure> {
+        read.map_err(|error| failure_of(&error, &self.place))
+    }
+
+    fn fold(&self, room: &RoomName, at: Option<Pos>) -> Result<Folded, Failure> {
+        let head = self.store.head().position;
+        let moment = match at {
+            None => Moment::Head,
+            Some(at @ (Pos::StartPlus(_) | Pos::EndMinus(_))) => {
+                let now = self.told(as_of(&*self.store, room, Moment::Head))?;
+                Moment::of(at, head, session_span(&now.room))
+            }
+            Some(at) => Moment::of(at, head, None),
+        };
+        self.told(as_of(&*self.store, room, moment))
+    }
+}
+
+impl Reader for DataReader {
+    fn place(&self) -> String {
+        self.place.clone()
+    }
+
+    fn head(&self) -> Result<u64, Failure> {
+        Ok(self.store.head().position.0)
+    }
+
+    fn rooms(&self, query: &RoomsQuery) -> Result<RoomsPage, Failure> {
+        let after = query
+            .cursor
+            .as_deref()
+            .and_then(|name| RoomName::new(name).ok());
+        let names = self.told(self.store.rooms(after.as_ref(), ROOMS_PAGE))?;
+        let prefix = query.prefix.as_deref().unwrap_or_default();
+        let mut page = RoomsPage {
+            rooms: Vec::new(),
+            cursor: names.last().map(ToString::to_string),
+        };
+        for name in names
+            .iter()
+            .filter(|name| name.as_str().starts_with(prefix))
+        {
+            let summary = RoomSummary::of(&self.fold(name, None)?.room);
+            if summary.live || !query.live {
+                page.rooms.push(summary);
+            }
+        }
+        Ok(page)
+    }
+
+    fn room(&self, room: &str, at: Option<Pos>) -> Result<RoomView, Failure> {
+        let name = name_of(room)?;
+        let folded = self.fold(&name, at)?;
+        if folded.room.version == Version(0) {
+            return Err(no_room(room));
+        }
+        Ok(RoomView::of(&folded.room, &folded.names))
+    }
+
+    fn sessions(&self, room: &str) -> Result<Vec<SessionView>, Failure> {
+        let name = name_of(room)?;
+        if self.told(self.store.room_head(Some(&name)))? == Version(0) {
+            return Err(no_room(room));
+        }
+        self.told(session_views(&*self.store, &name, Moment::Head))
+    }
+
+    fn page(&self, query: &EventQuery) -> Result<EventPage, Failure> {
+        self.told(read_page(&*self.store, &mut self.book.borrow_mut(), query))
+    }
+
+    fn event(&self, position: u64) -> Result<EventDetail, Failure> {
+        let query = EventQuery {
+            after: Some(Position(position.saturating_sub(1))),
+            before: Some(Position(position.saturating_add(1))),
+            limit: 1,
+            ..EventQuery::default()
+        };
+        let found = self.page(&query)?.events.into_iter().next();
+        let event = found
+            .filter(|event| event.position == position)
+            .ok_or_else(|| Failure::new(Exit::NotFound, format!("there is no #{position}")))?;
+        let commit = self.told(self.store.commit_of(Position(position)))?;
+        Ok(EventDetail {
+            event,
+            commit: CommitView {
+                position: commit.position.0,
+                chain: commit.chain.to_string(),
+            },
+        })
+    }
+
+    fn follow(
+        &self,
+        query: &EventQuery,
+        each: &mut dyn FnMut(EventView) -> Result<(), Failure>,
+        _lost: &mut dyn FnMut(&str),
+    ) -> Failure {
+        let mut query = query.clone();
+        loop {
+            let head = self.store.head().position;
+            query.before = Some(head.next());
+            if let Err(failure) = each_event(self, &query, each) {
+                return failure;
+            }
+            query.after = query.after.max(Some(head));
+            thread::sleep(POLL_PAUSE);
+        }
+    }
+}
+
+/// What a store's error is to somebody at a terminal; `place` names the log.
+pub fn failure_of(error: &StoreError, place: &str) -> Failure {
+    match error {
+        StoreError::Corrupt { position, problem } => {
+            Failure::new(Exit::Damaged, format!("the log is damaged at #{position}"))
+                .because(problem)
+                .hint("'roomledger verify' names all that is damaged; nothing is skipped over")
+        }
+        StoreError::Missing { position } => Failure::new(
+            Exit::Damaged,
+            format!("#{position} is missing from the log"),
+        )
+        .because(format!("{place} ends before it, or has a hole"))
+        .hint("'roomledger verify' names all that is damaged"),
+        StoreError::Locked { path, owner } => {
+            Failure::new(Exit::InUse, format!("the log in {path} is in use"))
+                .because(format!("{owner} has it open"))
+                .hint("one server writes a log; 'log', 'state' and the like can read it meanwhile")
+        }
+        StoreError::Full { .. } => Failure::new(Exit::No, "the disk is nearly full")
+            .because(error)
+            .hint("make room; nothing was written"),
+        StoreError::Refused { path, problem } => {
+            Failure::new(Exit::Damaged, format!("{path} cannot be opened as a log"))
+                .because(problem)
+        }
+        StoreError::Io {
+            path,
+            operation,
+            source,
+        } => Failure::new(Exit::No, format!("cannot {operation} {path}"))
+            .because(source)
+            .hint("check that the directory is there, and whose it is"),
+        StoreError::Conflict { .. }
+        | StoreError::TooLarge { .. }
+        | StoreError::Poisoned { .. }
+        | StoreError::Closed
+        | StoreError::Opening
+        | StoreError::Behind { .. } => Failure::new(Exit::No, error.to_string()),
+    }
+}
+
+fn name_of(room: &str) -> Result<RoomName, Failure> {
+    RoomName::new(room).map_err(|error| Failure::new(Exit::Usage, error.to_string()))
+}
+
+fn no_room(room: &str) -> Failure {
+    Failure::new(Exit::NotFound, format!("no room '{room}'"))
+}
+
+/// Rooms folded for one page: each may be large.
+const ROOMS_PAGE: usize = 100;
+
+/// How long a follower sleeps: nobody sees a shorter delay, and the journal is read rarely.
+const POLL_PAUSE: Duration = Duration::from_millis(200);

@@ -1,0 +1,244 @@
+//! Tokens: signed by a key, verified as LiveKit verifies them. Apart, because it is the only owner
+//! of the signing library; it never asks that library about time, and never puts a token into an
+//! error.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
+use serde_json::{Map, Value, json};
+use thiserror::Error;
+
+use crate::dialect::auth::claims::{Claims, Grants};
+use crate::dialect::auth::keys::{KeyRing, Secret};
+use crate::dialect::auth::payload::{Reader, WrongClaim};
+use crate::domain::Digest;
+
+/// The token in an `Authorization` header.
+///
+/// # Errors
+/// [`TokenError::NotBearer`] for any other scheme (it is compared to the letter), or no token.
+pub fn bearer(header: &str) -> Result<&str, TokenError> {
+    header
+        .strip_prefix("Bearer ")
+        .filter(|token| !token.is_empty())
+        .ok_or(TokenError::NotBearer)
+}
+
+/// Checks a token (HS256 only) and reads its claims. `now_s` is in seconds since 1970; dates have
+/// a leeway of [`LEEWAY_S`].
+///
+/// # Errors
+/// [`TokenError`]: the algorithm is looked at first, then the key, the signature, the types of the
+/// claims, and the dates.
+pub fn verify(keys: &KeyRing, token: &str, now_s: i64) -> Result<Claims, TokenError> {
+    let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Unreadable)?;
+    let (header, payload) = message.split_once('.').ok_or(TokenError::Unreadable)?;
+    check_header(&json_part(header)?)?;
+    let payload = json_part(payload)?;
+    let signature = URL_SAFE_NO_PAD
+        .decode(signature)
+        .map_err(|_| TokenError::Unreadable)?;
+
+    let key_id = payload
+        .get("iss")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let secret = keys.secret(key_id).ok_or_else(|| unknown_key(key_id))?;
+    if !is_signed_by(secret, message, &signature) {
+        return Err(TokenError::Signature);
+    }
+
+    let reader = Reader::new(&payload);
+    let claims = Claims {
+        key_id: key_id.to_owned(),
+        grants: reader.grants()?,
+        not_before_s: reader.date("nbf")?,
+        issued_at_s: reader.date("iat")?,
+        expires_at_s: reader.date("exp")?.ok_or(TokenError::Endless)?,
+        token_id: reader.optional_text("jti")?,
+        token_sha256: Digest::of(token.as_bytes()),
+    };
+    check_dates(&claims, now_s)?;
+    Ok(claims)
+}
+
+/// Signs a token that is valid from `now_s` (seconds since 1970) for `ttl_s` seconds.
+///
+/// # Errors
+/// [`TokenError::Unsigned`] when the signing library refuses the secret.
+pub fn mint(
+    grants: &Grants,
+    key_id: &str,
+    secret: &Secret,
+    now_s: i64,
+    ttl_s: i64,
+) -> Result<String, TokenError> {
+    let mut claims = grants.to_claims();
+    claims.insert(String::from("iss"), json!(key_id));
+    claims.insert(String::from("nbf"), json!(now_s));
+    claims.insert(String::from("exp"), json!(now_s.saturating_add(ttl_s)));
+    let header = json!({"alg": "HS256", "typ": "JWT"});
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let message = format!("{}.{}", part(&header), part(&Value::Object(claims)));
+    let signature = signature_of(secret, &message).ok_or(TokenError::Unsigned)?;
+    Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
+}
+
+/// What a token may not say about itself: `none` and the other algorithms are refused whatever the
+/// signature is; so are extensions that a reader must understand (RFC 7515, section 4.1.11). A
+/// `kid`, `jku` or `jwk` has no say: the key is the one of `iss`.
+fn check_header(header: &Map<String, Value>) -> Result<(), TokenError> {
+    let algorithm = header
+        .get("alg")
+        .and_then(Value::as_str)
+        .ok_or(TokenError::Unreadable)?;
+    if algorithm != "HS256" {
+        return Err(TokenError::Algorithm {
+            algorithm: printable(algorithm),
+        });
+    }
+    if header.contains_key("crit") {
+        Err(TokenError::Unreadable)
+    } else {
+        Ok(())
+    }
+}
+
+/// As LiveKit compares: valid from `nbf` less the leeway on, and until just before `exp` plus it.
+fn check_dates(claims: &Claims, now_s: i64) -> Result<(), TokenError> {
+    let expires_at_s = claims.expires_at_s;
+    if now_s >= expires_at_s.saturating_add(LEEWAY_S) {
+        return Err(TokenError::Expired {
+            expires_at_s,
+            now_s,
+        });
+    }
+    match claims.not_before_s {
+        Some(not_before_s) if now_s < not_before_s.saturating_sub(LEEWAY_S) => {
+            Err(TokenError::NotYet {
+                not_before_s,
+                now_s,
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn json_part(part: &str) -> Result<Map<String, Value>, TokenError> {
+    let bytes = URL_SAFE_NO_PAD
+        .decode(part)
+        .map_err(|_| TokenError::Unreadable)?;
+    serde_json::from_slice(&bytes).map_err(|_| TokenError::Unreadable)
+}
+
+/// In constant time. The provider is named, not looked up: a program that embeds this crate may
+/// have switched on another one of the library's, and the lookup would then panic.
+fn is_signed_by(secret: &Secret, message: &str, signature: &[u8]) -> bool {
+    let key = DecodingKey::from_secret(secret.as_bytes());
+    let verifier = (DEFAULT_PROVIDER.verifier_factory)(&Algorithm::HS256, &key);
+    verifier.is_ok_and(|verifier| {
+        verifier
+            .verify(message.as_bytes(), &signature.to_vec())
+            .is_ok()
+    })
+}
+
+fn signature_of(secret: &Secret, message: &str) -> Option<Vec<u8>> {
+    let key = EncodingKey::from_secret(secret.as_bytes());
+    let signer = (DEFAULT_PROVIDER.signer_factory)(&Algorithm::HS256, &key).ok()?;
+    signer.try_sign(message.as_bytes()).ok()
+}
+
+fn unknown_key(key_id: &str) -> TokenError {
+    TokenError::UnknownKey {
+        key_id: printable(key_id),
+    }
+}
+
+/// A caller's word, short and harmless enough to be repeated to it and in a log.
+fn printable(text: &str) -> String {
+    text.chars()
+        .take(ECHO_CHARS_MAX)
+        .collect::<String>()
+        .escape_debug()
+        .collect()
+}
+
+impl From<WrongClaim> for TokenError {
+    fn from(WrongClaim { path, expected }: WrongClaim) -> Self {
+        Self::Claim { path, expected }
+    }
+}
+
+/// Why a token was refused: LiveKit's first words, as clients know them, but never the token,
+/// which LiveKit repeats.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// The `Authorization` header has another scheme, or no token.
+    #[error("invalid authorization header. Must start with Bearer ")]
+    NotBearer,
+    /// It is not three parts of base64url with JSON objects in the first two.
+    #[error("invalid authorization token")]
+    Unreadable,
+    /// Nobody here has the key that is named as its issuer.
+    #[error("invalid API key: {key_id}")]
+    UnknownKey {
+        /// `iss`, cut to 64 characters, control characters escaped.
+        key_id: String,
+    },
+    /// It says that it is signed in another way than HS256.
+    #[error(
+        "invalid token, error: token signature is invalid: signing method {algorithm} is invalid"
+    )]
+    Algorithm {
+        /// `alg`, cut and escaped likewise.
+        algorithm: String,
+    },
+    /// The secret of its key did not sign it.
+    #[error("invalid token, error: token signature is invalid: signature is invalid")]
+    Signature,
+    /// A claim has the wrong type.
+    #[error("invalid token, error: token is malformed: claim {path} has to be {expected}")]
+    Claim {
+        /// The claim, such as `video.roomAdmin`.
+        path: String,
+        /// What it has to be.
+        expected: &'static str,
+    },
+    /// It never expires: LiveKit 1.13.4 takes such a token, later builds and we do not.
+    #[error("invalid token, error: token has invalid claims: it has no exp; mint one that expires")]
+    Endless,
+    /// Its time is over.
+    #[error(
+        "invalid token, error: token has invalid claims: token is expired: exp is {expires_at_s}, \
+         the clock here says {now_s}; mint a new one"
+    )]
+    Expired {
+        /// `exp`.
+        expires_at_s: i64,
+        /// What time it was here.
+        now_s: i64,
+    },
+    /// Its time has not come.
+    #[error(
+        "invalid token, error: token has invalid claims: token is not valid yet: nbf is \
+         {not_before_s}, the clock here says {now_s}; compare the clocks"
+    )]
+    NotYet {
+        /// `nbf`.
+        not_before_s: i64,
+        /// What time it was here.
+        now_s: i64,
+    },
+    /// Minting failed.
+    #[error("the token could not be signed with this secret")]
+    Unsigned,
+}
+
+/// How far the clocks of signer and verifier may differ (LiveKit's figure).
+pub const LEEWAY_S: i64 = 60;
+
+/// Longer words of a caller are cut before they are repeated.
+const ECHO_CHARS_MAX: usize = 64;

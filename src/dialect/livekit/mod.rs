@@ -1,0 +1,211 @@
+//! LiveKit's `RoomService` over HTTP: from a request to a typed call with its caller, and from the
+//! reply to the answer. Apart from what the calls do, which a [`RoomService`] tells; it never
+//! knows a room.
+
+mod declare;
+pub mod json;
+pub mod permission;
+pub mod proto;
+pub mod refusal;
+pub mod render;
+pub mod service;
+pub mod translate;
+pub mod twirp;
+mod validate;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use crate::dialect::auth::claims::Claims;
+use crate::dialect::auth::keys::KeyRing;
+use crate::dialect::auth::token::{self, TokenError};
+use crate::dialect::caller::{Caller, header_text};
+use crate::dialect::livekit::json::schema::UnknownName;
+use crate::dialect::livekit::twirp::calls::{Call, Encoding, Reply, Request};
+use crate::dialect::livekit::twirp::cors;
+use crate::dialect::livekit::twirp::error::TwirpError;
+use crate::dialect::livekit::twirp::route::{Route, route};
+use crate::dialect::recorded::Recorded;
+use crate::domain::Digest;
+
+/// Carries out the calls.
+pub trait RoomService: Clone + Send + Sync + 'static {
+    /// Carries out one call. It checks [`Request::right`] itself, because two calls look at sizes
+    /// first, and because a refusal has to be recorded.
+    ///
+    /// A caller that goes away drops the future: what the call does then must be whole or nothing.
+    fn call(&self, incoming: Incoming) -> impl Future<Output = Answer> + Send;
+}
+
+/// A call, decoded, with who makes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Incoming {
+    /// Who calls; the token is verified, the right is not.
+    pub caller: Caller,
+    /// What is asked.
+    pub request: Request,
+    /// Enum names that were dropped; a dropped track source would widen the permission.
+    pub unknown_names: Vec<UnknownName>,
+    /// SHA-256 of the body as it came.
+    pub body_digest: Digest,
+    /// Size of the body as it came.
+    pub body_bytes: u64,
+}
+
+/// What a call came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    /// The answer itself.
+    pub reply: Result<Reply, TwirpError>,
+    /// Where it stands in the log; `None` for what is not recorded.
+    pub recorded: Option<Recorded>,
+}
+
+impl Answer {
+    /// An answer that the log knows nothing of.
+    pub const fn unrecorded(reply: Result<Reply, TwirpError>) -> Self {
+        Self {
+            reply,
+            recorded: None,
+        }
+    }
+}
+
+/// The dialect: a service behind LiveKit's framing and tokens.
+#[derive(Clone)]
+pub struct LiveKit<S> {
+    service: S,
+    keys: Arc<KeyRing>,
+    now_s: Arc<dyn Fn() -> i64 + Send + Sync>,
+}
+
+/// The dialect as the fallback of a router: it answers every path that nothing else takes.
+pub fn router<S: RoomService>(dialect: LiveKit<S>) -> Router {
+    Router::new()
+        .fallback(async move |request: axum::extract::Request| dialect.respond(request).await)
+}
+
+impl<S: RoomService> LiveKit<S> {
+    /// Puts a service behind the dialect. `now_s` tells the wall time in seconds since 1970.
+    pub fn new(
+        service: S,
+        keys: Arc<KeyRing>,
+        now_s: impl Fn() -> i64 + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            service,
+            keys,
+            now_s: Arc::new(now_s),
+        }
+    }
+
+    /// Answers one request.
+    pub async fn respond(&self, request: axum::http::Request<Body>) -> Response {
+        let (parts, body) = request.into_parts();
+        if let Some(response) = cors::preflight(&parts) {
+            return response;
+        }
+        let mut response = match self.claims(&parts) {
+            Ok(claims) => self.answer(&parts, claims, body).await,
+            Err(error) => text(StatusCode::UNAUTHORIZED, error.to_string()),
+        };
+        cors::mark(&parts.headers, response.headers_mut());
+        response
+    }
+
+    async fn answer(&self, parts: &Parts, claims: Option<Claims>, body: Body) -> Response {
+        let content_type = header_text(&parts.headers, &header::CONTENT_TYPE).unwrap_or_default();
+        match route(parts.method.as_str(), parts.uri.path(), &content_type) {
+            Ok(Route::Call(call, encoding)) => match claims {
+                Some(claims) => {
+                    self.call(call, encoding, Caller::new(claims, parts), body)
+                        .await
+                }
+                // Before the body is read: nobody unknown makes us read 10 MiB.
+                None => TwirpError::permissions_denied().into_response(),
+            },
+            Ok(Route::Validate) => {
+                let (status, words) = validate::validate(claims.as_ref());
+                text(status, words)
+            }
+            Ok(Route::Health) => text(StatusCode::OK, String::from("OK")),
+            Ok(Route::Unknown) => text(StatusCode::NOT_FOUND, String::from("404 page not found\n")),
+            Err(error) => error.into_response(),
+        }
+    }
+
+    async fn call(&self, call: Call, encoding: Encoding, caller: Caller, body: Body) -> Response {
+        let Ok(body) = axum::body::to_bytes(body, BODY_BYTES_MAX).await else {
+            let limit = format!("request body is larger than {BODY_BYTES_MAX} bytes\n");
+            return text(StatusCode::PAYLOAD_TOO_LARGE, limit);
+        };
+        let answer = match Request::decode(call, encoding, &body) {
+            Ok(read) => {
+                let incoming = Incoming {
+                    caller,
+                    request: read.message,
+                    unknown_names: read.unknown_names,
+                    body_digest: Digest::of(&body),
+                    body_bytes: u64::try_from(body.len()).unwrap_or(u64::MAX),
+                };
+                self.service.call(incoming).await
+            }
+            Err(error) => Answer::unrecorded(Err(error)),
+        };
+        let mut response = match answer.reply {
+            Ok(reply) => {
+                let kind = HeaderValue::from_static(encoding.content_type());
+                ([(header::CONTENT_TYPE, kind)], reply.encode(encoding)).into_response()
+            }
+            Err(error) => error.into_response(),
+        };
+        if let Some(recorded) = answer.recorded {
+            recorded.mark(response.headers_mut());
+        }
+        response
+    }
+
+    /// The claims of the header's token, else of the query parameter's; none without a token.
+    fn claims(&self, parts: &Parts) -> Result<Option<Claims>, TokenError> {
+        let header = header_text(&parts.headers, &header::AUTHORIZATION);
+        let token = match &header {
+            Some(header) => Some(token::bearer(header)?),
+            None => query_token(parts.uri.query().unwrap_or_default()),
+        };
+        token
+            .map(|token| token::verify(&self.keys, token, (self.now_s)()))
+            .transpose()
+    }
+}
+
+/// A token needs no percent-encoding, so none is undone.
+fn query_token(query: &str) -> Option<&str> {
+    let mut values = query
+        .split('&')
+        .filter_map(|pair| pair.strip_prefix("access_token="));
+    values.next().filter(|token| !token.is_empty())
+}
+
+/// Plain text that repeats a caller's word must not be taken for a page.
+fn text(status: StatusCode, body: String) -> Response {
+    let headers: [(HeaderName, HeaderValue); 2] = [
+        (
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("text/plain; charset=utf-8"),
+        ),
+        (
+            header::X_CONTENT_TYPE_OPTIONS,
+            HeaderValue::from_static("nosniff"),
+        ),
+    ];
+    (status, headers, body).into_response()
+}
+
+/// LiveKit's limit in builds after 1.13.4.
+pub const BODY_BYTES_MAX: usize = 10 << 20;

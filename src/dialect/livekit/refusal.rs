@@ -1,0 +1,132 @@
+//! Every no of ours in LiveKit's words: refusals of the domain, and failures of the engine. Apart
+//! because both maps are total; clients match on the code, so the text is LiveKit's where LiveKit
+//! has one, and ours where it says more.
+
+use crate::dialect::livekit::twirp::calls::Call;
+use crate::dialect::livekit::twirp::error::{ErrorCode, TwirpError};
+use crate::domain::{Code, NameError, Rejection};
+use crate::engine::{EngineError, Refused};
+
+/// A recorded refusal of a call.
+pub fn refused(call: Call, refused: &Refused) -> TwirpError {
+    let error = match &refused.rejection {
+        Some(rejection) => rejected(call, rejection),
+        // A repeat after a restart: what was kept is the code and the sentence.
+        None => worded(call, refused.code, refused.detail.clone()),
+    };
+    if refused.because.is_empty() {
+        return error;
+    }
+    let positions: Vec<String> = refused.because.iter().map(ToString::to_string).collect();
+    error.with_meta("because", positions.join(","))
+}
+
+/// A refusal by itself.
+pub fn rejected(call: Call, rejection: &Rejection) -> TwirpError {
+    if let Rejection::NotGranted { .. } = rejection {
+        return TwirpError::permissions_denied();
+    }
+    if let Rejection::TooLarge {
+        what, bytes_max, ..
+    } = rejection
+        && let Some(argument) = oversize_argument(what)
+    {
+        return invalid_argument(argument, &bytes_max.to_string());
+    }
+    worded(call, rejection.code(), rejection.to_string())
+}
+
+/// A room or identity that is no name.
+pub fn not_a_name(error: &NameError) -> TwirpError {
+    if let NameError::TooLong {
+        what: "the room name",
+        bytes_max,
+        ..
+    } = error
+    {
+        let text = format!("room name length exceeds limits: max length {bytes_max}");
+        return TwirpError::new(ErrorCode::InvalidArgument, text);
+    }
+    TwirpError::new(ErrorCode::InvalidArgument, error.to_string())
+}
+
+/// No outcome, or none that is known.
+pub fn failed(error: &EngineError) -> TwirpError {
+    let code = match error {
+        EngineError::Overloaded { .. } => ErrorCode::ResourceExhausted,
+        EngineError::RequestIdReused { .. } => ErrorCode::AlreadyExists,
+        EngineError::Store(_)
+        | EngineError::Poisoned { .. }
+        | EngineError::Closed
+        | EngineError::Opening => ErrorCode::Unavailable,
+        EngineError::Broken { .. } | EngineError::Start { .. } => ErrorCode::Internal,
+    };
+    TwirpError::new(code, error.to_string())
+}
+
+/// Twirp's code for each kind of refusal.
+pub const fn error_code(code: Code) -> ErrorCode {
+    match code {
+        Code::NoSuchRoom
+        | Code::NoOpenSession
+        | Code::NoSuchParticipant
+        | Code::NoSuchConnection
+        | Code::ConnectionClosed
+        | Code::NoSuchTrack
+        | Code::NoSuchVersion => ErrorCode::NotFound,
+        Code::VersionConflict => ErrorCode::Aborted,
+        Code::NoRight | Code::Banned | Code::TokenRevoked | Code::TokenExpired => {
+            ErrorCode::PermissionDenied
+        }
+        Code::RemoteUnmuteDisabled
+        | Code::RoomFull
+        | Code::RoomDisabled
+        | Code::RoomNotOpen
+        | Code::RoomExpired => ErrorCode::FailedPrecondition,
+        Code::IdReused => ErrorCode::AlreadyExists,
+        Code::TooLarge | Code::TooMany | Code::SameRoom | Code::Invalid => {
+            ErrorCode::InvalidArgument
+        }
+    }
+}
+
+/// The code with LiveKit's sentence, where it has one for this call.
+fn worded(call: Call, code: Code, detail: String) -> TwirpError {
+    if code == Code::SameRoom {
+        return invalid_argument("destination room cannot be the same as source room", "");
+    }
+    let about_room = matches!(
+        call,
+        Call::CreateRoom | Call::DeleteRoom | Call::UpdateRoomMetadata | Call::SendData
+    );
+    let no_room = matches!(code, Code::NoSuchRoom | Code::NoOpenSession);
+    let nobody = matches!(
+        code,
+        Code::NoSuchParticipant | Code::NoSuchConnection | Code::ConnectionClosed
+    );
+    let text = if no_room && about_room {
+        "requested room does not exist".to_owned()
+    } else if no_room || nobody {
+        "participant does not exist".to_owned()
+    } else if code == Code::RemoteUnmuteDisabled {
+        "remote unmute not enabled".to_owned()
+    } else {
+        detail
+    };
+    TwirpError::new(error_code(code), text)
+}
+
+fn oversize_argument(what: &str) -> Option<&'static str> {
+    match what {
+        "name" => Some("name length exceeds limits"),
+        "metadata" => Some("metadata size exceeds limits"),
+        "attributes" => Some("attribute size exceeds limits"),
+        _ => None,
+    }
+}
+
+/// Twirp joins argument and problem with a space, even where the problem is empty.
+fn invalid_argument(argument: &str, problem: &str) -> TwirpError {
+    TwirpError::new(ErrorCode::InvalidArgument, format!("{argument} {problem}"))
+        .with_meta("argument", argument)
+}

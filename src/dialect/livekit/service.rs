@@ -1,0 +1,223 @@
+//! LiveKit's calls on the engine. Apart from framing and translation: this is where a call meets
+//! its right, the log, and the state to answer with; it never decides what a command does.
+
+use crate::dialect::livekit::proto::models::{ParticipantInfo, Room as RoomInfo};
+use crate::dialect::livekit::proto::service::{
+    DeleteRoomResponse, ForwardParticipantRequest, ListParticipantsResponse, ListRoomsRequest,
+    ListRoomsResponse, MoveParticipantResponse, MuteRoomTrackRequest, MuteRoomTrackResponse,
+    PerformRpcRequest, RemoveParticipantResponse, RoomParticipantIdentity, SendDataResponse,
+    UpdateSubscriptionsResponse,
+};
+use crate::dialect::livekit::translate::{Wish, oversize, wish};
+use crate::dialect::livekit::twirp::calls::{Call, Reply, Request};
+use crate::dialect::livekit::twirp::error::{ErrorCode, TwirpError};
+use crate::dialect::livekit::{Answer, Incoming, RoomService, refusal, render};
+use crate::dialect::recorded::Recorded;
+use crate::domain::{self, Identity, Rejection, Room, RoomName};
+use crate::engine::{self, Engine, Receipt, Status};
+
+/// `RoomService`, carried out by an engine.
+#[derive(Clone, Debug)]
+pub struct Service {
+    engine: Engine,
+}
+
+impl Service {
+    /// On this engine.
+    pub const fn new(engine: Engine) -> Self {
+        Self { engine }
+    }
+}
+
+impl RoomService for Service {
+    async fn call(&self, incoming: Incoming) -> Answer {
+        let granted = incoming.caller.claims.may(incoming.request.right());
+        match wish(&incoming.request, &incoming.unknown_names) {
+            Ok(Some(wish)) => self.write(&incoming, wish, granted).await,
+            Ok(None) if granted => Answer::unrecorded(self.read(&incoming.request)),
+            Ok(None) => Answer::unrecorded(Err(TwirpError::permissions_denied())),
+            Err(error) => Answer::unrecorded(Err(match (granted, oversize(&incoming.request)) {
+                (true, _) => refusal::not_a_name(&error),
+                (false, Some(size)) => refusal::rejected(incoming.request.call(), &size),
+                (false, None) => TwirpError::permissions_denied(),
+            })),
+        }
+    }
+}
+
+impl Service {
+    /// A call that changes something: whatever comes of it is on record before it is answered.
+    async fn write(&self, incoming: &Incoming, wish: Wish, granted: bool) -> Answer {
+        let call = incoming.request.call();
+        let caller = &incoming.caller;
+        let provenance = match caller.provenance(DIALECT, call.name()) {
+            Ok(provenance) => provenance,
+            Err(error) => return Answer::unrecorded(Err(refusal::rejected(call, &error))),
+        };
+        let denied = || Rejection::NotGranted {
+            room: wish.room.to_string(),
+            key_id: caller.claims.key_id.clone(),
+            call: call.name().to_owned(),
+        };
+        let objection = if granted {
+            wish.objection
+        } else {
+            Some(oversize(&incoming.request).unwrap_or_else(denied))
+        };
+        let mut request = domain::Request::new(wish.room.clone(), wish.command);
+        request.objection = objection;
+        let asked = engine::Call {
+            request,
+            provenance,
+            digest: incoming.body_digest,
+            request_bytes: incoming.body_bytes,
+        };
+        match self.engine.execute(asked).await {
+            Ok(receipt) => Answer {
+                reply: answer(&incoming.request, &receipt),
+                recorded: Some(Recorded::of(&receipt)),
+            },
+            Err(error) => Answer::unrecorded(Err(refusal::failed(&error))),
+        }
+    }
+
+    /// A call that changes nothing: it reads what is in memory, and waits for nobody.
+    fn read(&self, request: &Request) -> Result<Reply, TwirpError> {
+        if let Request::ListRooms(it) = request {
+            let rooms = self.list_rooms(it);
+            return Ok(Reply::ListRooms(ListRoomsResponse { rooms }));
+        }
+        if let Request::ListParticipants(it) = request {
+            let room = self.engine.live(&name(&it.room)?);
+            let participants = room.map_or_else(Vec::new, |room| render::participants(&room));
+            let list = ListParticipantsResponse { participants };
+            return Ok(Reply::ListParticipants(list));
+        }
+        if let Request::GetParticipant(RoomParticipantIdentity { room, identity, .. }) = request {
+            return self.find(room, identity).map(Reply::GetParticipant);
+        }
+        if let Request::ForwardParticipant(it) = request {
+            return Err(self.forward(it));
+        }
+        if let Request::PerformRpc(it) = request {
+            return Err(self.perform_rpc(it));
+        }
+        Err(no_answer(request.call()))
+    }
+
+    fn list_rooms(&self, it: &ListRoomsRequest) -> Vec<RoomInfo> {
+        let rooms = if it.names.is_empty() {
+            self.engine.live_rooms()
+        } else {
+            let mut names: Vec<RoomName> = it
+                .names
+                .iter()
+                .filter_map(|name| RoomName::new(name).ok())
+                .collect();
+            names.sort_unstable();
+            names.dedup();
+            names
+                .iter()
+                .filter_map(|name| self.engine.live(name))
+                .collect()
+        };
+        rooms.iter().filter_map(|room| render::room(room)).collect()
+    }
+
+    fn find(&self, room: &str, identity: &str) -> Result<ParticipantInfo, TwirpError> {
+        let live = self.engine.live(&name(room)?);
+        // What cannot be an identity is nobody's.
+        let identity = Identity::new(identity).ok();
+        live.zip(identity)
+            .and_then(|(room, identity)| render::participant_of(&room, &identity))
+            .ok_or_else(|| TwirpError::new(ErrorCode::NotFound, "participant does not exist"))
+    }
+
+    fn forward(&self, it: &ForwardParticipantRequest) -> TwirpError {
+        if it.room == it.destination_room {
+            let room = it.room.clone();
+            return refusal::rejected(Call::ForwardParticipant, &Rejection::SameRoom { room });
+        }
+        self.needs_media(Call::ForwardParticipant, &it.room, &it.identity)
+    }
+
+    fn perform_rpc(&self, it: &PerformRpcRequest) -> TwirpError {
+        if it.destination_identity.is_empty() {
+            let words = "destination identity is required";
+            return TwirpError::new(ErrorCode::InvalidArgument, words);
+        }
+        self.needs_media(Call::PerformRpc, &it.room, &it.destination_identity)
+    }
+
+    /// Only a media server can forward media, or ask a participant's program.
+    fn needs_media(&self, call: Call, room: &str, identity: &str) -> TwirpError {
+        self.find(room, identity).err().unwrap_or_else(|| {
+            let call = call.name();
+            let words = format!("{call} needs a media server, and this one keeps a ledger only");
+            TwirpError::new(ErrorCode::Unimplemented, words)
+        })
+    }
+}
+
+/// The answer to a call that came to this: for a repeat, as of then.
+fn answer(request: &Request, receipt: &Receipt) -> Result<Reply, TwirpError> {
+    let call = request.call();
+    if let Status::Refused(refused) = &receipt.status {
+        return Err(refusal::refused(call, refused));
+    }
+    let room = receipt.room.as_deref();
+    let info = || room.and_then(render::room).ok_or_else(|| no_answer(call));
+    match request {
+        Request::CreateRoom(_) => info().map(Reply::CreateRoom),
+        Request::UpdateRoomMetadata(_) => info().map(Reply::UpdateRoomMetadata),
+        Request::DeleteRoom(_) => Ok(Reply::DeleteRoom(DeleteRoomResponse {})),
+        Request::RemoveParticipant(_) => Ok(Reply::RemoveParticipant(RemoveParticipantResponse {})),
+        Request::UpdateParticipant(it) => {
+            let identity = Identity::new(&it.identity).ok();
+            let info = room.zip(identity);
+            info.and_then(|(room, identity)| render::participant_of(room, &identity))
+                .map(Reply::UpdateParticipant)
+                .ok_or_else(|| no_answer(call))
+        }
+        Request::MutePublishedTrack(it) => room
+            .and_then(|room| muted_track(room, it))
+            .map(Reply::MutePublishedTrack)
+            .ok_or_else(|| no_answer(call)),
+        Request::UpdateSubscriptions(_) => {
+            Ok(Reply::UpdateSubscriptions(UpdateSubscriptionsResponse {}))
+        }
+        Request::SendData(_) => Ok(Reply::SendData(SendDataResponse {})),
+        Request::MoveParticipant(_) => Ok(Reply::MoveParticipant(MoveParticipantResponse {})),
+        Request::ListRooms(_)
+        | Request::ListParticipants(_)
+        | Request::GetParticipant(_)
+        | Request::ForwardParticipant(_)
+        | Request::PerformRpc(_) => Err(no_answer(call)),
+    }
+}
+
+fn muted_track(room: &Room, it: &MuteRoomTrackRequest) -> Option<MuteRoomTrackResponse> {
+    let identity = Identity::new(&it.identity).ok()?;
+    let live = room.live_of(&identity);
+    let mut tracks = live
+        .iter()
+        .filter_map(|connection| connection.track_by_ref(&it.track_sid));
+    Some(MuteRoomTrackResponse {
+        track: Some(render::track(tracks.next()?)),
+    })
+}
+
+fn name(room: &str) -> Result<RoomName, TwirpError> {
+    RoomName::new(room).map_err(|error| refusal::not_a_name(&error))
+}
+
+/// The log says that it was done, and the state has nothing to show for it: a fault of ours.
+fn no_answer(call: Call) -> TwirpError {
+    let words = format!(
+        "{} was carried out, but cannot be answered: report this",
+        call.name()
+    );
+    TwirpError::new(ErrorCode::Internal, words)
+}
+
+const DIALECT: &str = "livekit";

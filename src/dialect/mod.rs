@@ -1,0 +1,8 @@
+//! The vendors' admin APIs and who may call them: wire in, wire out. Apart, because vendor words
+//! live only here; it never touches the store.
+
+pub mod auth;
+pub mod caller;
+pub mod join_token;
+pub mod livekit;
+pub mod recorded;

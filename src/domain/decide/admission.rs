@@ -1,0 +1,272 @@
+//! Who may come in: one function for all dialects.
+//!
+//! Apart because the answer must name every failing reason with the event that is the reason. A
+//! refused join never creates a room.
+
+use std::sync::Arc;
+
+use super::draft::Draft;
+use super::limits;
+use super::permissions::resolve_update;
+use super::rooms::{apply_config, config_of};
+use crate::domain::command::Join;
+use crate::domain::event::{
+    CloseCause, Closing, ConnectionActivated, ConnectionKind, ConnectionOpened, DuplicatePolicy,
+    MovedFrom, OpenedBy, Profile, Reference, RoomConfig, Selector,
+};
+use crate::domain::id::{ConnectionNumber, Id, Identity};
+use crate::domain::permission::Permission;
+use crate::domain::personal::Personal;
+use crate::domain::rejection::Rejection;
+use crate::domain::state::{Revocation, Room};
+
+impl Draft<'_> {
+    /// Lets somebody in, or tells every reason why not.
+    pub(super) fn join(&mut self, it: &Join) -> Result<(), Rejection> {
+        limits::profile(&it.profile)?;
+        if let Some(metadata) = &it.room_metadata {
+            limits::metadata(metadata)?;
+        }
+        let id = self.mint(connection_taken);
+        let identity = match &it.identity {
+            Some(identity) => identity.clone(),
+            None => Identity::new(&id.uuid().to_string()).map_err(|error| Rejection::Invalid {
+                what: "identity",
+                problem: error.to_string(),
+            })?,
+        };
+        if let Some(alias) = &it.alias
+            && self.room.aliases.contains_key(alias.as_str())
+        {
+            let alias = alias.as_str().to_owned();
+            return Err(Rejection::AliasTaken {
+                room: self.name(),
+                alias,
+            });
+        }
+        self.admit(&identity, it)?;
+        self.let_in(id, &identity, it);
+        Ok(())
+    }
+
+    /// Every failing reason, in the order of their weight.
+    fn admit(&self, identity: &Identity, it: &Join) -> Result<(), Rejection> {
+        let config = self.room.config().map_or_else(
+            || apply_config(&self.context.defaults.config, &it.config),
+            config_of,
+        );
+        let mut reasons = Vec::new();
+        reasons.extend(self.banned(identity));
+        reasons.extend(self.revoked(identity, it));
+        reasons.extend(self.expired(identity, it));
+        reasons.extend(self.closed_room(&config));
+        reasons.extend(self.full(identity, it, &config));
+        match (reasons.pop(), reasons.is_empty()) {
+            (None, _) => Ok(()),
+            (Some(only), true) => Err(only),
+            (Some(last), false) => {
+                reasons.push(last);
+                Err(Rejection::Several(reasons))
+            }
+        }
+    }
+
+    fn banned(&self, identity: &Identity) -> Option<Rejection> {
+        let (_, person) = self.room.person_by_identity(identity)?;
+        let ban = person.ban?;
+        if ban.until.is_some_and(|until| until <= self.context.now) {
+            return None;
+        }
+        Some(Rejection::Banned {
+            room: self.name(),
+            identity: identity.as_str().to_owned(),
+            until: ban.until,
+            because: ban.set,
+        })
+    }
+
+    /// While a revocation stands, a credential that does not say when it was issued is refused.
+    fn revoked(&self, identity: &Identity, it: &Join) -> Option<Rejection> {
+        let own = self
+            .room
+            .person_by_identity(identity)
+            .and_then(|(_, person)| person.revoked);
+        let issued = it.credential.issued();
+        let stands = |revocation: &Revocation| issued.is_none_or(|at| at < revocation.before);
+        let found = own
+            .filter(stands)
+            .or_else(|| self.room.revoked_all.filter(stands))?;
+        Some(Rejection::TokenRevoked {
+            room: self.name(),
+            identity: identity.as_str().to_owned(),
+            before: found.before,
+            issued,
+            because: found.set,
+        })
+    }
+
+    fn expired(&self, identity: &Identity, it: &Join) -> Option<Rejection> {
+        let expired = it.credential.expires_at?;
+        (expired.plus_seconds(LEEWAY_S) <= self.context.now).then(|| Rejection::TokenExpired {
+            room: self.name(),
+            identity: identity.as_str().to_owned(),
+            expired,
+        })
+    }
+
+    fn closed_room(&self, config: &RoomConfig) -> Option<Rejection> {
+        let now = self.context.now;
+        if config.disabled {
+            return Some(Rejection::RoomDisabled { room: self.name() });
+        }
+        if let Some(opens) = config.not_before.filter(|opens| *opens > now) {
+            return Some(Rejection::RoomNotOpen {
+                room: self.name(),
+                opens,
+            });
+        }
+        let expired = config.expires_at.filter(|expired| *expired <= now)?;
+        Some(Rejection::RoomExpired {
+            room: self.name(),
+            expired,
+        })
+    }
+
+    fn full(&self, identity: &Identity, it: &Join, config: &RoomConfig) -> Option<Rejection> {
+        if config.max_participants == 0 || is_dependent(it) {
+            return None;
+        }
+        let replaced = match config.duplicate_identity {
+            DuplicatePolicy::Replace => self.room.live_of(identity),
+            DuplicatePolicy::Allow => Vec::new(),
+        };
+        let freed = replaced
+            .iter()
+            .filter(|connection| !connection.is_dependent())
+            .count();
+        let counted = self
+            .room
+            .open_session()
+            .map_or(0, |session| session.counted);
+        let staying = counted.saturating_sub(u32::try_from(freed).unwrap_or(u32::MAX));
+        (staying >= config.max_participants).then(|| Rejection::RoomFull {
+            room: self.name(),
+            participants_max: config.max_participants,
+        })
+    }
+
+    fn let_in(&mut self, id: Id, identity: &Identity, it: &Join) {
+        let cause = it.moved_from.as_ref().map(|(room, _, version)| Reference {
+            room: Some(room.clone()),
+            version: *version,
+        });
+        self.ensure_room();
+        let participant = self.register(identity);
+        if self.room.open_session().is_none() {
+            self.open_session(OpenedBy::Join, &it.config, it.room_metadata.as_deref());
+        }
+        let permission = self.initial_permission(it);
+        let config = self.room.config().map(config_of);
+        let number = self.room.next_connection;
+        let replaces = self.replace_double(identity, config.as_ref());
+        let now = self.context.now;
+        let eject_after = config.as_ref().and_then(|config| config.eject_after_s);
+        let eject_at = [
+            it.eject_at,
+            eject_after.map(|after_s| now.plus_seconds(after_s)),
+        ];
+        let activation_s = config.map_or(0, |config| config.activation_timeout_s);
+        let opened = ConnectionOpened {
+            connection_id: id,
+            number,
+            participant,
+            alias: it.alias.clone(),
+            kind: it.kind,
+            profile: Box::new(initial_profile(it)),
+            permission: Arc::new(permission),
+            credential: Arc::new(it.credential.clone()),
+            reporter: it.reporter.clone(),
+            eject_at: eject_at.into_iter().flatten().min(),
+            activate_by: (!it.active).then(|| now.plus_seconds(activation_s)),
+            replaces,
+            moved_from: it
+                .moved_from
+                .as_ref()
+                .map(|(room, connection, _)| MovedFrom {
+                    room: room.clone(),
+                    connection: *connection,
+                }),
+        };
+        self.push_event(opened.into(), cause);
+        if it.active {
+            self.push(ConnectionActivated { connection: number });
+        }
+    }
+
+    /// Closes the live connections of the same identity, each caused by the one that follows.
+    fn replace_double(
+        &mut self,
+        identity: &Identity,
+        config: Option<&RoomConfig>,
+    ) -> Option<ConnectionNumber> {
+        if config.is_some_and(|config| config.duplicate_identity == DuplicatePolicy::Allow) {
+            return None;
+        }
+        let old: Vec<_> = self
+            .room
+            .live_of(identity)
+            .iter()
+            .map(|connection| connection.number)
+            .collect();
+        let newest = old.last().copied()?;
+        let closing = Closing {
+            cause: CloseCause::Replaced,
+            reported_reason: None,
+            due_at: None,
+        };
+        self.close(Selector::Chosen, &old, closing, None);
+        Some(newest)
+    }
+
+    fn initial_permission(&mut self, it: &Join) -> Permission {
+        let base = self
+            .room
+            .config()
+            .and_then(|config| config.default_permission.clone())
+            .unwrap_or_else(Permission::standard);
+        match &it.permission {
+            Some(update) => resolve_update(self, update).apply(&base),
+            None => base,
+        }
+    }
+}
+
+fn connection_taken(room: &Room, key: u128) -> bool {
+    room.session
+        .as_ref()
+        .is_some_and(|session| session.by_short_id.contains_key(&key))
+}
+
+/// As far as the credential tells, before any connection exists.
+fn is_dependent(it: &Join) -> bool {
+    let marked = it.permission.as_ref().is_some_and(|update| {
+        update.patch.agent == Some(true) || update.patch.recorder == Some(true)
+    });
+    marked || matches!(it.kind, ConnectionKind::Agent | ConnectionKind::Egress)
+}
+
+fn initial_profile(it: &Join) -> Profile {
+    let attributes = it.profile.attributes.iter();
+    Profile {
+        name: Personal::new(it.profile.name.clone().unwrap_or_default()),
+        metadata: Personal::new(it.profile.metadata.clone().unwrap_or_default()),
+        attributes: Personal::new(
+            attributes
+                .filter_map(|(key, value)| Some((key.clone(), value.clone()?)))
+                .collect(),
+        ),
+    }
+}
+
+/// The leeway that LiveKit grants on a token's times.
+const LEEWAY_S: u32 = 60;

@@ -1,0 +1,33 @@
+//! What goes into a decision beside room and request, and what comes out of it.
+//! Apart so that every rule can name both without knowing who calls it.
+
+use crate::domain::event::NewEvent;
+use crate::domain::state::Defaults;
+use crate::domain::time::Timestamp;
+
+/// What a decision may know beside the room and the request.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The ledger's time.
+    pub now: Timestamp,
+    /// The server's own settings.
+    pub defaults: &'a Defaults,
+    /// 128 random bits, of which every id that the decision mints is made.
+    pub entropy: u128,
+}
+
+/// What a decision about one room came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// The events, in order; none when a report told nothing new.
+    pub events: Vec<NewEvent>,
+}
+
+/// What a decision about a move came to: both or neither.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MoveDecision {
+    /// The events of the room that is left.
+    pub from: Vec<NewEvent>,
+    /// The events of the room that is joined.
+    pub to: Vec<NewEvent>,
+}

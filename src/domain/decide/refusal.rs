@@ -1,0 +1,90 @@
+//! The record of a no. Apart because refusing and recording the refusal are two steps: the first
+//! is the rules' business, where the second goes is the shell's.
+
+use super::context::Context;
+use super::draft::Draft;
+use super::target::selector;
+use crate::domain::command::{Command, Request, Target};
+use crate::domain::digest::Digest;
+use crate::domain::event::{CommandRefused, NewEvent, Selector};
+use crate::domain::personal::Personal;
+use crate::domain::rejection::Rejection;
+use crate::domain::state::Room;
+
+/// The events that record a refusal of a request of that digest and size.
+///
+/// They belong into the room when it exists (`room.life.is_some()`), where a refused join registers
+/// its identity first; else they belong into the system stream, and name nobody by number.
+pub fn refusal(
+    room: &Room,
+    request: &Request,
+    rejection: &Rejection,
+    context: &Context<'_>,
+    (digest, bytes): (Digest, u64),
+) -> Vec<NewEvent> {
+    let mut draft = Draft::new(room, request, context);
+    let target = target_of(&request.command);
+    if let (Command::Join(join), Some(_)) = (&request.command, &room.life)
+        && let Some(identity) = &join.identity
+    {
+        draft.register(identity);
+    }
+    let who = target.map(|target| match room.life {
+        Some(_) => selector(&draft.room, &target),
+        None => Selector::Unknown(Personal::new(super::target::text_of(&target))),
+    });
+    let refused = CommandRefused {
+        command: request.command.name().to_owned(),
+        who,
+        codes: rejection
+            .reasons()
+            .iter()
+            .map(|no| no.code().as_str().to_owned())
+            .collect(),
+        detail: Personal::new(rejection.to_string()),
+        because: rejection.because(),
+        request_digest: digest,
+        request_bytes: bytes,
+    };
+    draft.push(refused);
+    draft.events
+}
+
+/// Whom a command means, where it means one.
+fn target_of(command: &Command) -> Option<Target> {
+    match command {
+        Command::UpdateParticipant(it) => Some(it.target.clone()),
+        Command::MuteTrack(it) => Some(it.target.clone()),
+        Command::Remove(it) => Some(it.target.clone()),
+        Command::Ban { identity, .. } | Command::Unban { identity } => {
+            Some(Target::Identity(identity.clone()))
+        }
+        Command::RevokeTokens { identity, .. } => identity.clone().map(Target::Identity),
+        Command::Move { target, .. } | Command::UpdateSubscriptions { target, .. } => {
+            Some(target.clone())
+        }
+        Command::Join(it) => it.identity.clone().map(Target::Identity),
+        Command::Activate(id)
+        | Command::Interrupt(id)
+        | Command::Resume(id)
+        | Command::Leave { connection: id, .. }
+        | Command::UpdateTrack { connection: id, .. }
+        | Command::UnpublishTrack { connection: id, .. }
+        | Command::UpdateOwnProfile { connection: id, .. } => Some(Target::Connection(id.clone())),
+        Command::PublishTrack(it) => Some(Target::Connection(it.connection.clone())),
+        Command::UpdatePermissions(it) if it.targets.len() == 1 => {
+            it.targets.keys().next().cloned()
+        }
+        Command::CreateRoom(_)
+        | Command::UpdateRoom(_)
+        | Command::DeleteRoom
+        | Command::EndSession
+        | Command::UpdatePermissions(_)
+        | Command::SendData(_)
+        | Command::SetSessionData { .. }
+        | Command::AddNote { .. }
+        | Command::ReportActivity { .. }
+        | Command::CloseLost { .. }
+        | Command::Tick => None,
+    }
+}

@@ -1,0 +1,207 @@
+//! Rules for what media servers report, and for messages and notes.
+//!
+//! Apart because a report that tells nothing new records nothing, while an admin's command always
+//! leaves a trace.
+
+use super::draft::Draft;
+use super::limits;
+use super::target::{selector, text_of};
+use crate::domain::command::{NoteTarget, SendData, Target};
+use crate::domain::event::{
+    ActivityItem, ActivityReported, CloseCause, CloseConfirmed, Closing, ConnectionActivated,
+    ConnectionInterrupted, ConnectionResumed, DataSent, NoteAbout, NoteAdded, Selector, Who,
+};
+use crate::domain::id::{ConnectionNumber, Version};
+use crate::domain::limits::{ACTIVITY_ITEMS_MAX, DATA_BYTES_MAX, NOTE_BYTES_MAX};
+use crate::domain::personal::Personal;
+use crate::domain::ranges::Ranges;
+use crate::domain::rejection::Rejection;
+use crate::domain::state::{ConnectionState, Session};
+
+impl Draft<'_> {
+    pub(super) fn activate(&mut self, id: &str) -> Result<(), Rejection> {
+        let connection = self.open_connection(id)?;
+        if connection.state == ConnectionState::Joining {
+            self.push(ConnectionActivated {
+                connection: connection.number,
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn interrupt(&mut self, id: &str) -> Result<(), Rejection> {
+        let connection = self.open_connection(id)?;
+        if connection.state != ConnectionState::Interrupted {
+            self.push(ConnectionInterrupted {
+                connection: connection.number,
+            });
+        }
+        Ok(())
+    }
+
+    pub(super) fn resume(&mut self, id: &str) -> Result<(), Rejection> {
+        let connection = self.open_connection(id)?;
+        if connection.state == ConnectionState::Interrupted {
+            self.push(ConnectionResumed {
+                connection: connection.number,
+            });
+        }
+        Ok(())
+    }
+
+    /// A stint closes once. The first leave after a removal confirms it; any later one is old news.
+    pub(super) fn leave(&mut self, id: &str, reason: Option<&str>) -> Result<(), Rejection> {
+        let connection = self.any_connection(id)?;
+        let reported_reason = reason.map(str::to_owned);
+        limits::note("reason", reason.unwrap_or_default())?;
+        match &connection.closed {
+            None => {
+                let closing = Closing {
+                    cause: CloseCause::Left,
+                    reported_reason,
+                    due_at: None,
+                };
+                let asked = Selector::Connection(connection.number);
+                self.close(asked, &[connection.number], closing, None);
+            }
+            Some(closed) if closed.cause == CloseCause::Removed && !closed.confirmed => {
+                let cause = closed.version;
+                self.push_because(
+                    CloseConfirmed {
+                        connection: connection.number,
+                        reported_reason,
+                    },
+                    cause,
+                );
+            }
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    /// Closes what a media server no longer lists, but for those who joined after its list.
+    pub(super) fn close_lost(&mut self, reporter: &str, as_of: Version, listed: &[String]) {
+        let kept: Vec<ConnectionNumber> = listed
+            .iter()
+            .filter_map(|id| self.room.connection_by_ref(id))
+            .map(|connection| connection.number)
+            .collect();
+        let lost: Vec<ConnectionNumber> = self
+            .room
+            .open_session()
+            .into_iter()
+            .flat_map(Session::live)
+            .filter(|connection| connection.reporter.as_deref() == Some(reporter))
+            .filter(|connection| connection.opened <= as_of && !kept.contains(&connection.number))
+            .map(|connection| connection.number)
+            .collect();
+        if !lost.is_empty() {
+            let cause = CloseCause::ReporterLost;
+            let closing = Closing {
+                cause,
+                reported_reason: None,
+                due_at: None,
+            };
+            self.close(Selector::Chosen, &lost, closing, None);
+        }
+    }
+
+    pub(super) fn report_activity(
+        &mut self,
+        items: &[(ActivityItem, Option<String>)],
+    ) -> Result<(), Rejection> {
+        self.require_room()?;
+        limits::count("items", items.len(), ACTIVITY_ITEMS_MAX)?;
+        let resolve = |(item, id): &(ActivityItem, Option<String>)| {
+            limits::bytes("kind", item.kind.len(), NOTE_BYTES_MAX)?;
+            limits::note("item", item.detail.as_str())?;
+            let connection = match id {
+                Some(id) => Some(self.any_connection(id)?.number),
+                None => None,
+            };
+            Ok(ActivityItem {
+                connection,
+                ..item.clone()
+            })
+        };
+        let items = items
+            .iter()
+            .map(resolve)
+            .collect::<Result<Vec<_>, Rejection>>()?;
+        if !items.is_empty() {
+            self.push(ActivityReported { items });
+        }
+        Ok(())
+    }
+
+    /// Who is unknown is recorded as such; the message goes to the others.
+    pub(super) fn send_data(&mut self, it: &SendData) -> Result<(), Rejection> {
+        self.require_session()?;
+        limits::bytes(
+            "data",
+            usize::try_from(it.bytes).unwrap_or(usize::MAX),
+            DATA_BYTES_MAX,
+        )?;
+        limits::note("topic", it.topic.as_deref().unwrap_or_default())?;
+        let everyone = [Target::Everyone];
+        let targets = if it.targets.is_empty() {
+            &everyone[..]
+        } else {
+            &it.targets[..]
+        };
+        let who = targets
+            .iter()
+            .map(|target| match self.resolve(target) {
+                Ok(found) => self.who(target, &found),
+                Err(_) => Who {
+                    asked: Selector::Unknown(Personal::new(text_of(target))),
+                    connections: Ranges::new(),
+                },
+            })
+            .collect();
+        self.push(DataSent {
+            topic: it.topic.as_deref().map(Personal::from),
+            lossy: it.lossy,
+            bytes: it.bytes,
+            digest: it.digest,
+            who,
+        });
+        Ok(())
+    }
+
+    pub(super) fn add_note(&mut self, about: &NoteTarget, text: &str) -> Result<(), Rejection> {
+        limits::note("text", text)?;
+        if self.room.version == Version(0) {
+            return Err(Rejection::NoSuchRoom { room: self.name() });
+        }
+        let about = match about {
+            NoteTarget::Room => NoteAbout::Room,
+            NoteTarget::Event(version) => self.note_about_event(*version)?,
+            NoteTarget::Target(target) => match selector(&self.room, target) {
+                Selector::Participant(number) => NoteAbout::Participant(number),
+                Selector::Connection(number) => NoteAbout::Connection(number),
+                Selector::Everyone => NoteAbout::Room,
+                Selector::Chosen | Selector::Unknown(_) => {
+                    return Err(self.no_such_participant(target));
+                }
+            },
+        };
+        self.push(NoteAdded {
+            about,
+            text: Personal::from(text),
+        });
+        Ok(())
+    }
+
+    fn note_about_event(&self, version: Version) -> Result<NoteAbout, Rejection> {
+        let head = self.room.version;
+        if version == Version(0) || version > head {
+            return Err(Rejection::NoSuchVersion {
+                room: self.name(),
+                version,
+                head,
+            });
+        }
+        Ok(NoteAbout::Event(version))
+    }
+}

@@ -1,0 +1,83 @@
+//! Whom a command means. Apart because every admin command resolves its targets the same way:
+//! identities to all their live connections, ids in any form, `*` to everybody not named.
+
+use std::sync::Arc;
+
+use super::draft::Draft;
+use crate::domain::command::Target;
+use crate::domain::event::{Selector, Who};
+use crate::domain::id::ConnectionNumber;
+use crate::domain::personal::Personal;
+use crate::domain::rejection::Rejection;
+use crate::domain::state::{Connection, Room, Session};
+
+impl Draft<'_> {
+    /// The live connections that a target means: at least one, but for `*`.
+    pub(super) fn resolve(&self, target: &Target) -> Result<Vec<Arc<Connection>>, Rejection> {
+        let found: Vec<Arc<Connection>> = match target {
+            Target::Everyone => self
+                .room
+                .open_session()
+                .into_iter()
+                .flat_map(Session::live)
+                .cloned()
+                .collect(),
+            Target::Identity(identity) => {
+                self.room.live_of(identity).into_iter().cloned().collect()
+            }
+            Target::Connection(id) => vec![self.open_connection(id)?],
+        };
+        if found.is_empty() && *target != Target::Everyone {
+            return Err(self.no_such_participant(target));
+        }
+        Ok(found)
+    }
+
+    /// The refusal for a target that means nobody.
+    pub(super) fn no_such_participant(&self, target: &Target) -> Rejection {
+        Rejection::NoSuchParticipant {
+            room: self.name(),
+            participant: text_of(target),
+        }
+    }
+
+    /// The target as asked beside the connections it came to.
+    pub(super) fn who(&self, target: &Target, found: &[Arc<Connection>]) -> Who {
+        Who {
+            asked: selector(&self.room, target),
+            connections: numbers(found).into_iter().collect(),
+        }
+    }
+}
+
+/// The target as it is kept in events: by number where the room knows it.
+pub(super) fn selector(room: &Room, target: &Target) -> Selector {
+    let known = match target {
+        Target::Everyone => Some(Selector::Everyone),
+        Target::Identity(identity) => room
+            .by_identity
+            .get(identity)
+            .map(|number| Selector::Participant(*number)),
+        Target::Connection(id) => room
+            .connection_by_ref(id)
+            .map(|connection| Selector::Connection(connection.number)),
+    };
+    known.unwrap_or_else(|| Selector::Unknown(Personal::new(text_of(target))))
+}
+
+/// The numbers of connections.
+pub(super) fn numbers(connections: &[Arc<Connection>]) -> Vec<ConnectionNumber> {
+    connections
+        .iter()
+        .map(|connection| connection.number)
+        .collect()
+}
+
+/// The target as it was written.
+pub(super) fn text_of(target: &Target) -> String {
+    match target {
+        Target::Everyone => "*".to_owned(),
+        Target::Identity(identity) => identity.as_str().to_owned(),
+        Target::Connection(id) => id.clone(),
+    }
+}

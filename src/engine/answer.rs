@@ -1,0 +1,81 @@
+//! What everybody is told once a batch is durable. Apart because an answer also becomes an outcome
+//! that a repeat will find. Nothing here decides.
+
+use std::sync::Arc;
+
+use super::call::{Answer, Receipt, Remembered, RememberedStatus, Status};
+use super::checkpoint::SavedOutcome;
+use super::error::EngineError;
+use super::plan::Reply;
+use super::writer::{Ask, Writer, give};
+use crate::domain::{Timestamp, Version};
+use crate::store::{Appended, Position};
+
+impl Writer {
+    pub(crate) fn answer(
+        &mut self,
+        asks: Vec<Ask>,
+        replies: Vec<Result<Reply, EngineError>>,
+        appended: Option<&Appended>,
+        now: Timestamp,
+    ) {
+        for (ask, reply) in asks.into_iter().zip(replies) {
+            let Ask { call, answer, .. } = ask;
+            let done = reply.map(|reply| {
+                let because = reply.because.clone();
+                let (receipt, outcome) = self.receipt(reply, appended);
+                let recorded = outcome.count > 0 || receipt.status == Status::Unchanged;
+                if let Some(key) = call.key().filter(|_| recorded) {
+                    self.outcomes.remember(SavedOutcome {
+                        key: Arc::new(key),
+                        digest: call.digest,
+                        outcome,
+                        at: now,
+                    });
+                }
+                Answer::Done {
+                    receipt: Box::new(receipt),
+                    because,
+                }
+            });
+            give(answer, done);
+        }
+    }
+
+    fn receipt(&self, reply: Reply, appended: Option<&Appended>) -> (Receipt, Remembered) {
+        let records = appended.map(|appended| appended.records.as_slice());
+        let own = records
+            .unwrap_or_default()
+            .get(reply.before..reply.before + reply.count)
+            .unwrap_or_default();
+        let read = reply.before.checked_sub(1);
+        let read = read.and_then(|index| records?.get(index));
+        let head = appended.map_or_else(
+            || self.shared.head(),
+            |appended| Position(appended.first.0.saturating_sub(1)),
+        );
+        let read = read.map_or(head, |record| record.position);
+        let version = reply.room.version;
+        let outcome = Remembered {
+            status: match &reply.status {
+                Status::Accepted => RememberedStatus::Accepted,
+                Status::NoEffect => RememberedStatus::NoEffect,
+                Status::Unchanged => RememberedStatus::Unchanged,
+                Status::Refused(_) => RememberedStatus::Refused,
+            },
+            first: own.first().map_or(read, |record| record.position),
+            count: u32::try_from(own.len()).unwrap_or(u32::MAX),
+            version,
+        };
+        let receipt = Receipt {
+            status: reply.status,
+            position: outcome.position(),
+            version,
+            records: own.to_vec(),
+            room: Some(reply.room).filter(|room| room.version > Version(0)),
+            destination: reply.destination,
+            replayed: false,
+        };
+        (receipt, outcome)
+    }
+}

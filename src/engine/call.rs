@@ -1,0 +1,134 @@
+//! What goes into the engine and what comes out. Apart because every dialect speaks these, and
+//! only these.
+
+use std::sync::Arc;
+
+use crate::domain::{
+    Code, Command, Digest, Provenance, Reference, Rejection, Request, Room, RoomName, Version,
+};
+use crate::store::{Position, Record, RequestKey};
+
+/// One command with all that is known of where it came from.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// What is wanted.
+    pub request: Request,
+    /// Who wants it, through what, why.
+    pub provenance: Provenance,
+    /// SHA-256 of the request as it came: a repeat under the same request id has the same.
+    pub digest: Digest,
+    /// Size of the request as it came.
+    pub request_bytes: u64,
+}
+
+impl Call {
+    /// By what a repeat is recognised; `None` when the caller gave no request id, or has no right
+    /// to the earlier outcome.
+    pub fn key(&self) -> Option<RequestKey> {
+        if self.request.objection.is_some() {
+            return None;
+        }
+        let request_id = self.provenance.request_id.clone()?;
+        Some(RequestKey {
+            key_id: self.provenance.actor.id.clone(),
+            room: Some(self.request.room.clone()),
+            call: self.provenance.via.call.clone(),
+            request_id,
+        })
+    }
+
+    /// The rooms that it is about: its own, and the destination of a move.
+    pub(crate) fn rooms(&self) -> impl Iterator<Item = &RoomName> {
+        let destination = if let Command::Move { to_room, .. } = &self.request.command {
+            Some(to_room)
+        } else {
+            None
+        };
+        [&self.request.room].into_iter().chain(destination)
+    }
+}
+
+/// What a call came to, all of it durable.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    /// In one word.
+    pub status: Status,
+    /// The last position that the call made durable; what its decision read, if it made none.
+    pub position: Position,
+    /// The room's version right after it.
+    pub version: Version,
+    /// Its events, in order; those of a move stand in two rooms.
+    pub records: Vec<Arc<Record>>,
+    /// The room right after it, for a repeat as of then; `None` when nothing ever happened there.
+    pub room: Option<Arc<Room>>,
+    /// The destination of a move right after it.
+    pub destination: Option<Arc<Room>>,
+    /// Whether this is the outcome of an earlier call with the same request id.
+    pub replayed: bool,
+}
+
+/// What a call came to, in one word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Status {
+    /// Its events say what.
+    Accepted,
+    /// It held already; that is recorded.
+    NoEffect,
+    /// A report that told nothing new; nothing is recorded.
+    Unchanged,
+    /// No.
+    Refused(Box<Refused>),
+}
+
+/// Why not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// What kind of refusal; of several reasons, the first.
+    pub code: Code,
+    /// The sentence to answer.
+    pub detail: String,
+    /// The positions of the events that are the reasons.
+    pub because: Vec<Position>,
+    /// The refusal itself; `None` in a repeat after a restart.
+    pub rejection: Option<Rejection>,
+}
+
+/// What the writer answers: a receipt, or what one is made of by reading the log.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// All but the positions of the reasons.
+    Done {
+        receipt: Box<Receipt>,
+        because: Vec<Reference>,
+    },
+    /// An earlier outcome.
+    Repeat(Box<(Call, Remembered)>),
+}
+
+/// An outcome as it is remembered: status and references, nothing personal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Remembered {
+    pub(crate) status: RememberedStatus,
+    /// The position of its first event, or of the head that it read when it has none.
+    pub(crate) first: Position,
+    /// How many events it has.
+    pub(crate) count: u32,
+    /// The room's version right after it.
+    pub(crate) version: Version,
+}
+
+/// See [`Status`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) enum RememberedStatus {
+    Accepted,
+    NoEffect,
+    Unchanged,
+    Refused,
+}
+
+impl Remembered {
+    /// The last position that it made durable, or the head that it read.
+    pub(crate) fn position(&self) -> Position {
+        Position(self.first.0 + u64::from(self.count).saturating_sub(1))
+    }
+}

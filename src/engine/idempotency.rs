@@ -1,0 +1,143 @@
+//! Which requests were answered already (log.md rule 13). Apart because it outlives every room:
+//! a repeat gets the recorded outcome, and the same id with another request is a conflict.
+//!
+//! What left an event in the log is found again after a crash. A report that told nothing new left
+//! none: it is found again after a checkpoint, and telling it once more is harmless.
+
+use std::sync::Arc;
+
+use rpds::{QueueSync, RedBlackTreeMapSync};
+
+use super::call::{Remembered, RememberedStatus};
+use super::checkpoint::SavedOutcome;
+use crate::domain::{Digest, Timestamp, Version};
+use crate::store::{Outcome, Record, RequestKey};
+
+/// The outcomes of the last day. A clone costs nothing, and is saved while this one goes on.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcomes {
+    by_key: RedBlackTreeMapSync<Arc<RequestKey>, Entry>,
+    by_age: QueueSync<Arc<RequestKey>>,
+    bounds: Bounds,
+}
+
+/// How many are kept, and how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    pub(crate) at_most: usize,
+    pub(crate) at_least: usize,
+    pub(crate) for_s: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    digest: Digest,
+    outcome: Remembered,
+    at: Timestamp,
+}
+
+/// What is known of a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Known {
+    /// Nothing: decide it.
+    New,
+    /// It is a repeat.
+    Repeat(Remembered),
+    /// Its id belongs to another request.
+    Reused,
+}
+
+impl Outcomes {
+    pub(crate) fn new(bounds: Bounds) -> Self {
+        Self {
+            by_key: RedBlackTreeMapSync::new_sync(),
+            by_age: QueueSync::new_sync(),
+            bounds,
+        }
+    }
+
+    pub(crate) fn find(&self, key: &RequestKey, digest: Digest) -> Known {
+        match self.by_key.get(key) {
+            None => Known::New,
+            Some(entry) if entry.digest == digest => Known::Repeat(entry.outcome),
+            Some(_) => Known::Reused,
+        }
+    }
+
+    /// Remembers an outcome, and forgets what is too old.
+    pub(crate) fn remember(&mut self, saved: SavedOutcome) {
+        let SavedOutcome {
+            key,
+            digest,
+            outcome,
+            at,
+        } = saved;
+        let is_new = !self.by_key.contains_key(&key);
+        let entry = Entry {
+            digest,
+            outcome,
+            at,
+        };
+        self.by_key.insert_mut(Arc::clone(&key), entry);
+        if is_new {
+            self.by_age.enqueue_mut(key);
+        }
+        while let Some(oldest) = self.by_age.peek().filter(|key| self.must_go(key, at)) {
+            self.by_key.remove_mut(oldest);
+            self.by_age.dequeue_mut();
+        }
+    }
+
+    /// Remembers what the log says of the command of this record, after which its room is at
+    /// `version`; a later record of the same command extends it.
+    pub(crate) fn recall(&mut self, record: &Record, version: Version) {
+        let Some(request) = &record.command.request else {
+            return;
+        };
+        let earlier = self.by_key.get(&request.key).map(|entry| entry.outcome);
+        let same = earlier.filter(|earlier| earlier.first == record.command_first);
+        let outcome = Remembered {
+            status: match record.command.outcome {
+                Outcome::Accepted => RememberedStatus::Accepted,
+                Outcome::NoEffect => RememberedStatus::NoEffect,
+                Outcome::Refused(_) => RememberedStatus::Refused,
+            },
+            first: record.command_first,
+            count: same.map_or(0, |earlier| earlier.count).saturating_add(1),
+            version,
+        };
+        self.remember(SavedOutcome {
+            key: Arc::new(request.key.clone()),
+            digest: request.digest,
+            outcome,
+            at: record.command.recorded_at,
+        });
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.by_key.size()
+    }
+
+    /// All of them, oldest first.
+    pub(crate) fn saved(&self) -> Vec<SavedOutcome> {
+        let kept = self.by_age.iter().filter_map(|key| {
+            let entry = self.by_key.get(key)?;
+            Some(SavedOutcome {
+                key: Arc::clone(key),
+                digest: entry.digest,
+                outcome: entry.outcome,
+                at: entry.at,
+            })
+        });
+        kept.collect()
+    }
+
+    fn must_go(&self, key: &RequestKey, now: Timestamp) -> bool {
+        let at = self
+            .by_key
+            .get(key)
+            .map_or(Timestamp::EPOCH, |entry| entry.at);
+        let old = at.plus_seconds(self.bounds.for_s) < now;
+        self.len() > self.bounds.at_most || old && self.len() > self.bounds.at_least
+    }
+}

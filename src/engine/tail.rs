@@ -1,0 +1,85 @@
+//! The latest records, kept for subscribers. Apart because the writer and every subscriber meet
+//! here under one lock, so that catching up and following leave no gap and no double (log.md rule
+//! 17). Bounded in bytes: who falls behind its beginning reads the log instead.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::store::{Appended, Link, Position, Record};
+
+/// One record on its way to a subscriber.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// The record.
+    pub record: Arc<Record>,
+    /// Its commit: the last position of it, and the chain hash there.
+    pub commit: Link,
+}
+
+/// The last commits, as far as they fit.
+#[derive(Debug)]
+pub(crate) struct Tail {
+    kept: Mutex<Kept>,
+    bytes_max: u64,
+}
+
+#[derive(Debug)]
+struct Kept {
+    commits: VecDeque<(u64, Appended)>,
+    bytes: u64,
+    /// The last position before the first kept commit.
+    before: Position,
+}
+
+impl Tail {
+    /// An empty tail after `head`.
+    pub(crate) const fn new(head: Position, bytes_max: u64) -> Self {
+        Self {
+            kept: Mutex::new(Kept {
+                commits: VecDeque::new(),
+                bytes: 0,
+                before: head,
+            }),
+            bytes_max,
+        }
+    }
+
+    /// Adds a commit of about that many bytes.
+    pub(crate) fn push(&self, appended: Appended, bytes: u64) {
+        let mut kept = self.lock();
+        kept.bytes += bytes;
+        kept.commits.push_back((bytes, appended));
+        while kept.bytes > self.bytes_max {
+            let Some((bytes, gone)) = kept.commits.pop_front() else {
+                break;
+            };
+            kept.bytes -= bytes;
+            kept.before = gone.link.position;
+        }
+    }
+
+    /// Up to `limit` records after a position, or `None` when that is before the tail's beginning.
+    pub(crate) fn after(&self, position: Position, limit: usize) -> Option<Vec<Delivery>> {
+        let kept = self.lock();
+        if position < kept.before {
+            return None;
+        }
+        let start = kept
+            .commits
+            .partition_point(|(_, commit)| commit.link.position <= position);
+        let later = kept.commits.iter().skip(start).flat_map(|(_, appended)| {
+            let commit = appended.link;
+            appended.records.iter().map(move |record| Delivery {
+                record: Arc::clone(record),
+                commit,
+            })
+        });
+        let unseen = later.filter(|delivery| delivery.record.position > position);
+        Some(unseen.take(limit).collect())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        // Nothing here panics half way: the queue holds whole commits.
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

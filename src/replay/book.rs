@@ -1,0 +1,142 @@
+//! The directories of many streams, the least used of which are forgotten.
+//!
+//! Apart because an event may refer to another room (a move), and because a server keeps some
+//! directories at hand and not all. It holds no state but names, which any store gives again.
+
+use std::collections::BTreeMap;
+
+use crate::domain::{Event, RoomName, Version};
+use crate::replay::names::Names;
+use crate::store::{EventStore, Record, StoreError};
+
+/// Where the directory of a stream is looked up.
+pub trait Directory {
+    /// The directory of a stream, if it is at hand; `None` asks for the system stream.
+    fn names(&self, room: Option<&RoomName>) -> Option<&Names>;
+}
+
+impl Directory for Names {
+    fn names(&self, room: Option<&RoomName>) -> Option<&Names> {
+        (self.room() == room).then_some(self)
+    }
+}
+
+/// Directories at hand, at most so many.
+#[derive(Debug)]
+pub struct NamesBook {
+    entries: BTreeMap<Option<RoomName>, Entry>,
+    rooms_max: usize,
+    /// Counts uses, so that the least recent is known.
+    uses: u64,
+}
+
+#[derive(Debug)]
+struct Entry {
+    names: Names,
+    used: u64,
+}
+
+impl NamesBook {
+    /// A book of at most `rooms_max` directories, and never fewer than one record may need.
+    pub fn new(rooms_max: usize) -> Self {
+        Self {
+            entries: BTreeMap::new(),
+            rooms_max: rooms_max.max(ROOMS_MIN),
+            uses: 0,
+        }
+    }
+
+    /// The directory of a stream, read on until at least `version`.
+    ///
+    /// # Errors
+    /// As [`EventStore::read_room`].
+    pub fn up_to(
+        &mut self,
+        store: &dyn EventStore,
+        room: Option<&RoomName>,
+        version: Version,
+    ) -> Result<&Names, StoreError> {
+        let names = self.at_hand(room);
+        names.catch_up(store, version)?;
+        Ok(names)
+    }
+
+    /// Makes ready what a record needs to be shown: its own room's directory, and that of a room
+    /// it refers to. Afterwards the book is a [`Directory`] for it.
+    ///
+    /// # Errors
+    /// As [`EventStore::read_room`].
+    pub fn prepare(&mut self, store: &dyn EventStore, record: &Record) -> Result<(), StoreError> {
+        let mut last = record.version;
+        for (room, version) in references(record) {
+            if room.is_none() {
+                last = last.max(version);
+            } else {
+                self.up_to(store, room, version)?;
+            }
+        }
+        let names = self.at_hand(record.room.as_ref());
+        names.absorb(record);
+        names.catch_up(store, last)
+    }
+
+    fn at_hand(&mut self, room: Option<&RoomName>) -> &mut Names {
+        self.uses = self.uses.saturating_add(1);
+        let room = room.cloned();
+        if !self.entries.contains_key(&room) && self.entries.len() >= self.rooms_max {
+            self.forget_one();
+        }
+        let entry = self.entries.entry(room.clone()).or_insert_with(|| Entry {
+            names: Names::new(room),
+            used: 0,
+        });
+        entry.used = self.uses;
+        &mut entry.names
+    }
+
+    fn forget_one(&mut self) {
+        let least = self.entries.iter().min_by_key(|(_, entry)| entry.used);
+        if let Some(room) = least.map(|(room, _)| room.clone()) {
+            self.entries.remove(&room);
+        }
+    }
+}
+
+impl Directory for NamesBook {
+    fn names(&self, room: Option<&RoomName>) -> Option<&Names> {
+        self.entries.get(&room.cloned()).map(|entry| &entry.names)
+    }
+}
+
+impl Default for NamesBook {
+    fn default() -> Self {
+        Self::new(ROOMS_MAX)
+    }
+}
+
+/// The places that a record names, in its own stream (`None`) or another room: its cause may be a
+/// later event of the same command. Where it names a connection elsewhere, the version that opened
+/// that is not stored, so all of the room is asked for.
+fn references(record: &Record) -> Vec<(Option<&RoomName>, Version)> {
+    let mut found = Vec::new();
+    if let Some(cause) = &record.event.cause {
+        found.push((cause.room.as_ref(), cause.version));
+    }
+    if let Event::ConnectionOpened(it) = &record.event.event
+        && let Some(from) = &it.moved_from
+    {
+        found.push((Some(&from.room), Version(u64::MAX)));
+    }
+    if let Event::CommandRefused(it) = &record.event.event {
+        let reasons = it.because.iter();
+        found.extend(reasons.map(|at| (at.room.as_ref(), at.version)));
+    }
+    found
+}
+
+/// A directory of a room of a hundred people takes some tens of kilobytes; a thousand of them are
+/// what a small server can spare.
+const ROOMS_MAX: usize = 1_000;
+
+/// A record may name its own room, the one its cause stands in and the one somebody came from.
+const ROOMS_MIN: usize = 4;

@@ -1,0 +1,190 @@
+//! Which events somebody wants to read: by kind, by who did it, by whom it was about.
+//!
+//! Apart because the server and the command line must agree on it. It looks at records before they
+//! are shown, since most of them are not.
+
+use crate::domain::event::{NoteAbout, Selector, Who};
+use crate::domain::{Actor, ConnectionNumber, Event, Kind, ParticipantNumber, Ranges};
+use crate::replay::names::Names;
+use crate::store::Record;
+
+/// What is wanted; a filter that says nothing lets everything through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Any of these kinds; all when empty.
+    pub kinds: Vec<Kind>,
+    /// Only what this key, participant, connection or person behind a call did.
+    pub actor: Option<String>,
+    /// Only what is about this identity or connection, or was asked in these words.
+    pub target: Option<String>,
+    /// Only refusals, or none of them.
+    pub refused: Option<bool>,
+}
+
+impl Filter {
+    /// Whether [`Filter::matches`] looks at names at all.
+    pub const fn needs_names(&self) -> bool {
+        self.actor.is_some() || self.target.is_some()
+    }
+
+    /// Whether a record is wanted, by the directory of its stream.
+    pub fn matches(&self, record: &Record, names: Option<&Names>) -> bool {
+        let kind = record.event.event.kind();
+        let is_kind = self.kinds.is_empty() || self.kinds.contains(&kind);
+        let is_refused = self
+            .refused
+            .is_none_or(|refused| refused == is_refusal(kind));
+        is_kind
+            && is_refused
+            && self.actor.as_deref().is_none_or(|wanted| {
+                let actor = &record.command.provenance.actor;
+                Wanted::any(wanted, names).is_actor(actor)
+            })
+            && self
+                .target
+                .as_deref()
+                .is_none_or(|wanted| Wanted::parse(wanted, names).is_about(&record.event.event))
+    }
+}
+
+const fn is_refusal(kind: Kind) -> bool {
+    matches!(kind, Kind::CommandRefused | Kind::RefusalsSuppressed)
+}
+
+/// Somebody as a reader names them.
+struct Wanted<'a> {
+    /// All of what was written.
+    whole: &'a str,
+    identity: Option<&'a str>,
+    connection: Option<&'a str>,
+    names: Option<&'a Names>,
+}
+
+impl<'a> Wanted<'a> {
+    /// `identity:...`, `connection:...`, or either.
+    fn parse(text: &'a str, names: Option<&'a Names>) -> Self {
+        let mut wanted = Self::any(text, names);
+        if let Some(identity) = text.strip_prefix("identity:") {
+            (wanted.identity, wanted.connection) = (Some(identity), None);
+        } else if let Some(connection) = text.strip_prefix("connection:") {
+            (wanted.identity, wanted.connection) = (None, Some(connection));
+        }
+        wanted
+    }
+
+    fn any(text: &'a str, names: Option<&'a Names>) -> Self {
+        Self {
+            whole: text,
+            identity: Some(text),
+            connection: Some(text),
+            names,
+        }
+    }
+
+    fn is_actor(&self, actor: &Actor) -> bool {
+        let person = actor.on_behalf_of.as_ref();
+        actor.id == self.whole
+            || person.is_some_and(|person| person.as_str() == self.whole)
+            || actor.connection.is_some_and(|number| self.is(number))
+    }
+
+    fn is_about(&self, event: &Event) -> bool {
+        match event {
+            Event::ParticipantRegistered(it) => self.identity == Some(it.identity.value().as_str()),
+            Event::ParticipantBanned(it) => self.is_person(it.participant),
+            Event::ParticipantUnbanned(it) => self.is_person(it.participant),
+            Event::TokensRevoked(it) => it.participant.is_some_and(|one| self.is_person(one)),
+            Event::ConnectionOpened(it) => {
+                self.is(it.number) || it.replaces.is_some_and(|old| self.is(old))
+            }
+            Event::ConnectionActivated(it) => self.is(it.connection),
+            Event::ConnectionInterrupted(it) => self.is(it.connection),
+            Event::ConnectionResumed(it) => self.is(it.connection),
+            Event::CloseConfirmed(it) => self.is(it.connection),
+            Event::TrackPublished(it) => self.is(it.connection),
+            Event::TrackMuteChanged(it) => self.is(it.connection),
+            Event::TrackUpdated(it) => self.is(it.connection),
+            Event::TracksUnpublished(it) => self.is(it.connection),
+            Event::RemovalRequested(it) => self.is_among(&it.who),
+            Event::ConnectionsClosed(it) => self.is_among(&it.who),
+            Event::MoveRequested(it) => self.is_among(&it.who),
+            Event::ProfileChanged(it) => self.is_among(&it.who),
+            Event::SubscriptionsChanged(it) => self.is_among(&it.who),
+            Event::PermissionsChanged(it) => {
+                let mut unknown = it.unknown_targets.iter();
+                it.who.iter().any(|who| self.is_among(who))
+                    || unknown.any(|target| self.is_written(target.as_str()))
+            }
+            Event::DataSent(it) => it.who.iter().any(|who| self.is_among(who)),
+            Event::ActivityReported(it) => {
+                let connections = it.items.iter().filter_map(|item| item.connection);
+                connections.into_iter().any(|number| self.is(number))
+            }
+            Event::NoteAdded(it) => match it.about {
+                NoteAbout::Participant(number) => self.is_person(number),
+                NoteAbout::Connection(number) => self.is(number),
+                NoteAbout::Room | NoteAbout::Event(_) => false,
+            },
+            Event::NoEffect(it) => it.who.as_ref().is_some_and(|who| self.is_among(who)),
+            Event::CommandRefused(it) => it.who.as_ref().is_some_and(|who| self.is_asked(who)),
+            Event::EngineStarted(_)
+            | Event::EngineStopped(_)
+            | Event::ClockHeld(_)
+            | Event::ClockReleased(_)
+            | Event::DefaultsChanged(_)
+            | Event::RefusalsSuppressed(_)
+            | Event::HistoryRepaired(_)
+            | Event::LossAccepted(_)
+            | Event::RoomCreated(_)
+            | Event::RoomConfigChanged(_)
+            | Event::RoomMetadataChanged(_)
+            | Event::RoomDeleted(_)
+            | Event::SessionOpened(_)
+            | Event::SessionEndRequested(_)
+            | Event::SessionEnded(_)
+            | Event::SessionDataChanged(_) => false,
+        }
+    }
+
+    fn is_among(&self, who: &Who) -> bool {
+        self.is_asked(&who.asked) || self.is_one_of(&who.connections)
+    }
+
+    fn is_asked(&self, selector: &Selector) -> bool {
+        match selector {
+            Selector::Participant(number) => self.is_person(*number),
+            Selector::Connection(number) => self.is(*number),
+            Selector::Unknown(text) => self.is_written(text.as_str()),
+            Selector::Everyone => self.whole == "*",
+            Selector::Chosen => false,
+        }
+    }
+
+    fn is_one_of(&self, numbers: &Ranges<ConnectionNumber>) -> bool {
+        numbers.iter().any(|number| self.is(number))
+    }
+
+    fn is_person(&self, number: ParticipantNumber) -> bool {
+        let identity = self.names.and_then(|names| names.identity(number));
+        identity.is_some_and(|identity| self.identity == Some(identity.as_str()))
+    }
+
+    fn is(&self, number: ConnectionNumber) -> bool {
+        let Some(name) = self.names.and_then(|names| names.connection(number)) else {
+            return false;
+        };
+        self.is_person(name.participant) || self.connection.is_some_and(|id| name.answers_to(id))
+    }
+
+    /// Nobody that the room knew: as it was written then, with or without the prefix.
+    fn is_written(&self, text: &str) -> bool {
+        let bare = text
+            .strip_prefix("identity:")
+            .or_else(|| text.strip_prefix("connection:"));
+        [Some(text), bare].into_iter().flatten().any(|written| {
+            written == self.whole
+                || self.identity == Some(written)
+                || self.connection == Some(written)
+        })
+    }
+}

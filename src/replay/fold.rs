@@ -1,0 +1,170 @@
+//! A room as it was at any moment: the fold of its records up to there.
+//!
+//! Apart because nothing else turns records into state. Records are read in bounded batches, so
+//! that a long history takes no more memory than the room it comes to.
+
+use crate::domain::{Room, RoomName, Timestamp, Version, evolve};
+use crate::replay::names::{BATCH_RECORDS, Names};
+use crate::replay::position::{Pos, Span};
+use crate::store::{EventStore, Position, Record, StoreError};
+
+/// A moment of one room's history, of the kinds that records can be compared with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Now: after the last record.
+    Head,
+    /// After the record of this version.
+    Version(Version),
+    /// After the record at this place of the whole log, or the room's last one before it.
+    Position(Position),
+    /// After every record of this instant or before.
+    Time(Timestamp),
+}
+
+impl Moment {
+    /// The moment that a written position means, in a log whose last position is `head`. What is
+    /// relative to a session is taken in `session`; without one it means the head.
+    pub fn of(written: Pos, head: Position, session: Option<Span>) -> Self {
+        let anchored = session.map_or(written, |session| written.anchored(session));
+        match anchored {
+            Pos::Position(position) => Self::Position(Position(position)),
+            Pos::Head { back } => Self::Position(Position(head.0.saturating_sub(back))),
+            Pos::Time(at_us) => Self::Time(Timestamp::from_micros(at_us)),
+            Pos::StartPlus(_) | Pos::EndMinus(_) => Self::Head,
+        }
+    }
+
+    /// Whether a record lies at this moment or before it.
+    pub fn includes(self, record: &Record) -> bool {
+        match self {
+            Self::Head => true,
+            Self::Version(version) => record.version <= version,
+            Self::Position(position) => record.position <= position,
+            Self::Time(at) => record.command.recorded_at <= at,
+        }
+    }
+}
+
+/// A room with the directory of its names, which goes on to the end of the command that the state
+/// ends in: an event may point to a later one of the same command.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Folded {
+    /// The state.
+    pub room: Room,
+    /// Who and what its numbers stand for, and where its versions stand.
+    pub names: Names,
+}
+
+impl Folded {
+    /// A room that nothing ever happened in.
+    pub fn new(room: RoomName) -> Self {
+        Self {
+            names: Names::new(Some(room.clone())),
+            room: Room::new(room),
+        }
+    }
+
+    /// Folds the next record of the room in; any other is left alone.
+    pub fn absorb(&mut self, record: &Record) {
+        self.names.absorb(record);
+        fold(&mut self.room, record);
+    }
+}
+
+/// Folds the next record of a room into it; a record of another room or version is left alone.
+pub fn fold(room: &mut Room, record: &Record) {
+    if record.room.as_ref() == Some(&room.name) && record.version == room.version.next() {
+        let recorded_at = record.command.recorded_at;
+        evolve(room, record.version, recorded_at, &record.event);
+    }
+}
+
+/// The room as it was at a moment, with its names; version 0 when nothing had happened in it yet.
+///
+/// # Errors
+/// As [`EventStore::read_room`].
+pub fn as_of(
+    store: &dyn EventStore,
+    room: &RoomName,
+    moment: Moment,
+) -> Result<Folded, StoreError> {
+    let mut folded = Folded::new(room.clone());
+    let mut command = Position(0);
+    let mut after = Version(0);
+    loop {
+        let records = store.read_room(Some(room), after, BATCH_RECORDS)?;
+        let Some(last) = records.last() else {
+            return Ok(folded);
+        };
+        after = last.version;
+        for record in &records {
+            if moment.includes(record) {
+                command = record.command_first;
+                folded.absorb(record);
+            } else if record.command_first == command {
+                folded.names.absorb(record);
+            } else {
+                return Ok(folded);
+            }
+        }
+    }
+}
+
+/// The state of a room at a moment, folded on from an earlier state of it.
+///
+/// # Errors
+/// As [`EventStore::read_room`].
+pub fn fold_on(store: &dyn EventStore, from: Room, moment: Moment) -> Result<Room, StoreError> {
+    let mut room = from;
+    let name = room.name.clone();
+    each_after(store, &name, room.version, moment, |record| {
+        fold(&mut room, record);
+    })?;
+    Ok(room)
+}
+
+/// From when to when the kept session of a room ran; to the last record, while it is open.
+pub fn session_span(room: &Room) -> Option<Span> {
+    let session = room.session.as_ref()?;
+    let end = session.ended.map_or(room.recorded_at, |ended| ended.at);
+    Some(Span {
+        start_us: session.opened_at.micros(),
+        end_us: end.micros(),
+    })
+}
+
+/// Gives every record of a room up to a moment to `take`, in order.
+///
+/// # Errors
+/// As [`EventStore::read_room`].
+pub fn each_record(
+    store: &dyn EventStore,
+    room: &RoomName,
+    moment: Moment,
+    take: impl FnMut(&Record),
+) -> Result<(), StoreError> {
+    each_after(store, room, Version(0), moment, take)
+}
+
+fn each_after(
+    store: &dyn EventStore,
+    room: &RoomName,
+    after: Version,
+    moment: Moment,
+    mut take: impl FnMut(&Record),
+) -> Result<(), StoreError> {
+    let mut after = after;
+    loop {
+        let records = store.read_room(Some(room), after, BATCH_RECORDS)?;
+        let Some(last) = records.last() else {
+            return Ok(());
+        };
+        after = last.version;
+        for record in &records {
+            if !moment.includes(record) {
+                return Ok(());
+            }
+            take(record);
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Reading the past: pure folds over recorded events, and the words in which a moment is named.
+//! Apart, because everything here only reads. Never writes to a store, never reads a clock.
+
+mod book;
+mod filter;
+mod fold;
+mod names;
+mod page;
+pub mod position;
+mod sessions;
+mod verify;
+pub mod view;
+mod who;
+
+pub use book::{Directory, NamesBook};
+pub use filter::Filter;
+pub use fold::{Folded, Moment, as_of, each_record, fold, fold_on, session_span};
+pub use names::{ConnectionName, Names, SessionName, TrackName};
+pub use page::{EventPage, EventQuery, Order, read_page};
+pub use sessions::{SessionIndex, SessionPlace, session_views};
+pub use verify::{Finding, Verified, Verifier, verify};
+pub use who::{Ability, Presence, Removal, able, present, removed};

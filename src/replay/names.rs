@@ -1,0 +1,309 @@
+//! A directory of one stream: who and what its numbers stand for, and where its versions stand.
+//!
+//! Apart because stored events name only numbers, and readers want identities, ids and positions.
+//! It only grows: what it says of a number once, it says for ever, so an event reads the same
+//! whenever it is read.
+
+use std::collections::BTreeMap;
+
+use crate::domain::event::{ConnectionOpened, SessionOpened, TrackKind, TrackPublished};
+use crate::domain::state::{connection_sid, session_sid, track_sid};
+use crate::domain::{
+    Alias, ConnectionNumber, Event, Id, Identity, ParticipantNumber, RoomName, SessionNumber,
+    Source, TrackNumber, Version,
+};
+use crate::store::{EventStore, Position, Record, StoreError};
+
+/// The directory of one stream, up to a version of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    room: Option<RoomName>,
+    version: Version,
+    people: Vec<Identity>,
+    by_identity: BTreeMap<Identity, ParticipantNumber>,
+    connections: Vec<ConnectionName>,
+    tracks: Vec<TrackName>,
+    sessions: Vec<SessionName>,
+    /// Where a stretch of versions with consecutive positions begins.
+    stretches: Vec<(Version, Position)>,
+}
+
+/// What is always true of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionName {
+    /// The minted id.
+    pub id: Id,
+    /// The caller's own id.
+    pub alias: Option<Alias>,
+    /// Whose it is.
+    pub participant: ParticipantNumber,
+    /// The session it belongs to; 0 in a damaged log.
+    pub session: SessionNumber,
+}
+
+/// What is always true of a track.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrackName {
+    /// The minted id.
+    pub id: Id,
+    /// The caller's own id.
+    pub alias: Option<Alias>,
+    /// What it carries.
+    pub kind: TrackKind,
+    /// Where it comes from.
+    pub source: Source,
+    /// The name it was published under.
+    pub name: String,
+    /// Whose it is.
+    pub connection: ConnectionNumber,
+}
+
+/// What is always true of a session, and when it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionName {
+    /// The minted id.
+    pub id: Id,
+    /// The event that opened it.
+    pub opened: Version,
+    /// The event that ended it, if one has.
+    pub ended: Option<Version>,
+}
+
+impl Names {
+    /// The directory of a stream that nothing was read of yet; `None` for the system stream.
+    pub const fn new(room: Option<RoomName>) -> Self {
+        Self {
+            room,
+            version: Version(0),
+            people: Vec::new(),
+            by_identity: BTreeMap::new(),
+            connections: Vec::new(),
+            tracks: Vec::new(),
+            sessions: Vec::new(),
+            stretches: Vec::new(),
+        }
+    }
+
+    /// The stream.
+    pub const fn room(&self) -> Option<&RoomName> {
+        self.room.as_ref()
+    }
+
+    /// The last version taken in.
+    pub const fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Takes in the next record of the stream; any other is left alone.
+    pub fn absorb(&mut self, record: &Record) {
+        if record.room != self.room || record.version != self.version.next() {
+            return;
+        }
+        self.version = record.version;
+        self.place(record.version, record.position);
+        if let Event::ParticipantRegistered(it) = &record.event.event {
+            let identity = it.identity.value();
+            self.by_identity.insert(identity.clone(), it.participant);
+            self.people.push(identity.clone());
+        } else if let Event::ConnectionOpened(it) = &record.event.event {
+            self.connections.push(connection(it, self.sessions.len()));
+        } else if let Event::TrackPublished(it) = &record.event.event {
+            self.tracks.push(track(it));
+        } else if let Event::SessionOpened(it) = &record.event.event {
+            self.sessions.push(session(it, record.version));
+        } else if let Event::SessionEnded(_) = &record.event.event
+            && let Some(last) = self.sessions.last_mut()
+        {
+            last.ended = Some(record.version);
+        }
+    }
+
+    /// Reads on until at least `version` is taken in, or the stream ends.
+    ///
+    /// # Errors
+    /// As [`EventStore::read_room`].
+    pub fn catch_up(&mut self, store: &dyn EventStore, version: Version) -> Result<(), StoreError> {
+        while self.version < version {
+            let records = store.read_room(self.room.as_ref(), self.version, BATCH_RECORDS)?;
+            let before = self.version;
+            for record in &records {
+                self.absorb(record);
+            }
+            if self.version == before {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Who a number stands for.
+    pub fn identity(&self, number: ParticipantNumber) -> Option<&Identity> {
+        self.people.get(number.index())
+    }
+
+    /// The number of somebody.
+    pub fn participant(&self, identity: &str) -> Option<ParticipantNumber> {
+        let identity = Identity::new(identity).ok()?;
+        self.by_identity.get(&identity).copied()
+    }
+
+    /// What a number stands for.
+    pub fn connection(&self, number: ConnectionNumber) -> Option<&ConnectionName> {
+        self.connections.get(number.index())
+    }
+
+    /// The connection with that id in any form: LiveKit's, a UUID, or the caller's own.
+    pub fn connection_by_ref(&self, id: &str) -> Option<ConnectionNumber> {
+        let index = self
+            .connections
+            .iter()
+            .position(|connection| connection.answers_to(id))?;
+        Some(ConnectionNumber(
+            u32::try_from(index).ok()?.saturating_add(1),
+        ))
+    }
+
+    /// What a number stands for.
+    pub fn track(&self, number: TrackNumber) -> Option<&TrackName> {
+        self.tracks.get(number.index())
+    }
+
+    /// What a number stands for.
+    pub fn session(&self, number: SessionNumber) -> Option<&SessionName> {
+        self.sessions.get(number.index())
+    }
+
+    /// The session with that id: LiveKit's form or a UUID.
+    pub fn session_by_ref(&self, id: &str) -> Option<&SessionName> {
+        self.sessions.iter().find(|session| session.answers_to(id))
+    }
+
+    /// The session that was open at a version.
+    pub fn session_at(&self, version: Version) -> Option<&SessionName> {
+        let opened = self
+            .sessions
+            .partition_point(|session| session.opened <= version);
+        let session = self.sessions.get(opened.checked_sub(1)?)?;
+        let is_over = session.ended.is_some_and(|ended| ended < version);
+        (!is_over).then_some(session)
+    }
+
+    /// Where a version stands in the whole log; `None` when it was not taken in.
+    pub fn position(&self, version: Version) -> Option<Position> {
+        if version > self.version {
+            return None;
+        }
+        let stretch = self
+            .stretches
+            .partition_point(|(first, _)| *first <= version)
+            .checked_sub(1)?;
+        let (first, position) = self.stretches.get(stretch)?;
+        Some(Position(
+            position.0.saturating_add(version.0.saturating_sub(first.0)),
+        ))
+    }
+
+    /// The last version taken in that stands at or before a position; 0 when none does.
+    pub fn version_at(&self, position: Position) -> Version {
+        let next = self
+            .stretches
+            .partition_point(|(_, first)| *first <= position);
+        let Some((first, start)) = next
+            .checked_sub(1)
+            .and_then(|stretch| self.stretches.get(stretch))
+        else {
+            return Version(0);
+        };
+        let last = self
+            .stretches
+            .get(next)
+            .map_or(self.version.0, |(version, _)| version.0.saturating_sub(1));
+        Version(
+            first
+                .0
+                .saturating_add(position.0.saturating_sub(start.0))
+                .min(last),
+        )
+    }
+
+    fn place(&mut self, version: Version, position: Position) {
+        let continues = self.stretches.last().is_some_and(|(first, start)| {
+            position.0.checked_sub(start.0) == version.0.checked_sub(first.0)
+        });
+        if !continues {
+            self.stretches.push((version, position));
+        }
+    }
+}
+
+impl ConnectionName {
+    /// LiveKit's form of the id.
+    pub fn sid(&self) -> String {
+        connection_sid(self.id)
+    }
+
+    /// The id by which answers name the connection: the caller's own, else LiveKit's form.
+    pub fn name_id(&self) -> String {
+        self.alias
+            .as_ref()
+            .map_or_else(|| self.sid(), |alias| alias.as_str().to_owned())
+    }
+
+    /// Whether that is its id, in any form.
+    pub fn answers_to(&self, id: &str) -> bool {
+        let is_alias = self.alias.as_ref().is_some_and(|own| own.as_str() == id);
+        is_alias || self.sid() == id || self.id.uuid().to_string() == id
+    }
+}
+
+impl TrackName {
+    /// The id by which answers name the track: the caller's own, else LiveKit's form.
+    pub fn sid(&self) -> String {
+        self.alias.as_ref().map_or_else(
+            || track_sid(self.kind, self.source, self.id),
+            |alias| alias.as_str().to_owned(),
+        )
+    }
+}
+
+impl SessionName {
+    /// LiveKit's form of the id.
+    pub fn sid(&self) -> String {
+        session_sid(self.id)
+    }
+
+    fn answers_to(&self, id: &str) -> bool {
+        self.sid() == id || self.id.uuid().to_string() == id
+    }
+}
+
+fn connection(it: &ConnectionOpened, sessions: usize) -> ConnectionName {
+    ConnectionName {
+        id: it.connection_id,
+        alias: it.alias.clone(),
+        participant: it.participant,
+        session: SessionNumber(u32::try_from(sessions).unwrap_or(u32::MAX)),
+    }
+}
+
+fn track(it: &TrackPublished) -> TrackName {
+    TrackName {
+        id: it.track_id,
+        alias: it.alias.clone(),
+        kind: it.kind,
+        source: it.source,
+        name: it.name.as_str().to_owned(),
+        connection: it.connection,
+    }
+}
+
+const fn session(it: &SessionOpened, opened: Version) -> SessionName {
+    SessionName {
+        id: it.session_id,
+        opened,
+        ended: None,
+    }
+}
+
+/// Records read at once: enough to spread the cost of a read, few enough to stay in cache.
+pub(super) const BATCH_RECORDS: usize = 1_024;

@@ -1,0 +1,232 @@
+//! A page of events: the range, the order and the bound of one answer.
+//!
+//! Apart because the server and the command line must give the same pages. A page looks at a bounded
+//! number of records, so that a filter that matches nothing answers too.
+
+use crate::domain::{RoomName, SessionNumber, Timestamp, Version};
+use crate::replay::book::{Directory, NamesBook};
+use crate::replay::filter::Filter;
+use crate::replay::names::BATCH_RECORDS;
+use crate::replay::view::EventView;
+use crate::store::{EventStore, Position, Record, StoreError};
+
+/// In which order events are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// Oldest first.
+    #[default]
+    Ascending,
+    /// Newest first.
+    Descending,
+}
+
+/// What somebody wants to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventQuery {
+    /// Only of this room; of all streams when absent.
+    pub room: Option<RoomName>,
+    /// Only of this run of the room.
+    pub session: Option<SessionNumber>,
+    /// Only after this position.
+    pub after: Option<Position>,
+    /// Only before this position.
+    pub before: Option<Position>,
+    /// Only recorded at this moment or later.
+    pub since: Option<Timestamp>,
+    /// Only recorded at this moment or earlier.
+    pub until: Option<Timestamp>,
+    /// Which of them.
+    pub filter: Filter,
+    /// In which order.
+    pub order: Order,
+    /// At most so many.
+    pub limit: usize,
+}
+
+impl Default for EventQuery {
+    fn default() -> Self {
+        Self {
+            room: None,
+            session: None,
+            after: None,
+            before: None,
+            since: None,
+            until: None,
+            filter: Filter::default(),
+            order: Order::Ascending,
+            limit: 100,
+        }
+    }
+}
+
+/// Some events.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EventPage {
+    /// In the order asked for.
+    pub events: Vec<EventView>,
+    /// Where the next page begins, when there may be one: give it as `after`, or as `before` where
+    /// the newest come first.
+    pub next: Option<u64>,
+}
+
+/// Reads one page.
+///
+/// # Errors
+/// As [`EventStore::read_room`].
+pub fn read_page(
+    store: &dyn EventStore,
+    book: &mut NamesBook,
+    query: &EventQuery,
+) -> Result<EventPage, StoreError> {
+    let line = Line {
+        store,
+        room: query.room.as_ref(),
+    };
+    let mut range = range(&line, book, query)?;
+    let mut page = EventPage::default();
+    let mut looked_at = 0;
+    while range.low < range.high {
+        let records = match query.order {
+            Order::Ascending => line.read(range.low, range.high, BATCH_RECORDS)?,
+            Order::Descending => line.read_back(range.low, range.high)?,
+        };
+        let Some(last) = records.last().map(|record| line.key(record)) else {
+            break;
+        };
+        for record in &records {
+            looked_at += 1;
+            take(store, book, query, record, &mut page)?;
+            let is_end = line.key(record) == last && range.is_last(last, query.order);
+            let is_full = page.events.len() >= query.limit || looked_at >= LOOKED_AT_MAX;
+            if is_full && !is_end {
+                page.next = Some(record.position.0);
+                return Ok(page);
+            }
+        }
+        match query.order {
+            Order::Ascending => range.low = last,
+            Order::Descending => range.high = last.saturating_sub(1),
+        }
+    }
+    Ok(page)
+}
+
+fn take(
+    store: &dyn EventStore,
+    book: &mut NamesBook,
+    query: &EventQuery,
+    record: &Record,
+    page: &mut EventPage,
+) -> Result<(), StoreError> {
+    if query.filter.needs_names() {
+        book.prepare(store, record)?;
+    }
+    let names = book.names(record.room.as_ref());
+    if query.filter.matches(record, names) {
+        book.prepare(store, record)?;
+        page.events.push(EventView::of(record, &*book));
+    }
+    Ok(())
+}
+
+/// What is left to look at: after `low`, up to and with `high`. In one room these are versions,
+/// over all streams positions.
+#[derive(Clone, Copy, Debug)]
+struct Range {
+    low: u64,
+    high: u64,
+}
+
+impl Range {
+    const fn is_last(self, key: u64, order: Order) -> bool {
+        match order {
+            Order::Ascending => key >= self.high,
+            Order::Descending => key <= self.low + 1,
+        }
+    }
+}
+
+fn range(line: &Line<'_>, book: &mut NamesBook, query: &EventQuery) -> Result<Range, StoreError> {
+    let last = query.before.map(|before| before.0.saturating_sub(1));
+    let mut range = match line.room {
+        None => {
+            let head = line.store.head().position.0;
+            Range {
+                low: query.after.map_or(0, |after| after.0),
+                high: last.map_or(head, |last| last.min(head)),
+            }
+        }
+        Some(room) => {
+            let head = line.store.room_head(Some(room))?;
+            let names = book.up_to(line.store, Some(room), head)?;
+            let version = |position: u64| names.version_at(Position(position)).0;
+            let mut range = Range {
+                low: query.after.map_or(0, |after| version(after.0)),
+                high: last.map_or(head.0, version),
+            };
+            if let Some(session) = query.session.and_then(|number| names.session(number)) {
+                range.low = range.low.max(session.opened.0.saturating_sub(1));
+                let ended = session.ended.map_or(head, |ended| ended);
+                range.high = range.high.min(ended.0);
+            }
+            range
+        }
+    };
+    if let Some(since) = query.since {
+        range.low = line.find(range, |at| at < since)?;
+    }
+    if let Some(until) = query.until {
+        range.high = line.find(range, |at| at <= until)?;
+    }
+    Ok(range)
+}
+
+/// One stream by version, or all of them by position.
+struct Line<'a> {
+    store: &'a dyn EventStore,
+    room: Option<&'a RoomName>,
+}
+
+impl Line<'_> {
+    fn key(&self, record: &Record) -> u64 {
+        match self.room {
+            Some(_) => record.version.0,
+            None => record.position.0,
+        }
+    }
+
+    fn read(&self, low: u64, high: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
+        let mut records = match self.room {
+            Some(_) => self.store.read_room(self.room, Version(low), limit)?,
+            None => self.store.read_all(Position(low), limit)?,
+        };
+        records.retain(|record| self.key(record) <= high);
+        Ok(records)
+    }
+
+    /// The last batch of a range, newest first.
+    fn read_back(&self, low: u64, high: u64) -> Result<Vec<Record>, StoreError> {
+        let batch = u64::try_from(BATCH_RECORDS).unwrap_or(u64::MAX);
+        let start = high.saturating_sub(batch).max(low);
+        let mut records = self.read(start, high, BATCH_RECORDS)?;
+        records.reverse();
+        Ok(records)
+    }
+
+    /// The last key of a range whose record was recorded at a moment that `is_before`: moments
+    /// never go back, so half of what is left is left out at each look.
+    fn find(&self, range: Range, is_before: impl Fn(Timestamp) -> bool) -> Result<u64, StoreError> {
+        let Range { mut low, mut high } = range;
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.read(middle, high, 1)?.first() {
+                Some(record) if is_before(record.command.recorded_at) => low = self.key(record),
+                Some(_) | None => high = middle,
+            }
+        }
+        Ok(low)
+    }
+}
+
+/// A page looks at no more records than these: some tens of milliseconds of work.
+const LOOKED_AT_MAX: usize = 100_000;

@@ -1,0 +1,165 @@
+//! An event as our own API shows it: the envelope that all kinds share.
+//!
+//! Apart because scripts are written against it. The server answers it, the command line builds it
+//! from a data directory or reads it from a server, and both are the same.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::domain::{Actor, ActorKind, Personal, Timestamp};
+use crate::replay::book::Directory;
+use crate::replay::view::resolve::Resolver;
+use crate::replay::view::{data, sentence};
+use crate::store::Record;
+
+/// One event of the log.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EventView {
+    /// Its place in the whole log.
+    pub position: u64,
+    /// The room; `None` for the ledger's own events.
+    pub room: Option<String>,
+    /// The session that was open in the room.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// Its place in the room's history, or among the ledger's own events.
+    pub version: u64,
+    /// What kind of fact it is.
+    pub kind: String,
+    /// When it was recorded.
+    pub recorded_at: Timestamp,
+    /// When it really happened, where the reporter said so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub occurred_at: Option<Timestamp>,
+    /// Who did it.
+    pub actor: ActorView,
+    /// Through what.
+    pub via: ViaView,
+    /// The caller's idempotency key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// Why, in the caller's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+    /// Why, as a code of the caller.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason_code: Option<String>,
+    /// The position of the event that brought it about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub causation: Option<u64>,
+    /// The caller's own id of what belongs together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub correlation: Option<String>,
+    /// The caller's address, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source_ip: Option<String>,
+    /// The caller's software, when known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
+    /// The event in a line for people; it may change, scripts read `data`.
+    pub sentence: String,
+    /// What happened, by kind.
+    pub data: Map<String, Value>,
+}
+
+/// Who did something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ActorView {
+    /// Which kind of actor.
+    pub kind: ActorKind,
+    /// The key id, the participant's identity, or the name of the rule.
+    pub id: String,
+    /// The person behind the call, as the caller says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_behalf_of: Option<String>,
+    /// The participant's connection, where one acted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub connection: Option<String>,
+    /// The key that the participant's call came with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_id: Option<String>,
+}
+
+/// Which interface something came through.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ViaView {
+    /// The dialect.
+    pub dialect: String,
+    /// The call in that dialect's own words.
+    pub call: String,
+}
+
+impl EventView {
+    /// Shows a record, with the directories that [`NamesBook::prepare`] made ready for it.
+    ///
+    /// [`NamesBook::prepare`]: crate::replay::NamesBook::prepare
+    pub fn of(record: &Record, directory: &dyn Directory) -> Self {
+        let resolver = Resolver::new(directory, record.room.as_ref());
+        let provenance = &record.command.provenance;
+        let cause = record.event.cause.as_ref();
+        let text = |personal: &Personal<String>| personal.as_str().to_owned();
+        Self {
+            position: record.position.0,
+            room: record.room.as_ref().map(ToString::to_string),
+            session: resolver.session(record.version),
+            version: record.version.0,
+            kind: record.event.event.kind().as_str().to_owned(),
+            recorded_at: record.command.recorded_at,
+            occurred_at: record.event.occurred_at,
+            actor: ActorView::of(&provenance.actor, &resolver),
+            via: ViaView {
+                dialect: provenance.via.dialect.clone(),
+                call: provenance.via.call.clone(),
+            },
+            request_id: provenance.request_id.clone(),
+            reason: provenance.reason.as_ref().map(text),
+            reason_code: provenance.reason_code.clone(),
+            causation: cause.and_then(|cause| resolver.place(cause)),
+            correlation: provenance.correlation.clone(),
+            source_ip: provenance.source_ip.as_ref().map(text),
+            user_agent: provenance.user_agent.as_ref().map(text),
+            sentence: sentence::of(record, &resolver),
+            data: data::of(&record.event.event, record.version, &resolver),
+        }
+    }
+}
+
+impl ActorView {
+    fn of(actor: &Actor, resolver: &Resolver<'_>) -> Self {
+        let on_behalf_of = actor.on_behalf_of.as_ref();
+        let on_behalf_of = on_behalf_of.map(|person| person.as_str().to_owned());
+        let Some(number) = actor.connection else {
+            return Self {
+                kind: actor.kind,
+                id: actor.id.clone(),
+                on_behalf_of,
+                connection: None,
+                key_id: None,
+            };
+        };
+        Self {
+            kind: actor.kind,
+            id: resolver.identity_of(number),
+            on_behalf_of,
+            connection: Some(resolver.connection_id(number)),
+            key_id: Some(actor.id.clone()).filter(|id| !id.is_empty()),
+        }
+    }
+
+    /// Who acted, as a line for people names them.
+    pub fn name(&self) -> String {
+        let own = match self.kind {
+            ActorKind::ApiKey | ActorKind::Participant => self.id.clone(),
+            ActorKind::System => "the ledger".to_owned(),
+            ActorKind::Policy => format!("the rule {}", self.id),
+        };
+        match &self.on_behalf_of {
+            Some(person) => format!("{person} ({own})"),
+            None => own,
+        }
+    }
+
+    pub(super) fn name_of(actor: &Actor, resolver: &Resolver<'_>) -> String {
+        Self::of(actor, resolver).name()
+    }
+}

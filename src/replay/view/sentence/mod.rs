@@ -1,0 +1,115 @@
+//! An event in a line that a person can read: who, what, through what and why.
+//!
+//! Apart because it is written for people and may change, where `data` may not. Names stand in it
+//! as they were given: whoever prints it makes them safe to show.
+
+mod people;
+mod record;
+mod rights;
+mod room;
+
+use Clause::{Did, Happened, Told};
+
+use crate::domain::{Event, Provenance, Version};
+use crate::replay::view::event::ActorView;
+use crate::replay::view::resolve::Resolver;
+use crate::store::Record;
+
+/// What an event says, without who did it and why.
+enum Clause {
+    /// Somebody did something: goes on from their name.
+    Did(String),
+    /// The same, with what more there is to tell of it.
+    Told(String, String),
+    /// Something happened: stands by itself.
+    Happened(String),
+}
+
+/// The whole line.
+pub(super) fn of(record: &Record, resolver: &Resolver<'_>) -> String {
+    let provenance = &record.command.provenance;
+    let did = |what: String| {
+        let actor = ActorView::name_of(&provenance.actor, resolver);
+        format!("{actor} {what}{}", through(provenance))
+    };
+    let line = match clause(&record.event.event, record.version, resolver) {
+        Did(what) => did(what),
+        Told(what, more) => format!("{}: {more}", did(what)),
+        Happened(what) => what,
+    };
+    match &provenance.reason {
+        Some(reason) => format!("{line}, reason {:?}", reason.as_str()),
+        None => line,
+    }
+}
+
+fn clause(event: &Event, at: Version, resolver: &Resolver<'_>) -> Clause {
+    match event {
+        Event::EngineStarted(it) => Happened(room::engine_started(it)),
+        Event::EngineStopped(_) => Happened("the ledger was closed in order".to_owned()),
+        Event::ClockHeld(it) => Happened(room::clock_held(it)),
+        Event::ClockReleased(_) => Happened("the clock is trusted again: timers run".to_owned()),
+        Event::DefaultsChanged(_) => Did("changed the defaults of new rooms".to_owned()),
+        Event::RefusalsSuppressed(it) => Happened(room::refusals_suppressed(it)),
+        Event::HistoryRepaired(it) => Happened(room::history_repaired(it)),
+        Event::LossAccepted(it) => Did(room::loss_accepted(it)),
+        Event::RoomCreated(it) if it.explicit => Did("created the room".to_owned()),
+        Event::RoomCreated(_) => Happened("the room was created for a join".to_owned()),
+        Event::RoomConfigChanged(_) => Did("changed the settings of the room".to_owned()),
+        Event::RoomMetadataChanged(_) => Did("changed the metadata of the room".to_owned()),
+        Event::RoomDeleted(_) => Did("deleted the room".to_owned()),
+        Event::SessionOpened(_) => Happened(room::session_opened(at, resolver)),
+        Event::SessionEndRequested(_) => Did("asked for the end of the session".to_owned()),
+        Event::SessionEnded(it) => Happened(room::session_ended(it, at, resolver)),
+        Event::SessionDataChanged(_) => Did("changed the shared data of the session".to_owned()),
+        Event::ParticipantRegistered(it) => Happened(people::registered(it)),
+        Event::ParticipantBanned(it) => Did(people::banned(it, resolver)),
+        Event::ParticipantUnbanned(it) => Did(people::unbanned(it, resolver)),
+        Event::TokensRevoked(it) => Did(people::tokens_revoked(it, resolver)),
+        Event::ConnectionOpened(it) => Happened(people::opened(it, resolver)),
+        Event::ConnectionActivated(it) => {
+            Happened(people::of_one(it.connection, "became active", resolver))
+        }
+        Event::ConnectionInterrupted(it) => {
+            Happened(people::of_one(it.connection, "was interrupted", resolver))
+        }
+        Event::ConnectionResumed(it) => {
+            Happened(people::of_one(it.connection, "came back", resolver))
+        }
+        Event::RemovalRequested(it) => Did(people::removal(it, resolver)),
+        Event::ConnectionsClosed(it) => Happened(people::closed(it, resolver)),
+        Event::CloseConfirmed(it) => {
+            Happened(people::of_one(it.connection, "is really gone", resolver))
+        }
+        Event::MoveRequested(it) => Did(people::moved(it, resolver)),
+        Event::ProfileChanged(it) => people::profile(it, resolver),
+        Event::PermissionsChanged(it) => rights::changed(it, resolver),
+        Event::SubscriptionsChanged(it) => Did(record::subscriptions(it, resolver)),
+        Event::TrackPublished(it) => Happened(record::published(it, resolver)),
+        Event::TrackMuteChanged(it) => record::mute(it, resolver),
+        Event::TrackUpdated(it) => Happened(record::updated(it, resolver)),
+        Event::TracksUnpublished(it) => Happened(record::unpublished(it, resolver)),
+        Event::DataSent(it) => Did(record::sent(it, resolver)),
+        Event::ActivityReported(it) => Happened(record::activity(it)),
+        Event::NoteAdded(it) => record::note(it, resolver),
+        Event::NoEffect(it) => record::no_effect(it, resolver),
+        Event::CommandRefused(it) => record::refused(it, resolver),
+    }
+}
+
+/// Through which interface, where it was one.
+fn through(provenance: &Provenance) -> String {
+    let via = &provenance.via;
+    if via.dialect == ENGINE {
+        return String::new();
+    }
+    format!(" via {} {}", via.dialect, via.call)
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
+/// The dialect of what the engine does by itself, see [`Provenance::of_engine`].
+const ENGINE: &str = "engine";

@@ -1,0 +1,112 @@
+//! One run of a room as our own API shows it: when, why it ended, who was there and how long.
+//! Apart because earlier runs live in the log alone; this never shows rights or tracks.
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::event::{EndReason, OpenedBy};
+use crate::domain::{Interval, Room, Timelog, Timestamp};
+use crate::replay::names::Names;
+use crate::replay::view::resolve::Resolver;
+use crate::replay::view::room::{StintView, people, stint};
+
+/// One run of a room.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SessionView {
+    /// Its id.
+    pub session: String,
+    /// The room.
+    pub room: String,
+    /// Its number in the room.
+    pub number: u32,
+    /// Whether it goes on.
+    pub live: bool,
+    /// What opened it.
+    pub by: OpenedBy,
+    /// When it began.
+    pub start: Timestamp,
+    /// When it ended.
+    pub end: Option<Timestamp>,
+    /// Why it ended.
+    pub end_reason: Option<EndReason>,
+    /// The position of the event that opened it.
+    pub opened: Option<u64>,
+    /// The position of the event that ended it.
+    pub ended: Option<u64>,
+    /// Its metadata, where it has its own.
+    pub metadata: Option<String>,
+    /// Everybody who was there, by number.
+    pub participants: Vec<SessionParticipantView>,
+}
+
+/// Somebody who was in a session.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SessionParticipantView {
+    /// Who.
+    pub identity: String,
+    /// Their number in the room.
+    pub participant: u32,
+    /// The name that their newest connection showed.
+    pub name: String,
+    /// Whether a connection of theirs is open.
+    pub live: bool,
+    /// How long they were there, in microseconds; several connections at once count once.
+    pub presence_us: i64,
+    /// Their presence, oldest first.
+    pub timelog: Vec<StintView>,
+}
+
+impl SessionView {
+    /// Shows the kept session of a room: the open one, or the latest that ended.
+    pub fn of(room: &Room, names: &Names) -> Option<Self> {
+        let resolver = Resolver::new(names, Some(&room.name));
+        let session = room.session.as_ref()?;
+        let metadata = session.metadata.as_ref();
+        Some(Self {
+            session: session.sid(),
+            room: room.name.to_string(),
+            number: session.number.0,
+            live: session.is_open(),
+            by: session.by,
+            start: session.opened_at,
+            end: session.ended.map(|ended| ended.at),
+            end_reason: session.ended.map(|ended| ended.reason),
+            opened: resolver.position(session.opened),
+            ended: session
+                .ended
+                .and_then(|ended| resolver.position(ended.version)),
+            metadata: metadata.map(|text| text.value.to_string()),
+            participants: participants(room, &resolver),
+        })
+    }
+}
+
+fn participants(room: &Room, resolver: &Resolver<'_>) -> Vec<SessionParticipantView> {
+    let mut found = Vec::new();
+    for (number, person) in people(room) {
+        let connections = room.connections_of(person);
+        let Some(newest) = connections.first() else {
+            continue;
+        };
+        let mut presence = Timelog::default();
+        for one in &connections {
+            presence.push(Interval {
+                start: one.opened_at,
+                end: one.closed.as_ref().map(|closed| closed.at),
+                cause: None,
+            });
+        }
+        found.push(SessionParticipantView {
+            identity: person.identity.to_string(),
+            participant: number.0,
+            name: newest.name.value.to_string(),
+            live: !person.live.is_empty(),
+            presence_us: presence.presence_micros(room.recorded_at),
+            timelog: connections
+                .iter()
+                .rev()
+                .map(|one| stint(one, resolver))
+                .collect(),
+        });
+    }
+    found
+}

@@ -1,0 +1,235 @@
+//! Reads of the live ledger: the tail, before it the indexed copy, and the journal where the copy
+//! is not there or bad (log.md rules 17 and 20). Apart because every read has the same three
+//! sources. It repairs nothing: it notes what was bad, and answers from the other copy.
+
+use crate::domain::{RoomName, Version};
+use crate::store::StoreError;
+use crate::store::codec::places;
+use crate::store::journal::{Frame, FrameKind};
+use crate::store::record::{Link, Position, Record};
+use crate::store::sled::{CopyError, SledCopy};
+use crate::store::stream::stream_hash;
+
+use super::convert::{link_of, records_of};
+use super::heads::name_of;
+use super::shared::Shared;
+
+/// As `EventStore::read_room`.
+pub(crate) fn read_room(
+    shared: &Shared,
+    room: Option<&RoomName>,
+    after: Version,
+    limit: usize,
+) -> Result<Vec<Record>, StoreError> {
+    let name = name_of(room);
+    let first = after.0.saturating_add(1);
+    let (last, tail) = {
+        let recent = shared.recent();
+        let last = last_of(first, limit).min(recent.heads.of(room).0);
+        let tail = recent.tail.frames_of(stream_hash(name), first, limit);
+        (last, tail)
+    };
+    if last < first {
+        return Ok(Vec::new());
+    }
+    let older = tail.starts.map_or(last, |starts| last.min(starts - 1));
+    let mut frames = if older < first {
+        Vec::new()
+    } else {
+        room_history(shared, name, first, older)?
+    };
+    frames.extend(tail.frames);
+    let found = in_order(&frames, first, last, |record| {
+        (record.room.as_ref() == room).then_some(record.version.0)
+    })?;
+    if found.is_empty() {
+        let problem = format!("version {first} of stream {name:?} is in neither copy");
+        let position = Position(0);
+        return Err(StoreError::Corrupt { position, problem });
+    }
+    Ok(found)
+}
+
+/// As `EventStore::read_all`.
+pub(crate) fn read_all(
+    shared: &Shared,
+    after: Position,
+    limit: usize,
+) -> Result<Vec<Record>, StoreError> {
+    let first = after.0.saturating_add(1);
+    let (last, tail) = {
+        let recent = shared.recent();
+        let last = last_of(first, limit).min(recent.head.position.0);
+        (last, recent.tail.frames_between(first, last))
+    };
+    if last < first {
+        return Ok(Vec::new());
+    }
+    let older = tail.starts.map_or(last, |starts| last.min(starts - 1));
+    let mut frames = if older < first {
+        Vec::new()
+    } else {
+        history(shared, first, older)?
+    };
+    frames.extend(tail.frames);
+    let found = in_order(&frames, first, last, |record| Some(record.position.0))?;
+    if found.is_empty() {
+        let position = Position(first);
+        return Err(StoreError::Missing { position });
+    }
+    Ok(found)
+}
+
+/// As `EventStore::commit_of`.
+pub(crate) fn commit_of(shared: &Shared, position: Position) -> Result<Link, StoreError> {
+    let missing = StoreError::Missing { position };
+    let tail = {
+        let recent = shared.recent();
+        if position.0 == 0 || position > recent.head.position {
+            return Err(missing);
+        }
+        recent.tail.frames_between(position.0, position.0)
+    };
+    let older = match tail.starts {
+        Some(starts) if starts <= position.0 => Vec::new(),
+        _ => history(shared, position.0, position.0)?,
+    };
+    let mut commits = tail.frames.iter().chain(&older).filter(holds(position.0));
+    let link = commits.next().map(|frame| link_of(frame.link()));
+    link.ok_or(missing)
+}
+
+/// The commits that hold `first..=last`, all before the tail; a beginning of them where the
+/// journal has to answer and is damaged further on.
+fn history(shared: &Shared, first: u64, last: u64) -> Result<Vec<Frame>, StoreError> {
+    let Some(copy) = shared.copy_now() else {
+        return shared.scan()?.commits_between(first, last);
+    };
+    match commits_of_copy(&copy, first, last) {
+        Ok(frames) => Ok(frames),
+        Err(error) => {
+            shared.distrust(&copy, first, last, &error);
+            shared.scan()?.commits_between(first, last)
+        }
+    }
+}
+
+/// As [`history`], of one stream, by version.
+fn room_history(
+    shared: &Shared,
+    room: &str,
+    first: u64,
+    last: u64,
+) -> Result<Vec<Frame>, StoreError> {
+    // Through the journal alone this reads every segment the room is in: better to wait a little.
+    let Some(copy) = shared.copy()? else {
+        return shared.scan()?.commits_of(room, first, last);
+    };
+    match commits_of_room(&copy, room, first, last) {
+        Ok(frames) => Ok(frames),
+        Err(error) => {
+            shared.distrust(&copy, 0, copy.mark().position(), &error);
+            shared.scan()?.commits_of(room, first, last)
+        }
+    }
+}
+
+/// The commits of the copy that hold `first..=last`; all of them, or an error.
+pub(crate) fn commits_of_copy(
+    copy: &SledCopy,
+    first: u64,
+    last: u64,
+) -> Result<Vec<Frame>, CopyError> {
+    let mut found = Vec::new();
+    let mut next = first;
+    while next <= last {
+        let before = next;
+        for frame in copy.block_at(next)?.unwrap_or_default() {
+            if next <= last && holds(next)(&&frame) {
+                next = frame.link().next_position;
+                found.push(frame);
+            }
+        }
+        if next == before {
+            return Err(CopyError::Damaged(format!("position {next} is not in it")));
+        }
+    }
+    Ok(found)
+}
+
+/// The commits of the copy that hold the versions `first..=last` of a stream; all, or an error.
+fn commits_of_room(
+    copy: &SledCopy,
+    room: &str,
+    first: u64,
+    last: u64,
+) -> Result<Vec<Frame>, CopyError> {
+    let stream = stream_hash(room);
+    let mut found = Vec::new();
+    let mut next = first;
+    while next <= last {
+        let before = next;
+        for (version, position) in copy.places_of(stream, next, PLACES_PER_READ)? {
+            if version > last || next > last {
+                break;
+            }
+            for frame in copy.block_at(position)?.unwrap_or_default() {
+                let here = places(frame.payload()).unwrap_or_default();
+                let mut versions = here.iter().filter(|place| place.room == room);
+                if next <= last && versions.any(|place| place.version.0 == next) {
+                    next = versions.next_back().map_or(next, |place| place.version.0) + 1;
+                    found.push(frame);
+                }
+            }
+        }
+        if next == before {
+            return Err(CopyError::Damaged(format!(
+                "version {next} of {room:?} is not in it"
+            )));
+        }
+    }
+    Ok(found)
+}
+
+/// The records of `frames` whose number, as `number` tells it, is in `first..=last`, without gap.
+/// A source may end early, never leave one out.
+pub(crate) fn in_order(
+    frames: &[Frame],
+    first: u64,
+    last: u64,
+    number: impl Fn(&Record) -> Option<u64>,
+) -> Result<Vec<Record>, StoreError> {
+    let mut found = Vec::new();
+    let mut next = first;
+    for frame in frames
+        .iter()
+        .filter(|frame| frame.kind() == FrameKind::Commit)
+    {
+        for record in records_of(frame)? {
+            match number(&record) {
+                Some(number) if number == next && next <= last => {
+                    next += 1;
+                    found.push(record);
+                }
+                // After a beginning that ended early, what follows is left for the next read.
+                Some(_) | None => {}
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Whether a frame is the commit that holds `position`.
+fn holds(position: u64) -> impl Fn(&&Frame) -> bool {
+    move |frame| (frame.first_position()..=frame.last_position()).contains(&position)
+}
+
+/// The last of `limit` numbers from `first` on.
+pub(crate) fn last_of(first: u64, limit: usize) -> u64 {
+    let limit = u64::try_from(limit).unwrap_or(u64::MAX);
+    first.saturating_add(limit).saturating_sub(1)
+}
+
+/// How many places of a stream are looked up at once: a page of a busy room, little for a quiet
+/// one.
+const PLACES_PER_READ: usize = 64;

@@ -1,0 +1,87 @@
+//! sled behind a wall: every call into it is made here, so that a panic inside becomes an error
+//! of ours (log.md rule 19). It never retries.
+
+use std::any::Any;
+use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use super::error::CopyError;
+
+/// An open database that cannot take its caller down.
+pub(super) struct Contained {
+    /// `None` only while it is dropped.
+    db: Option<::sled::Db>,
+}
+
+impl Contained {
+    /// Opens, or creates, the database in `path`.
+    pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Self, CopyError> {
+        let config = ::sled::Config::new()
+            .path(path)
+            .cache_capacity(cache_bytes)
+            .segment_size(SEGMENT_BYTES)
+            // Nothing is written but by us, so that the distance between syncs is ours to keep.
+            .flush_every_ms(None);
+        let db = contained(|| config.open())?;
+        Ok(Self { db: Some(db) })
+    }
+
+    /// Runs one call into sled.
+    pub(super) fn call<T>(
+        &self,
+        call: impl FnOnce(&::sled::Db) -> Result<T, ::sled::Error>,
+    ) -> Result<T, CopyError> {
+        let gone = || CopyError::Io("sled was closed".to_owned());
+        let db = self.db.as_ref().ok_or_else(gone)?;
+        contained(|| call(db))
+    }
+}
+
+impl Drop for Contained {
+    fn drop(&mut self) {
+        if let Some(db) = self.db.take() {
+            // Its destructor panics when a last sync fails; all that counts was synced by us.
+            let _ = contained(|| {
+                drop(db);
+                Ok(())
+            });
+        }
+    }
+}
+
+fn contained<T>(call: impl FnOnce() -> Result<T, ::sled::Error>) -> Result<T, CopyError> {
+    // Nothing of ours is left half changed: only sled's own values cross the wall.
+    match catch_unwind(AssertUnwindSafe(call)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(judge(&error)),
+        Err(panic) => Err(CopyError::Panicked(words(panic.as_ref()))),
+    }
+}
+
+fn judge(error: &::sled::Error) -> CopyError {
+    let text = error.to_string();
+    match error {
+        ::sled::Error::Io(io) => match io.kind() {
+            // A file that is too short, or says nonsense, is damage like any other.
+            ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput => {
+                CopyError::Damaged(text)
+            }
+            _ => CopyError::Io(text),
+        },
+        ::sled::Error::Corruption { .. }
+        | ::sled::Error::ReportableBug(_)
+        | ::sled::Error::Unsupported(_)
+        | ::sled::Error::CollectionNotFound(_) => CopyError::Damaged(text),
+    }
+}
+
+fn words(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "without a word".to_owned())
+}
+
+/// log.md rule 16: 8 MiB, so that no leaf of ours becomes a blob file (a quarter of a segment is
+/// sled's bound, a leaf holds 16 values), and one sync always comes before the next segment.
+const SEGMENT_BYTES: usize = 8 << 20;

@@ -1,0 +1,101 @@
+//! The files of `db/` around sled: what must be put right before it opens them, and how they are
+//! moved aside. Apart because sled does none of it. It deletes nothing but sled's own leftovers.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::error::CopyError;
+
+/// Where sled lives in a data directory.
+pub(crate) fn folder(data: &Path) -> PathBuf {
+    data.join("db")
+}
+
+/// Makes `db/` fit to be opened.
+///
+/// # Errors
+/// `Damaged` when sled would misread what is there, or an earlier run condemned it; `Io`.
+pub(super) fn prepare(db: &Path) -> Result<(), CopyError> {
+    let is_new = !db.exists();
+    fs::create_dir_all(db).map_err(io_error("create", db))?;
+    if is_new {
+        sync_folder(db.parent().unwrap_or(db))?;
+    }
+    if let Ok(why) = fs::read_to_string(db.join(CONDEMNED)) {
+        let why = why.trim();
+        return Err(CopyError::Damaged(format!("an earlier run found: {why}")));
+    }
+    for entry in fs::read_dir(db).map_err(io_error("list", db))? {
+        let path = entry.map_err(io_error("list", db))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        // Killed while it opens, sled leaves this behind and never opens again.
+        if name.starts_with("snap.") && name.ends_with(".generating") {
+            fs::remove_file(&path).map_err(io_error("remove", &path))?;
+        }
+    }
+    // sled takes a configuration of at most 8 bytes for none, and then reads its file anew.
+    let length = |name: &str| fs::metadata(db.join(name)).map_or(0, |found| found.len());
+    if length("db") > 0 && length("conf") <= 8 {
+        return Err(CopyError::Damaged(
+            "its conf is missing or cut short".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+/// Makes what sled created durable: it never syncs a directory.
+pub(super) fn settle(db: &Path) -> Result<File, CopyError> {
+    for name in ["conf", "db"] {
+        let path = db.join(name);
+        let file = File::open(&path).map_err(io_error("open", &path))?;
+        file.sync_all().map_err(io_error("sync", &path))?;
+    }
+    sync_folder(db)?;
+    let path = db.join("db");
+    File::open(&path).map_err(io_error("open", &path))
+}
+
+/// Remembers durably that this copy is not to be believed at the next open.
+pub(super) fn condemn(db: &Path, why: &str) -> Result<(), CopyError> {
+    let path = db.join(CONDEMNED);
+    let mut file = File::create(&path).map_err(io_error("create", &path))?;
+    file.write_all(why.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(io_error("write", &path))?;
+    sync_folder(db)
+}
+
+/// Moves `db/` to `aside/`, under a name of its own; `None` when there is none.
+///
+/// # Errors
+/// `Io`.
+pub(crate) fn move_aside(data: &Path) -> Result<Option<PathBuf>, CopyError> {
+    let db = folder(data);
+    if !db.exists() {
+        return Ok(None);
+    }
+    let aside = data.join("aside");
+    fs::create_dir_all(&aside).map_err(io_error("create", &aside))?;
+    let mut names = (1..=u32::MAX).map(|copy| aside.join(format!("db-{copy}")));
+    let free = names
+        .find(|path| !path.exists())
+        .unwrap_or_else(|| aside.join("db"));
+    fs::rename(&db, &free).map_err(io_error("move", &db))?;
+    sync_folder(&aside)?;
+    sync_folder(data)?;
+    Ok(Some(free))
+}
+
+pub(super) fn sync_folder(path: &Path) -> Result<(), CopyError> {
+    let opened = File::open(path).map_err(io_error("open", path))?;
+    opened.sync_all().map_err(io_error("sync", path))
+}
+
+pub(super) fn io_error(action: &'static str, path: &Path) -> impl Fn(io::Error) -> CopyError {
+    let path = path.display().to_string();
+    move |error| CopyError::Io(format!("cannot {action} {path}: {error}"))
+}
+
+/// sled ignores files it does not know, and this one goes where the copy goes.
+const CONDEMNED: &str = "CONDEMNED";

@@ -1,0 +1,19 @@
+//! The sled copy: the indexed second copy of the log that history is read from.
+//!
+//! Apart because sled 0.34.7 is no audit trail: it is contained here, checked whenever it is read,
+//! and can be thrown away at any time, since the journal has everything. It decides nothing, and
+//! nobody else names sled. (log.md rules 15, 16, 18, 19.)
+
+mod block;
+mod contain;
+mod copy;
+mod error;
+mod files;
+mod key;
+mod snapshot;
+mod source;
+
+pub(crate) use copy::SledCopy;
+pub(crate) use error::CopyError;
+pub(crate) use files::{folder, move_aside};
+pub(crate) use source::SledSource;

@@ -1,0 +1,80 @@
+//! The copy as the journal's source of frames when the journal heals itself. Apart because it is
+//! the only way in which this copy is ever written back. Nothing it gives is believed by the
+//! journal: each frame must link to both its neighbours.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::copy::SledCopy;
+use super::key::BlockKey;
+use crate::store::journal::{Frame, FrameSource};
+
+/// Frames of the copy by first position.
+pub(crate) struct SledSource<'a> {
+    copy: &'a SledCopy,
+    /// The last block that was read: a long hole is asked for frame by frame.
+    last: Mutex<Vec<Frame>>,
+}
+
+impl<'a> SledSource<'a> {
+    pub(crate) fn new(copy: &'a SledCopy) -> Self {
+        Self {
+            copy,
+            last: Mutex::default(),
+        }
+    }
+}
+
+impl FrameSource for SledSource<'_> {
+    fn frames_at(&self, first_position: u64) -> Vec<Vec<u8>> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let inside = |frames: &[Frame]| {
+            let starts = frames.first().map(Frame::first_position);
+            let ends = frames.last().map(|frame| frame.link().next_position);
+            starts.is_some_and(|starts| starts < first_position)
+                && ends.is_some_and(|ends| first_position < ends)
+        };
+        let mut found = Vec::new();
+        let mut take = |frames: &[Frame]| {
+            let wanted = frames
+                .iter()
+                .filter(|frame| frame.first_position() == first_position);
+            found.extend(wanted.map(|frame| frame.bytes().to_vec()));
+        };
+        if inside(&last) {
+            take(&last);
+            return found;
+        }
+        // A block that starts with the commit, one that starts with the seal before it, and the
+        // one before them, at whose end the seal may stand. One that cannot be read gives nothing.
+        let (least, mut greatest) = BlockKey::up_to(first_position);
+        for _ in 0..3 {
+            let Ok(Some(frames)) = self.copy.block_in(&least, &greatest) else {
+                break;
+            };
+            take(&frames);
+            let Some(first) = frames.first() else { break };
+            if first.first_position() < first_position {
+                if inside(&frames) {
+                    *last = frames;
+                }
+                break;
+            }
+            greatest = before(first);
+        }
+        found
+    }
+}
+
+/// The greatest key before the block that starts with `frame`.
+fn before(frame: &Frame) -> [u8; 12] {
+    let is_seal = frame.header().count == 0;
+    let position = frame.first_position();
+    if is_seal {
+        return BlockKey::up_to(position.saturating_sub(1)).1;
+    }
+    BlockKey {
+        chunk: u16::MAX,
+        ..BlockKey::least(position)
+    }
+    .bytes()
+}

@@ -1,0 +1,219 @@
+//! The client of `--server`, against a server that answers from a script: paths, problems, and
+//! a stream that is cut off.
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener};
+use std::thread::{self, JoinHandle};
+
+use proptest::prelude::*;
+use roomledger::cli::failure::{Exit, Failure};
+use roomledger::cli::http::Client;
+use roomledger::cli::sse::{Message, Messages};
+use serde_json::json;
+
+/// Answers one connection with each text, then goes; gives back the head of every request.
+fn serve(answers: Vec<String>) -> (SocketAddr, JoinHandle<Vec<String>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let server = thread::spawn(move || {
+        let mut heads = Vec::new();
+        for answer in answers {
+            let (mut connection, _) = listener.accept().expect("a connection");
+            let lines = BufReader::new(connection.try_clone().expect("a handle")).lines();
+            let head: Vec<String> = lines
+                .map(|line| line.expect("a line"))
+                .take_while(|line| !line.is_empty())
+                .collect();
+            heads.push(head.join("\n"));
+            connection.write_all(answer.as_bytes()).expect("a reader");
+        }
+        heads
+    });
+    (address, server)
+}
+
+fn answer(status: &str, body: &str) -> String {
+    format!(
+        "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn stream(body: &str) -> String {
+    format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Type: text/event-stream\r\n\r\n{body}")
+}
+
+const TOKEN: fn() -> Result<String, Failure> = || Ok("a.b.c".to_owned());
+
+#[test]
+fn names_travel_as_one_segment_and_the_token_as_bearer() {
+    let (address, server) = serve(vec![answer("200 OK", "{\"position\": 4}")]);
+    let client = Client::new(&format!("http://{address}/"), &TOKEN).expect("an address");
+    let read = client.get(
+        &["rooms", "a/../b c?\u{e9}"],
+        &[("at", "start+5m"), ("live", "a&b")],
+    );
+    assert_eq!(read, Ok(json!({"position": 4})));
+    let heads = server.join().expect("the server");
+    let request = heads[0].lines().next().expect("a request line");
+    assert_eq!(
+        request,
+        "GET /api/v1/rooms/a%2F..%2Fb%20c%3F%C3%A9?at=start%2B5m&live=a%26b HTTP/1.1"
+    );
+    assert!(
+        heads[0]
+            .to_lowercase()
+            .contains("authorization: bearer a.b.c")
+    );
+}
+
+#[test]
+fn problems_become_exit_codes() {
+    let problem = r#"{"type": "no-right", "title": "Not allowed", "detail": "needs audit"}"#;
+    let cases = [
+        ("404 Not Found", problem, Exit::NotFound, "needs audit"),
+        (
+            "401 Unauthorized",
+            "{\"title\": \"No token\"}",
+            Exit::Refused,
+            "No token",
+        ),
+        ("403 Forbidden", problem, Exit::Refused, "needs audit"),
+        (
+            "500 Oops",
+            "<html>",
+            Exit::Refused,
+            "the server answered 500",
+        ),
+        ("302 Found", "", Exit::Refused, "the server answered 302"),
+    ];
+    for (status, body, exit, error) in cases {
+        let (address, server) = serve(vec![answer(status, body)]);
+        let client = Client::new(&format!("http://{address}"), &TOKEN).expect("an address");
+        let failure = client.get(&["rooms"], &[]).expect_err(status);
+        assert_eq!(
+            (failure.exit, failure.error.as_str()),
+            (exit, error),
+            "{status}"
+        );
+        server.join().expect("the server");
+    }
+}
+
+#[test]
+fn nobody_there_is_said_with_what_to_do() {
+    let (address, server) = serve(Vec::new());
+    server.join().expect("the server");
+    let client = Client::new(&format!("http://{address}"), &TOKEN).expect("an address");
+    let failure = client.get(&["rooms"], &[]).expect_err("nobody listens");
+    assert_eq!(failure.exit, Exit::Refused);
+    assert!(failure.error.contains(&address.to_string()) && failure.hint.is_some());
+    for base in ["", "127.0.0.1:7880", "ftp://x", "http://"] {
+        assert_eq!(
+            Client::new(base, &TOKEN).err().map(|failure| failure.exit),
+            Some(Exit::Usage)
+        );
+    }
+}
+
+#[test]
+fn a_stream_that_is_cut_off_goes_on_where_it_was() {
+    let (address, server) = serve(vec![
+        stream(": hello\n\nid: 4-aa\nevent: note_added\ndata: {}\n\nid: 5-bb\ndata: {"),
+        answer("503 Service Unavailable", "{}"),
+        stream("id: 5-bb\nevent: no_effect\ndata: {}\n\n"),
+        answer("410 Gone", "{\"type\": \"other-history\"}"),
+    ]);
+    let client = Client::new(&format!("http://{address}"), &TOKEN).expect("an address");
+    let mut seen = Vec::new();
+    let mut lost = 0;
+    let mut each = |message: &Message| {
+        seen.push((
+            message.id.clone().unwrap_or_default(),
+            message.event.clone(),
+        ));
+        Ok(())
+    };
+    let ended = client.follow(&[("after", "3")], &mut each, &mut |_| lost += 1);
+    let heads = server.join().expect("the server");
+    let own = |id: &str, event: &str| (id.to_owned(), event.to_owned());
+    assert_eq!(seen, [own("4-aa", "note_added"), own("5-bb", "no_effect")]);
+    assert_eq!((ended.exit, lost), (Exit::Refused, 3));
+    let resumed: Vec<bool> = heads
+        .iter()
+        .map(|head| head.to_lowercase().contains("last-event-id: 4-aa"))
+        .collect();
+    assert_eq!(resumed, [false, true, true, false]);
+    assert!(heads[3].to_lowercase().contains("last-event-id: 5-bb"));
+}
+
+#[test]
+fn the_reader_ends_a_stream() {
+    let (address, server) = serve(vec![stream("id: 4\ndata: {}\n\n")]);
+    let client = Client::new(&format!("http://{address}"), &TOKEN).expect("an address");
+    let pipe = || std::io::Error::from(std::io::ErrorKind::BrokenPipe);
+    let ended = client.follow(&[], &mut |_| Err(pipe().into()), &mut |_| {});
+    assert_eq!(ended.exit, Exit::Success);
+    server.join().expect("the server");
+}
+
+#[test]
+fn a_line_without_end_is_refused() {
+    let endless = "data: ".to_owned() + &"x".repeat(17 * 1024 * 1024);
+    assert!(Messages::new(endless.as_bytes()).next_message().is_err());
+    assert!(
+        Messages::new(&b"data: \xff\n\n"[..])
+            .next_message()
+            .is_err()
+    );
+}
+
+fn arb_message() -> impl Strategy<Value = Message> {
+    let line = "[a-z {}:]{0,8}";
+    (
+        proptest::option::of("[0-9]{1,4}-[0-9a-f]{8}"),
+        "[a-z_]{1,8}",
+        proptest::collection::vec(line, 1..4),
+    )
+        .prop_map(|(id, event, lines)| Message {
+            id,
+            event,
+            data: lines.join("\n"),
+        })
+}
+
+fn written(message: &Message, end: &str) -> String {
+    let id = message
+        .id
+        .as_ref()
+        .map(|id| format!("id: {id}{end}"))
+        .unwrap_or_default();
+    let data = message.data.replace('\n', &format!("{end}data: "));
+    format!("{id}event: {}{end}data: {data}{end}{end}", message.event)
+}
+
+proptest! {
+    #[test]
+    fn messages_are_read_back(
+        messages in proptest::collection::vec(arb_message(), 0..5),
+        end in prop_oneof![Just("\n"), Just("\r\n")],
+    ) {
+        let warm = |message| written(message, end) + ": warm\n\n";
+        let text: String = messages.iter().map(warm).collect();
+        let mut reader = Messages::new(text.as_bytes());
+        for message in messages {
+            prop_assert_eq!(reader.next_message().expect("text"), Some(message));
+        }
+        prop_assert_eq!(reader.next_message().expect("text"), None);
+    }
+
+    #[test]
+    fn a_cut_never_makes_a_message(
+        message in arb_message(),
+        cut in any::<proptest::sample::Index>(),
+    ) {
+        let text = written(&message, "\n");
+        let (before, _) = text.split_at(cut.index(text.len()));
+        prop_assert_eq!(Messages::new(before.as_bytes()).next_message().expect("text"), None);
+    }
+}

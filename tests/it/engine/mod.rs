@@ -1,0 +1,13 @@
+//! The engine on a memory store: what callers are promised, whatever the timing.
+
+mod support;
+
+mod batch;
+mod clock;
+mod execute;
+mod failure;
+#[cfg(feature = "sled")]
+mod ledger;
+mod restart;
+mod subscription;
+mod timers;

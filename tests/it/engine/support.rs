@@ -1,0 +1,228 @@
+//! Calls and stores that the engine's tests share.
+
+use std::sync::{Arc, Condvar, Mutex};
+
+use roomledger::domain::command::{ConfigPatch, CreateRoom, Join, ProfileUpdate, Remove};
+use roomledger::domain::event::{ConnectionKind, Credential};
+use roomledger::domain::{Command, Identity, RoomName, Target, Timestamp, Version};
+use roomledger::engine::{Call, EngineConfig};
+use roomledger::store::{
+    Appended, Caches, Commit, Commits, EventStore, Link, MemoryStore, Position, Record, StoreError,
+};
+use roomledger::testing::virtual_time::{self, VirtualEngine};
+
+pub(crate) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+pub(crate) fn open() -> VirtualEngine {
+    VirtualEngine::in_memory().unwrap()
+}
+
+pub(crate) fn open_on(store: Arc<dyn EventStore>, config: EngineConfig) -> VirtualEngine {
+    VirtualEngine::open(store, config, START).unwrap()
+}
+
+pub(crate) fn room(name: &str) -> RoomName {
+    RoomName::new(name).unwrap()
+}
+
+pub(crate) fn identity(name: &str) -> Identity {
+    Identity::new(name).unwrap()
+}
+
+pub(crate) fn call(name: &str, command: Command) -> Call {
+    virtual_time::call(&room(name), command)
+}
+
+pub(crate) fn join(name: &str, who: &str) -> Call {
+    call(
+        name,
+        Command::Join(Join {
+            identity: Some(identity(who)),
+            alias: None,
+            active: true,
+            kind: ConnectionKind::Standard,
+            profile: ProfileUpdate::default(),
+            permission: None,
+            credential: Credential::default(),
+            reporter: None,
+            eject_at: None,
+            config: ConfigPatch::default(),
+            room_metadata: None,
+            moved_from: None,
+        }),
+    )
+}
+
+pub(crate) fn remove(name: &str, who: &str) -> Call {
+    call(
+        name,
+        Command::Remove(Remove {
+            target: Target::Identity(identity(who)),
+            ban: false,
+            revoke_before: None,
+        }),
+    )
+}
+
+pub(crate) fn create(name: &str) -> Call {
+    call(
+        name,
+        Command::CreateRoom(CreateRoom {
+            opens_session: true,
+            ..CreateRoom::default()
+        }),
+    )
+}
+
+pub(crate) fn with_id(mut call: Call, request_id: &str) -> Call {
+    call.provenance.request_id = Some(request_id.to_owned());
+    call
+}
+
+/// A memory store whose appends wait while a gate is shut, and fail from the n-th on when told.
+pub(crate) struct GateStore {
+    log: Box<dyn EventStore>,
+    gate: Mutex<Gate>,
+    moved: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Gate {
+    shut: bool,
+    waiting: bool,
+    closed: bool,
+    appends: usize,
+    fails: Option<(usize, StoreError)>,
+    folded_after: Vec<Position>,
+}
+
+impl Default for GateStore {
+    fn default() -> Self {
+        Self::over(Box::new(MemoryStore::new()))
+    }
+}
+
+impl GateStore {
+    pub(crate) fn over(log: Box<dyn EventStore>) -> Self {
+        Self {
+            log,
+            gate: Mutex::default(),
+            moved: Condvar::new(),
+        }
+    }
+
+    /// Closes the log itself, for good.
+    #[cfg(feature = "sled")]
+    pub(crate) fn close_log(&self) {
+        self.log.close().unwrap();
+    }
+
+    /// After which positions commits were read, one for each open.
+    #[cfg(feature = "sled")]
+    pub(crate) fn folded_after(&self) -> Vec<Position> {
+        self.gate.lock().unwrap().folded_after.clone()
+    }
+
+    pub(crate) fn shut(&self) {
+        self.gate.lock().unwrap().shut = true;
+    }
+
+    pub(crate) fn open(&self) {
+        self.gate.lock().unwrap().shut = false;
+        self.moved.notify_all();
+    }
+
+    /// Returns once an append stands before the shut gate.
+    pub(crate) fn wait_until_stuck(&self) {
+        let gate = self.gate.lock().unwrap();
+        drop(self.moved.wait_while(gate, |gate| !gate.waiting).unwrap());
+    }
+
+    /// The append after `more` further ones fails, and every later one.
+    pub(crate) fn fail_after(&self, more: usize, error: StoreError) {
+        let mut gate = self.gate.lock().unwrap();
+        gate.fails = Some((gate.appends + more, error));
+    }
+
+    pub(crate) fn heal(&self) {
+        self.gate.lock().unwrap().fails = None;
+    }
+
+    /// Forgets that an engine closed it, so that another can open the same log.
+    pub(crate) fn reopen(&self) {
+        self.gate.lock().unwrap().closed = false;
+    }
+
+    pub(crate) fn appends(&self) -> usize {
+        self.gate.lock().unwrap().appends
+    }
+}
+
+impl EventStore for GateStore {
+    fn append(&self, commit: &Commit) -> Result<Appended, StoreError> {
+        let mut gate = self.gate.lock().unwrap();
+        gate.waiting = true;
+        self.moved.notify_all();
+        gate = self.moved.wait_while(gate, |gate| gate.shut).unwrap();
+        gate.waiting = false;
+        if gate.closed {
+            return Err(StoreError::Closed);
+        }
+        if let Some((after, error)) = &gate.fails
+            && gate.appends >= *after
+        {
+            return Err(error.clone());
+        }
+        gate.appends += 1;
+        self.log.append(commit)
+    }
+
+    fn read_room(
+        &self,
+        room: Option<&RoomName>,
+        after: Version,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
+        self.log.read_room(room, after, limit)
+    }
+
+    fn read_all(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError> {
+        self.log.read_all(after, limit)
+    }
+
+    fn read_commits(&self, after: Position) -> Result<Commits<'_>, StoreError> {
+        self.gate.lock().unwrap().folded_after.push(after);
+        self.log.read_commits(after)
+    }
+
+    fn head(&self) -> Link {
+        self.log.head()
+    }
+
+    fn room_head(&self, room: Option<&RoomName>) -> Result<Version, StoreError> {
+        self.log.room_head(room)
+    }
+
+    fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Result<Vec<RoomName>, StoreError> {
+        self.log.rooms(after, limit)
+    }
+
+    fn commit_of(&self, position: Position) -> Result<Link, StoreError> {
+        self.log.commit_of(position)
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        self.gate.lock().unwrap().closed = true;
+        Ok(())
+    }
+
+    fn caches(&self) -> Option<&dyn Caches> {
+        self.log.caches()
+    }
+}
+
+/// Runs a future to its end on a runtime of its own.
+pub(crate) fn run<F: Future>(future: F) -> F::Output {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    runtime.build().unwrap().block_on(future)
+}
