@@ -98,7 +98,10 @@ pub enum JournalError {
         first: String,
     },
     /// Free space is below the reserve; nothing was written.
-    #[error("{free_bytes} bytes free at {}, the reserve is {reserve_bytes}; make room", path.display())]
+    #[error(
+        "{free_bytes} bytes free at {}, the reserve is {reserve_bytes}; make room",
+        path.display()
+    )]
     NearlyFull {
         /// The data directory.
         path: PathBuf,

@@ -3,12 +3,11 @@ use std::io;
 use std::sync::Arc;
 
 use roomledger::store::journal::{
-    Fault, FrameKind, Journal, JournalError, JournalReader, RepairKind,
+    Fault, FrameKind, JournalError, JournalReader, RepairKind,
 };
 use roomledger::testing::faults::DiskFault;
 
-use super::{Copy, FOOTER_OFFSET, FRAMES_OFFSET, Rig, append, dir, options, read, read_whole};
-use super::{real_options, segment_path};
+use super::{Copy, FOOTER_OFFSET, Rig, append, dir, read, read_whole, segment_path};
 
 #[test]
 fn rule_01_any_changed_bit_of_a_frame_is_found() {
