@@ -2,9 +2,7 @@
 use std::io;
 use std::sync::Arc;
 
-use roomledger::store::journal::{
-    Fault, FrameKind, JournalError, JournalReader, RepairKind,
-};
+use roomledger::store::journal::{Fault, FrameKind, JournalError, JournalReader, RepairKind};
 use roomledger::testing::faults::DiskFault;
 
 use super::{Copy, FOOTER_OFFSET, Rig, append, dir, read, read_whole, segment_path};
