@@ -14,6 +14,6 @@ pub mod faults;
 pub mod invariants;
 pub mod program;
 pub mod scenario;
+pub mod store_contract;
 #[cfg(feature = "engine")]
 pub mod virtual_time;
-pub mod store_contract;
