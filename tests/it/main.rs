@@ -1,5 +1,4 @@
 //! The one test binary: a module per topic, linked once.
-
 // Clippy lets helpers of tests panic, unwrap and index only under this attribute.
 #![cfg(test)]
 
@@ -21,9 +20,14 @@ mod cli_run;
 mod decide;
 #[cfg(feature = "engine")]
 mod engine;
+mod golden_format;
 #[cfg(feature = "sled")]
 mod journal;
 mod laws;
+#[cfg(feature = "sled")]
+mod ledger;
+#[cfg(feature = "server")]
+mod ledger_api;
 #[cfg(feature = "server")]
 mod livekit_json;
 #[cfg(feature = "server")]
@@ -34,5 +38,8 @@ mod readme;
 mod replay;
 #[cfg(feature = "cli")]
 mod served;
+#[cfg(feature = "sled")]
+mod sled_copy;
+mod store_contract;
 mod tidy;
 mod views;

@@ -25,7 +25,18 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("replay", &["domain", "audit", "store"]),
     ("engine", &["domain", "audit", "store", "replay"]),
     ("testing", &["domain", "audit", "store", "replay", "engine"]),
-    ("dialect", &["domain", "replay", "engine"]),
+    // Receipts and views speak of positions, and every failure of a store has an answer; no dialect
+    // ever sees a store.
+    (
+        "dialect",
+        &[
+            "domain",
+            "replay",
+            "engine",
+            "store::Position",
+            "store::StoreError",
+        ],
+    ),
     // Our own JSON endpoints ask for the same tokens as the dialects do.
     ("web", &["domain", "replay", "engine", "dialect::auth"]),
     (

@@ -187,8 +187,19 @@ pub(crate) fn list(
         .filter_map(|path| Some((ordinal_of(&path)?, path)))
         .collect();
     named.sort();
-    let open = |(ordinal, path)| Segment::open(disk, path, ordinal, write).map(Arc::new);
-    named.into_iter().map(open).collect()
+    let open = |(ordinal, path)| Segment::open(disk, path, ordinal, write);
+    let mut segments = named.into_iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    // A file without a header may have lost bytes as well: its neighbours tell its size better.
+    let known = segments.iter().find(|segment| segment.log_id.is_some());
+    if let Some(layout) = known.map(|segment| segment.layout) {
+        for segment in segments
+            .iter_mut()
+            .filter(|segment| segment.log_id.is_none())
+        {
+            segment.layout = layout;
+        }
+    }
+    Ok(segments.into_iter().map(Arc::new).collect())
 }
 
 /// Where the segments stand.

@@ -146,6 +146,7 @@ fn walk(
                 left,
                 before,
                 right: None,
+                rest: false,
                 fault,
             };
             let gap = rest.unwrap_or(here);

@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::store::StoreError;
-use crate::store::journal::Frame;
+use crate::store::journal::{Frame, HeadKeeper};
 use crate::store::record::Link;
 use crate::store::sled::SledCopy;
 
@@ -22,13 +22,14 @@ use super::shared::{CopyState, Ending, Shared};
 /// `Io` when no thread can be started.
 pub(crate) fn start(
     shared: Arc<Shared>,
+    keeper: HeadKeeper,
     copy: Option<SledCopy>,
 ) -> Result<JoinHandle<()>, StoreError> {
     let path = shared.dir.display().to_string();
     let named = thread::Builder::new().name("ledger-applier".to_owned());
     let started = named.spawn(move || {
         // The watchdog: however this ends, what it ends with is known to everybody.
-        let outcome = catch_unwind(AssertUnwindSafe(|| work(&shared, copy)));
+        let outcome = catch_unwind(AssertUnwindSafe(|| work(&shared, &keeper, copy)));
         let error = match outcome {
             Ok(Ok(())) => None,
             Ok(Err(error)) => Some(error),
@@ -48,19 +49,19 @@ pub(crate) fn start(
     })
 }
 
-fn work(shared: &Shared, copy: Option<SledCopy>) -> Result<(), StoreError> {
+fn work(shared: &Shared, keeper: &HeadKeeper, copy: Option<SledCopy>) -> Result<(), StoreError> {
     let Some(copy) = open::copy_of(shared, copy)? else {
         return Ok(());
     };
     let copy = Arc::new(copy);
     shared.set_copy(CopyState::Ready(Arc::clone(&copy)));
-    serve(shared, &copy)?;
+    serve(shared, keeper, &copy)?;
     // Readers may hold it a moment longer; what they read is durable already.
     shared.set_copy(CopyState::Gone);
     copy.sync().map_err(|error| of_copy(&shared.dir, &error))
 }
 
-fn serve(shared: &Shared, copy: &SledCopy) -> Result<(), StoreError> {
+fn serve(shared: &Shared, keeper: &HeadKeeper, copy: &SledCopy) -> Result<(), StoreError> {
     let mut pace = Pace::default();
     loop {
         let (frames, ending, head) = {
@@ -71,7 +72,7 @@ fn serve(shared: &Shared, copy: &SledCopy) -> Result<(), StoreError> {
         if ending == Ending::Abandon || (frames.is_empty() && ending == Ending::Drain) {
             return Ok(());
         }
-        let count = admitted(shared, &frames, pace.now_ms)?;
+        let count = admitted(keeper, &frames, pace.now_ms)?;
         if count > 0 {
             let frames = frames.get(..count).unwrap_or_default();
             copy.apply(frames).map_err(|error| {
@@ -90,9 +91,9 @@ fn serve(shared: &Shared, copy: &SledCopy) -> Result<(), StoreError> {
 }
 
 /// How many of the frames HEAD knows already (log.md rule 6); asking may write HEAD.
-fn admitted(shared: &Shared, frames: &[Frame], now_ms: u64) -> Result<usize, StoreError> {
+fn admitted(keeper: &HeadKeeper, frames: &[Frame], now_ms: u64) -> Result<usize, StoreError> {
     for (count, frame) in frames.iter().enumerate() {
-        if !shared.keeper.admit(frame, now_ms).map_err(of_journal)? {
+        if !keeper.admit(frame, now_ms).map_err(of_journal)? {
             return Ok(count);
         }
     }

@@ -74,6 +74,7 @@ impl Ledger {
             // Its panics were caught and told.
             let _ = applier.join();
         }
+        guard(&self.shared.scan).take();
     }
 
     fn write(&self, journal: &mut Journal, commit: &Commit) -> Result<Appended, StoreError> {
@@ -158,7 +159,7 @@ impl EventStore for Ledger {
     }
 
     fn read_commits(&self, after: Position) -> Result<Commits<'_>, StoreError> {
-        self.shared.scan.commits_after(after)
+        self.shared.scan()?.commits_after(after)
     }
 
     fn head(&self) -> Link {
@@ -228,9 +229,10 @@ impl Caches for Ledger {
 
     fn load_checkpoint(&self, fingerprint: &Digest) -> Result<Option<SavedCheckpoint>, StoreError> {
         let saved = checkpoint::load(&self.shared.dir, self.shared.log_id)?;
+        let scan = self.shared.scan()?;
         let state = saved.map(|saved| saved.state).filter(|state| {
             let is_ours = state.fingerprint == *fingerprint;
-            is_ours && open::confirms(self.shared.scan.reader(), state.link)
+            is_ours && open::confirms(scan.reader(), state.link)
         });
         Ok(state.map(|state| SavedCheckpoint {
             link: state.link,

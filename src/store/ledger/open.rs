@@ -68,11 +68,11 @@ pub(crate) fn open(
     let reader = journal.reader();
     let head = last_commit(&reader, journal.end())?;
     let heads = load_heads(dir, &journal, &reader)?;
+    let keeper = journal.head_keeper();
     let shared = Arc::new(Shared {
         dir: dir.to_path_buf(),
         log_id: journal.log_id(),
-        keeper: journal.head_keeper(),
-        scan: JournalScan::new(reader),
+        scan: Mutex::new(Some(Arc::new(JournalScan::new(reader)))),
         opened_at: journal.end(),
         writer: Mutex::new(Some(journal)),
         recent: Mutex::new(Recent {
@@ -90,7 +90,7 @@ pub(crate) fn open(
         distrusted: AtomicBool::new(false),
         options,
     });
-    let applier = applier::start(Arc::clone(&shared), copy)?;
+    let applier = applier::start(Arc::clone(&shared), keeper, copy)?;
     wait_a_little(&shared);
     if let Some(error) = shared.stopped.get() {
         let _ = applier.join();
@@ -181,13 +181,14 @@ fn compare(shared: &Shared, copy: &SledCopy) -> Result<(), Verdict> {
     if mark.next_position > shared.opened_at.next_position {
         return Err(Verdict::Refuse(other_history(shared, &mark, None)));
     }
-    let theirs = ends_at(shared.scan.reader(), mark.position());
+    let scan = shared.scan().map_err(Verdict::Refuse)?;
+    let theirs = ends_at(scan.reader(), mark.position());
     let theirs = theirs.map_err(|error| Verdict::Refuse(of_journal(error)))?;
     if !theirs.contains(&mark) {
         let theirs = theirs.first().map(|end| end.hash);
         return Err(Verdict::Refuse(other_history(shared, &mark, theirs)));
     }
-    let ends = shared.scan.reader().closed_ends();
+    let ends = scan.reader().closed_ends();
     for end in ends.map_err(|error| Verdict::Refuse(of_journal(error)))? {
         let covered = end.next_position <= mark.next_position;
         if covered && !copy.ends_at(&end).map_err(|error| judge(shared, error))? {
@@ -221,7 +222,8 @@ fn catch_up(shared: &Shared, copy: &SledCopy) -> Result<bool, StoreError> {
     if mark == shared.opened_at {
         return Ok(true);
     }
-    let source = shared.scan.reader().frames_from(mark.position());
+    let scan = shared.scan()?;
+    let source = scan.reader().frames_from(mark.position());
     for frame in source.map_err(of_journal)? {
         let frame = frame.map_err(of_journal)?;
         if known {
@@ -343,7 +345,7 @@ fn other_history(shared: &Shared, mark: &ChainEnd, theirs: Option<[u8; 32]>) -> 
     }
 }
 
-/// The repair of frames as the engine records it; headers and footers hold no history.
+/// The repair of frames as the engine records it; bytes beside frames hold no history.
 pub(crate) fn healed_frames(repair: &Repair) -> Option<Repaired> {
     match repair.kind {
         RepairKind::Frames {
@@ -360,7 +362,7 @@ pub(crate) fn healed_frames(repair: &Repair) -> Option<Repaired> {
                 repair.at.segment, repair.at.offset
             ),
         }),
-        RepairKind::Header | RepairKind::Footer => None,
+        RepairKind::Rest | RepairKind::Header | RepairKind::Footer => None,
     }
 }
 
@@ -378,6 +380,7 @@ fn notes_of(recovery: &Recovery) -> Vec<String> {
         .repairs
         .iter()
         .filter_map(|repair| match repair.kind {
+            RepairKind::Rest => Some("rest"),
             RepairKind::Header => Some("header"),
             RepairKind::Footer => Some("footer"),
             RepairKind::Frames { .. } => None,

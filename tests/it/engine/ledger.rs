@@ -64,6 +64,7 @@ fn a_closed_engine_opens_from_its_checkpoint_or_without_it_to_the_same() {
     check_open(&engine, &rooms);
     engine.shutdown_blocking().unwrap();
     gate.close_log();
+    drop((engine, gate));
 
     std::fs::remove_file(dir.path().join("checkpoint")).unwrap();
     let gate = Arc::new(GateStore::over(Box::new(ledger(dir.path()))));

@@ -2,8 +2,7 @@
 
 use std::sync::{Arc, Condvar, Mutex};
 
-use roomledger::domain::command::{ConfigPatch, CreateRoom, Join, ProfileUpdate, Remove};
-use roomledger::domain::event::{ConnectionKind, Credential};
+use roomledger::domain::command::{CreateRoom, Join, Remove};
 use roomledger::domain::{Command, Identity, RoomName, Target, Timestamp, Version};
 use roomledger::engine::{Call, EngineConfig};
 use roomledger::store::{
@@ -34,34 +33,12 @@ pub(crate) fn call(name: &str, command: Command) -> Call {
 }
 
 pub(crate) fn join(name: &str, who: &str) -> Call {
-    call(
-        name,
-        Command::Join(Join {
-            identity: Some(identity(who)),
-            alias: None,
-            active: true,
-            kind: ConnectionKind::Standard,
-            profile: ProfileUpdate::default(),
-            permission: None,
-            credential: Credential::default(),
-            reporter: None,
-            eject_at: None,
-            config: ConfigPatch::default(),
-            room_metadata: None,
-            moved_from: None,
-        }),
-    )
+    call(name, Command::Join(Join::new(identity(who))))
 }
 
 pub(crate) fn remove(name: &str, who: &str) -> Call {
-    call(
-        name,
-        Command::Remove(Remove {
-            target: Target::Identity(identity(who)),
-            ban: false,
-            revoke_before: None,
-        }),
-    )
+    let target = Target::Identity(identity(who));
+    call(name, Command::Remove(Remove::new(target)))
 }
 
 pub(crate) fn create(name: &str) -> Call {
