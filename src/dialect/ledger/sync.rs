@@ -17,6 +17,7 @@ use crate::dialect::ledger::state::Ledger;
 use crate::dialect::ledger::write::{Asked, Named, Need, Write, answer};
 use crate::domain::{Command, Event, Room, RoomName};
 use crate::engine::Receipt;
+use crate::replay::Moment;
 use crate::store::Position;
 
 /// `POST /reporters/{reporter}/sync`
@@ -41,7 +42,10 @@ pub(super) async fn sync(
         }
         let command = Command::CloseLost {
             reporter: reporter.clone(),
-            as_of: ledger.engine.version_at(&room.name, listing.as_of).await?,
+            as_of: ledger
+                .engine
+                .version_at(&room.name, Moment::Position(listing.as_of))
+                .await?,
             listed: listing.rooms.get(&room.name).cloned().unwrap_or_default(),
         };
         let write = write.in_room(&room.name);

@@ -30,8 +30,8 @@ fn a_join_makes_the_room_and_says_who_is_who() {
         kinds(&events),
         [
             "room_created",
-            "session_opened",
             "participant_registered",
+            "session_opened",
             "connection_opened",
             "connection_activated",
         ]
@@ -128,7 +128,7 @@ fn a_connection_lives_from_activation_to_its_only_leave() {
         Some(last.to_string().as_str())
     );
     again.expect(200);
-    let events = server.events("room=town&after=5");
+    let events = server.events("room=town&after=6");
     assert_eq!(
         kinds(&events),
         [
