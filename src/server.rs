@@ -10,11 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, Request};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use axum::{Router, http};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -27,7 +26,7 @@ use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 
 use crate::dialect::auth::keys::KeyRing;
-use crate::dialect::livekit;
+use crate::dialect::{ledger, livekit};
 use crate::domain::Digest;
 use crate::engine::{Engine, EngineConfig, EngineError, IdSource, RandomIds, SystemClock};
 use crate::store::StoreError;
@@ -159,19 +158,9 @@ fn router(engine: &Engine, keys: &Arc<KeyRing>) -> Router {
         Arc::clone(keys),
         move || clock.wall().seconds(),
     );
-    Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
-        .with_state(engine.clone())
+    ledger::router(ledger::Ledger::new(engine.clone(), Arc::clone(keys)))
         .merge(livekit::router(rooms))
         .layer(from_fn(traced))
-}
-
-async fn ready(State(engine): State<Engine>) -> (StatusCode, String) {
-    match engine.stopped() {
-        None => (StatusCode::OK, "ok\n".to_owned()),
-        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
-    }
 }
 
 /// A span for each request; never with its query, which may hold a token.
