@@ -27,7 +27,7 @@ use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 
 use crate::dialect::auth::keys::KeyRing;
-use crate::dialect::livekit;
+use crate::dialect::{ledger, livekit};
 use crate::domain::Digest;
 use crate::engine::{Engine, EngineConfig, EngineError, IdSource, RandomIds, SystemClock};
 use crate::store::StoreError;
@@ -159,11 +159,13 @@ fn router(engine: &Engine, keys: &Arc<KeyRing>) -> Router {
         Arc::clone(keys),
         move || clock.wall().seconds(),
     );
+    let own = ledger::Ledger::new(engine.clone(), Arc::clone(keys));
     Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(ready))
         .with_state(engine.clone())
         .merge(livekit::router(rooms))
+        .merge(ledger::router(own))
         .layer(from_fn(traced))
 }
 
