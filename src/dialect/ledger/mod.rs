@@ -10,7 +10,6 @@ mod config_body;
 mod connections;
 mod events;
 mod fields;
-mod health;
 mod joins;
 mod moments;
 mod problem;
@@ -33,7 +32,7 @@ pub use state::Ledger;
 
 use crate::dialect::recorded::Recorded;
 
-/// All routes: under `/api/v1`, and the two of health at the root.
+/// All routes, under `/api/v1`.
 pub fn router(ledger: Ledger) -> Router {
     let api = Router::new()
         .merge(reports())
@@ -42,11 +41,7 @@ pub fn router(ledger: Ledger) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn_with_state(ledger.clone(), mark));
-    Router::new()
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .nest("/api/v1", api)
-        .with_state(ledger)
+    Router::new().nest("/api/v1", api).with_state(ledger)
 }
 
 fn reports() -> Router<Ledger> {
