@@ -16,6 +16,8 @@ mod cli_http;
 mod cli_output;
 mod cli_position;
 #[cfg(feature = "cli")]
+mod cli_read;
+#[cfg(feature = "cli")]
 mod cli_run;
 mod decide;
 #[cfg(feature = "engine")]
@@ -39,6 +41,8 @@ mod readme;
 mod replay;
 #[cfg(feature = "cli")]
 mod served;
+#[cfg(feature = "cli")]
+mod server_kill;
 #[cfg(feature = "sled")]
 mod sled_copy;
 mod store_contract;
