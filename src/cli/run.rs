@@ -4,13 +4,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use clap::CommandFactory;
+use clap::{CommandFactory, Parser};
 
 use crate::cli::args::{Cli, Command, ReadArgs, ShowAs};
 use crate::cli::commands::{self, Asking};
+use crate::cli::demo::demo;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::output::Format;
 use crate::cli::read::{DataReader, Reader, ServerReader, failure_of};
+use crate::cli::serve::serve;
 use crate::cli::source::Source;
 use crate::cli::terminal::Terminal;
 use crate::cli::token::{self, Key};
@@ -29,7 +31,8 @@ pub fn run(command: &Command, terminal: &mut Terminal<'_>) -> Result<(), Failure
             clap_complete::generate(*shell, &mut Cli::command(), "roomledger", &mut script);
             Ok(terminal.out.write_all(&script)?)
         }
-        Command::Serve(_) | Command::Demo(_) => Err(Failure::new(Exit::No, "not built yet")),
+        Command::Serve(args) => serve(args, terminal),
+        Command::Demo(args) => demo(args, terminal, &mut run_words),
         Command::Token(args) => token::token(args, now_us(), terminal),
         Command::Rooms(args) => ask(&args.read, terminal, |asking, out| {
             commands::rooms(args, asking, out)
@@ -57,6 +60,13 @@ pub fn run(command: &Command, terminal: &mut Terminal<'_>) -> Result<(), Failure
             commands::verify(args, format, terminal)
         }
     }
+}
+
+/// Runs a command line as a shell would.
+fn run_words(words: &[String], terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    let cli = Cli::try_parse_from(words);
+    let cli = cli.map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+    run(&cli.command, terminal)
 }
 
 /// Opens the log that is asked for and puts the question.

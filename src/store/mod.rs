@@ -49,10 +49,11 @@ use crate::domain::{RoomName, Version};
 /// 5. What was read once is read again, byte for byte the same, for ever.
 /// 6. `read_room` gives one stream in the order of versions, `read_all` all in the order of
 ///    positions, both without gap; a missing or damaged record is an error that names its
-///    position, never a skipped row. `read_commits` gives the same records, in their commits.
+///    position, never a skipped row. An answer may be shorter than `limit`; only an empty one is
+///    the end. `read_commits` gives the same records, in their commits.
 /// 7. After a failed write every later `append` answers [`StoreError::Poisoned`]; reads go on.
-/// 8. `close` makes all durable and may be called twice; later appends answer
-///    [`StoreError::Closed`].
+/// 8. `close` makes all durable, lets go of the files, and may be called twice; later appends
+///    answer [`StoreError::Closed`], and so may reads.
 /// 9. All methods may be called from several threads; appends come from one.
 pub trait EventStore: Send + Sync {
     /// Appends one commit and returns once it is durable.

@@ -8,10 +8,13 @@
     reason = "a failed check is a failed test of the caller"
 )]
 
+pub mod arbitrary;
 #[cfg(feature = "sled")]
 pub mod faults;
+pub mod fuzz;
 pub mod invariants;
 pub mod program;
 pub mod scenario;
+pub mod store_contract;
 #[cfg(feature = "engine")]
 pub mod virtual_time;

@@ -121,7 +121,7 @@ fn effects(detail: &EventDetail, asking: &Asking<'_>) -> Result<Vec<EventView>, 
     let mut effects = Vec::new();
     let rest = EventQuery {
         after: Some(Position(detail.event.position)),
-        before: Some(Position(detail.commit.position).next()),
+        before: Some(Position(detail.commit).next()),
         limit: EFFECTS_PAGE,
         ..EventQuery::default()
     };
@@ -168,7 +168,7 @@ fn row(
             causes.join(", "),
             changes(&event.data).join("; "),
             effects.join("; "),
-            format!("#{}, chain {}", detail.commit.position, detail.commit.chain),
+            format!("#{}, chain {}", detail.commit, detail.chain),
         ],
         record,
     }

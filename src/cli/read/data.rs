@@ -7,9 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::read::reader::{
-    CommitView, EventDetail, Reader, RoomsPage, RoomsQuery, each_event,
-};
+use crate::cli::read::reader::{EventDetail, Reader, RoomsPage, RoomsQuery, each_event};
 use crate::domain::{RoomName, Version};
 use crate::replay::position::Pos;
 use crate::replay::view::{EventView, RoomSummary, RoomView, SessionView};
@@ -125,10 +123,8 @@ impl Reader for DataReader {
         let commit = self.told(self.store.commit_of(Position(position)))?;
         Ok(EventDetail {
             event,
-            commit: CommitView {
-                position: commit.position.0,
-                chain: commit.chain.to_string(),
-            },
+            commit: commit.position.0,
+            chain: commit.chain.to_string(),
         })
     }
 

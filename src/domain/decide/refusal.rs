@@ -85,6 +85,7 @@ fn target_of(command: &Command) -> Option<Target> {
         | Command::AddNote { .. }
         | Command::ReportActivity { .. }
         | Command::CloseLost { .. }
+        | Command::Unread(_)
         | Command::Tick => None,
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::domain::{Actor, ActorKind, Personal, Timestamp};
-use crate::replay::book::Directory;
+use crate::replay::names::Directory;
 use crate::replay::view::resolve::Resolver;
 use crate::replay::view::{data, sentence};
 use crate::store::Record;
@@ -138,7 +138,7 @@ impl ActorView {
             };
         };
         Self {
-            kind: actor.kind,
+            kind: ActorKind::Participant,
             id: resolver.identity_of(number),
             on_behalf_of,
             connection: Some(resolver.connection_id(number)),

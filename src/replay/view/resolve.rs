@@ -11,8 +11,7 @@ use crate::domain::event::{Before, Selector, Who};
 use crate::domain::{
     ConnectionNumber, ParticipantNumber, Ranges, Reference, RoomName, TrackNumber, Version,
 };
-use crate::replay::book::Directory;
-use crate::replay::names::{ConnectionName, Names};
+use crate::replay::names::{ConnectionName, Directory, Names};
 use crate::store::Position;
 
 /// The words for the numbers of one stream.

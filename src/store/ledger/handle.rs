@@ -10,12 +10,12 @@ use crate::store::caches::{Caches, Repaired, SavedCheckpoint, SavedSnapshot};
 use crate::store::codec::encode_commit;
 use crate::store::journal::Journal;
 use crate::store::record::{Commit, Link, Position, Record, StoredCommit};
-use crate::store::sled::SledSource;
 use crate::store::stream::stream_hash;
 use crate::store::{Appended, Commits, EventStore, StoreError};
 
 use super::checkpoint::{self, Section};
 use super::convert::{link_of, of_copy, of_journal};
+use super::heal::{confirms, heal, healed_frames};
 use super::history;
 use super::open::{self, OpenReport};
 use super::options::LedgerOptions;
@@ -60,10 +60,10 @@ impl Ledger {
         if frames.filter(Result::is_err).count() == 0 {
             return Ok(());
         }
-        let healed = journal.heal(&SledSource::new(&copy)).map_err(of_journal)?;
-        let repairs = healed.repairs.iter().filter_map(open::healed_frames);
+        let healed = heal(journal, &copy)?;
+        let repairs = healed.repairs.iter().filter_map(healed_frames);
         repairs.for_each(|repair| self.shared.note(repair));
-        open::still_whole(&healed)
+        Ok(())
     }
 
     /// Stops the applier; the second call finds it gone.
@@ -74,6 +74,7 @@ impl Ledger {
             // Its panics were caught and told.
             let _ = applier.join();
         }
+        guard(&self.shared.scan).take();
     }
 
     fn write(&self, journal: &mut Journal, commit: &Commit) -> Result<Appended, StoreError> {
@@ -158,7 +159,7 @@ impl EventStore for Ledger {
     }
 
     fn read_commits(&self, after: Position) -> Result<Commits<'_>, StoreError> {
-        self.shared.scan.commits_after(after)
+        self.shared.scan()?.commits_after(after)
     }
 
     fn head(&self) -> Link {
@@ -228,9 +229,10 @@ impl Caches for Ledger {
 
     fn load_checkpoint(&self, fingerprint: &Digest) -> Result<Option<SavedCheckpoint>, StoreError> {
         let saved = checkpoint::load(&self.shared.dir, self.shared.log_id)?;
+        let scan = self.shared.scan()?;
         let state = saved.map(|saved| saved.state).filter(|state| {
             let is_ours = state.fingerprint == *fingerprint;
-            is_ours && open::confirms(self.shared.scan.reader(), state.link)
+            is_ours && confirms(scan.reader(), state.link)
         });
         Ok(state.map(|state| SavedCheckpoint {
             link: state.link,

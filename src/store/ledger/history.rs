@@ -103,13 +103,13 @@ pub(crate) fn commit_of(shared: &Shared, position: Position) -> Result<Link, Sto
 /// journal has to answer and is damaged further on.
 fn history(shared: &Shared, first: u64, last: u64) -> Result<Vec<Frame>, StoreError> {
     let Some(copy) = shared.copy_now() else {
-        return shared.scan.commits_between(first, last);
+        return shared.scan()?.commits_between(first, last);
     };
     match commits_of_copy(&copy, first, last) {
         Ok(frames) => Ok(frames),
         Err(error) => {
             shared.distrust(&copy, first, last, &error);
-            shared.scan.commits_between(first, last)
+            shared.scan()?.commits_between(first, last)
         }
     }
 }
@@ -123,13 +123,13 @@ fn room_history(
 ) -> Result<Vec<Frame>, StoreError> {
     // Through the journal alone this reads every segment the room is in: better to wait a little.
     let Some(copy) = shared.copy()? else {
-        return shared.scan.commits_of(room, first, last);
+        return shared.scan()?.commits_of(room, first, last);
     };
     match commits_of_room(&copy, room, first, last) {
         Ok(frames) => Ok(frames),
         Err(error) => {
             shared.distrust(&copy, 0, copy.mark().position(), &error);
-            shared.scan.commits_of(room, first, last)
+            shared.scan()?.commits_of(room, first, last)
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::store::StoreError;
 use crate::store::caches::{LogCopy, Repaired};
-use crate::store::journal::{HeadKeeper, Journal, Link as ChainEnd};
+use crate::store::journal::{Journal, Link as ChainEnd};
 use crate::store::record::{Link, Position};
 use crate::store::sled::{CopyError, SledCopy};
 
@@ -30,8 +30,8 @@ pub(crate) struct Shared {
     pub(crate) copy: Mutex<CopyState>,
     /// Tells that `copy` changed.
     pub(crate) opened: Condvar,
-    pub(crate) keeper: HeadKeeper,
-    pub(crate) scan: JournalScan,
+    /// `None` once closed: whoever reads the journal holds its LOCK.
+    pub(crate) scan: Mutex<Option<Arc<JournalScan>>>,
     /// Where the journal ended when it was opened: the applier fetches everything up to here from
     /// it, and everything behind from the tail.
     pub(crate) opened_at: ChainEnd,
@@ -79,6 +79,14 @@ impl Shared {
 
     pub(crate) fn writer(&self) -> MutexGuard<'_, Option<Journal>> {
         guard(&self.writer)
+    }
+
+    /// The journal, to be read.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub(crate) fn scan(&self) -> Result<Arc<JournalScan>, StoreError> {
+        guard(&self.scan).clone().ok_or(StoreError::Closed)
     }
 
     /// Stops acknowledging anything; the first reason stays.
