@@ -39,6 +39,7 @@ mod livekit_service;
 mod livekit_wire;
 mod readme;
 mod replay;
+mod scenario;
 #[cfg(feature = "cli")]
 mod served;
 #[cfg(feature = "cli")]
