@@ -10,11 +10,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, Request};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use axum::{Router, http};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -160,21 +159,9 @@ fn router(engine: &Engine, keys: &Arc<KeyRing>) -> Router {
         Arc::clone(keys),
         move || clock.wall().seconds(),
     );
-    let own = ledger::Ledger::new(engine.clone(), Arc::clone(keys));
-    Router::new()
-        .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
-        .with_state(engine.clone())
+    ledger::router(ledger::Ledger::new(engine.clone(), Arc::clone(keys)))
         .merge(livekit::router(rooms))
-        .merge(ledger::router(own))
         .layer(from_fn(traced))
-}
-
-async fn ready(State(engine): State<Engine>) -> (StatusCode, String) {
-    match engine.stopped() {
-        None => (StatusCode::OK, "ok\n".to_owned()),
-        Some(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")),
-    }
 }
 
 /// A span for each request; never with its query, which may hold a token.

@@ -78,10 +78,7 @@ fn greet(args: &ServeArgs, server: &Server, err: &mut dyn Write) -> Result<(), F
         )?;
     }
     writeln!(err, "listening on {url}, ledger in {}", args.data.display())?;
-    writeln!(
-        err,
-        "  admin calls   {url}/twirp/...    (lk --dev room list)"
-    )?;
+    writeln!(err, "  admin SDKs    {url}    (lk --dev room list)")?;
     writeln!(err, "  our own API   {url}/api/v1/...")?;
     writeln!(err, "  health        {url}/readyz")?;
     Ok(err.flush()?)

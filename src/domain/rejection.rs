@@ -1,6 +1,6 @@
 //! No: a business refusal, which is an answer and not an error.
 //!
-//! Apart because every dialect maps these, totally, to its own codes. [`super::decide`] alone
+//! Apart because every dialect maps these, totally, to its own codes. `decide` alone
 //! makes them; each is recorded with its code and the events that are its reasons.
 
 use super::event::Reference;

@@ -9,15 +9,20 @@ mod auth_grants;
 #[cfg(feature = "server")]
 mod auth_keys;
 #[cfg(feature = "cli")]
+mod cli_demo;
+#[cfg(feature = "cli")]
 mod cli_http;
 #[cfg(feature = "cli")]
 mod cli_output;
 mod cli_position;
 #[cfg(feature = "cli")]
+mod cli_read;
+#[cfg(feature = "cli")]
 mod cli_run;
 mod decide;
 #[cfg(feature = "engine")]
 mod engine;
+mod fuzz_corpus;
 mod golden_format;
 #[cfg(feature = "sled")]
 mod journal;
@@ -34,6 +39,10 @@ mod livekit_service;
 mod livekit_wire;
 mod readme;
 mod replay;
+#[cfg(feature = "cli")]
+mod served;
+#[cfg(feature = "cli")]
+mod server_kill;
 #[cfg(feature = "sled")]
 mod sled_copy;
 mod store_contract;
