@@ -44,6 +44,10 @@ impl Asked {
         &self.parts.headers
     }
 
+    pub(super) fn into_parts(self) -> Parts {
+        self.parts
+    }
+
     /// Reads the body of a call about no one room.
     ///
     /// # Errors
