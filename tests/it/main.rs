@@ -41,6 +41,8 @@ mod replay;
 #[cfg(feature = "cli")]
 mod served;
 #[cfg(feature = "cli")]
+mod server_bad_input;
+#[cfg(feature = "cli")]
 mod server_kill;
 #[cfg(feature = "sled")]
 mod sled_copy;
