@@ -63,7 +63,7 @@ impl Server {
     ///
     /// # Errors
     /// [`ServerError`]; nothing is written before the port is ours.
-    pub fn open(config: ServerConfig) -> Result<Self, ServerError> {
+    pub fn open(config: &ServerConfig) -> Result<Self, ServerError> {
         if config.is_dev && !is_loopback(config.listen.ip()) {
             return Err(ServerError::DevOutsideLoopback {
                 listen: config.listen,
@@ -82,7 +82,7 @@ impl Server {
         let (ledger, report) = Ledger::open(&config.data, options)?;
         let engine = Engine::open(
             Arc::new(ledger),
-            engine_config(&config, &report),
+            engine_config(config, &report),
             Arc::new(SystemClock::new()),
             ids,
         )?;
@@ -253,7 +253,7 @@ fn engine_config(config: &ServerConfig, report: &OpenReport) -> EngineConfig {
     let mut engine = EngineConfig::default();
     engine.defaults.config.enable_remote_unmute = config.enable_remote_unmute;
     engine.key_ids = config.keys.ids().map(str::to_owned).collect();
-    engine.repairs = report.repairs.clone();
+    engine.repairs.clone_from(&report.repairs);
     let said = format!(
         "{:?} {} {:?}",
         config.listen, config.is_dev, engine.defaults.config

@@ -56,6 +56,7 @@ pub fn run(command: &Command, terminal: &mut Terminal<'_>) -> Result<(), Failure
             commands::sessions(args, asking, out)
         }),
         Command::Verify(args) => {
+            exists(&args.data)?;
             let format = format_of(&args.show, terminal);
             commands::verify(args, format, terminal)
         }
@@ -103,17 +104,21 @@ fn ask(
 
 /// Opens a data directory for reading, and tells what to know of its end.
 fn open(data: &Path) -> Result<(DataReader, Vec<String>), Failure> {
+    exists(data)?;
     let place = data.display().to_string();
-    if !data.is_dir() {
-        return Err(
-            Failure::new(Exit::NotFound, format!("no directory '{place}'"))
-                .hint("name the one of 'serve --data' with --data, or a server with --server"),
-        );
-    }
     let told = |error| failure_of(&error, &place);
     let reader = LedgerReader::open(data).map_err(told)?;
     let warnings = reader.warnings().map_err(told)?;
     Ok((DataReader::new(Arc::new(reader), place.as_str()), warnings))
+}
+
+/// Whether there is a ledger, however damaged.
+fn exists(data: &Path) -> Result<(), Failure> {
+    if data.join("HEAD").exists() || data.join("journal").exists() {
+        return Ok(());
+    }
+    let failure = Failure::new(Exit::NotFound, format!("no ledger in '{}'", data.display()));
+    Err(failure.hint("name the directory of 'serve --data' with --data, or a server with --server"))
 }
 
 fn format_of(show: &ShowAs, terminal: &Terminal<'_>) -> Format {

@@ -31,7 +31,7 @@ pub fn serve(args: &ServeArgs, terminal: &mut Terminal<'_>) -> Result<(), Failur
     trace();
     let place = args.data.display().to_string();
     let told = |error: ServerError| failure(&error, &place);
-    let server = Server::open(ServerConfig {
+    let server = Server::open(&ServerConfig {
         data: args.data.clone(),
         listen: args.listen,
         keys,
@@ -122,10 +122,10 @@ fn failure(error: &ServerError, place: &str) -> Failure {
             .hint("--keys FILE with a secret of your own listens anywhere"),
         ServerError::Listen { listen, source } => {
             let failure = Failure::new(Exit::No, format!("cannot listen on {listen}"));
-            let hint = match source.kind() {
-                io::ErrorKind::AddrInUse => "another server has the port: --listen takes another",
-                io::ErrorKind::PermissionDenied => "ports below 1024 need a right of their own",
-                _ => "--listen takes an address of this machine and a port",
+            let hint = if source.kind() == io::ErrorKind::AddrInUse {
+                "another server has the port: --listen takes another"
+            } else {
+                "--listen takes an address of this machine and a port that you may use"
             };
             failure.because(source).hint(hint)
         }

@@ -41,7 +41,7 @@ fn record_town_hall(data: &Path) {
 
 /// Serves until the sender is dropped.
 fn serve(data: &Path) -> (SocketAddr, oneshot::Sender<()>, thread::JoinHandle<()>) {
-    let server = Server::open(ServerConfig {
+    let server = Server::open(&ServerConfig {
         data: data.to_owned(),
         listen: "127.0.0.1:0".parse().expect("an address"),
         keys: Arc::new(KeyRing::dev()),

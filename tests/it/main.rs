@@ -43,6 +43,8 @@ mod scenario;
 #[cfg(feature = "cli")]
 mod served;
 #[cfg(feature = "cli")]
+mod server_bad_input;
+#[cfg(feature = "cli")]
 mod server_kill;
 #[cfg(feature = "sled")]
 mod sled_copy;

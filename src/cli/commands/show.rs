@@ -27,13 +27,13 @@ pub fn show(
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
     let position = resolve(&args.position, asking)?;
-    let detail = asking
-        .reader
-        .event(position)
-        .map_err(|failure| match failure.exit {
-            Exit::NotFound => missing(position, asking),
-            _ => failure,
-        })?;
+    let detail = asking.reader.event(position).map_err(|failure| {
+        if failure.exit == Exit::NotFound {
+            missing(position, asking)
+        } else {
+            failure
+        }
+    })?;
     let effects = effects(&detail, asking)?;
     let because = detail
         .event

@@ -67,12 +67,12 @@ pub fn demo(args: &DemoArgs, terminal: &mut Terminal<'_>, run: Runner<'_>) -> Re
 fn make(named: Option<&Path>) -> Result<PathBuf, Failure> {
     let refused = |directory: &Path, error: &io::Error| {
         let failure = Failure::new(Exit::No, format!("cannot make '{}'", directory.display()));
-        match error.kind() {
-            io::ErrorKind::AlreadyExists => failure
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            return failure
                 .because("it is there already, and the demo overwrites nothing")
-                .hint("name another directory, or none"),
-            _ => failure.because(error),
+                .hint("name another directory, or none");
         }
+        failure.because(error)
     };
     if let Some(directory) = named {
         let made = fs::create_dir(directory);
