@@ -1,7 +1,8 @@
 //! The cases of `decide`, as tables of lines through one `check`.
 //!
 //! A line is a command, an arrow, and what it comes to: the kinds of its events, each with the
-//! place among them of the event that caused it (`<1`; `<0` for an earlier command's), or `!` and the codes of the refusal.
+//! place among them of the event that caused it (`<1`; `<0` for an earlier command's), or `!` and
+//! the codes of the refusal.
 
 mod world;
 
