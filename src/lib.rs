@@ -9,6 +9,8 @@ pub mod domain;
 #[cfg(feature = "engine")]
 pub mod engine;
 pub mod replay;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod store;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -109,7 +109,7 @@ pub struct AtArgs {
 #[derive(Args, Debug)]
 pub struct ServeArgs {
     /// Use key 'devkey' and secret 'secret', on loopback only; never in production.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "keys")]
     pub dev: bool,
     /// Where the ledger is kept; made when missing.
     #[arg(long, value_name = "DIR", default_value = DATA_DEFAULT, env = "ROOMLEDGER_DATA")]

@@ -4,6 +4,7 @@
 
 pub mod args;
 pub mod commands;
+pub mod demo;
 pub mod failure;
 pub mod http;
 pub mod output;
@@ -11,6 +12,7 @@ pub mod position;
 pub mod read;
 pub mod run;
 pub mod sanitize;
+pub mod serve;
 pub mod source;
 pub mod sse;
 pub mod terminal;

@@ -252,7 +252,7 @@ const MISSING: &str = "-";
 const PADDING: u16 = 2;
 
 /// A cell beyond this is a blob: the table shows its start, the other forms all of it.
-const CELL_CHARS_MAX: usize = 80;
+const CELL_CHARS_MAX: usize = 240;
 
 /// So many rows are kept to find the widths; a longer table comes in parts, in constant memory.
 const TABLE_ROWS_MAX: usize = 1_000;

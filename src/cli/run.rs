@@ -4,13 +4,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use clap::CommandFactory;
+use clap::{CommandFactory, Parser};
 
 use crate::cli::args::{Cli, Command, ReadArgs, ShowAs};
 use crate::cli::commands::{self, Asking};
+use crate::cli::demo::demo;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::output::Format;
 use crate::cli::read::{DataReader, Reader, ServerReader, failure_of};
+use crate::cli::serve::serve;
 use crate::cli::source::Source;
 use crate::cli::terminal::Terminal;
 use crate::cli::token::{self, Key};
@@ -29,7 +31,8 @@ pub fn run(command: &Command, terminal: &mut Terminal<'_>) -> Result<(), Failure
             clap_complete::generate(*shell, &mut Cli::command(), "roomledger", &mut script);
             Ok(terminal.out.write_all(&script)?)
         }
-        Command::Serve(_) | Command::Demo(_) => Err(Failure::new(Exit::No, "not built yet")),
+        Command::Serve(args) => serve(args, terminal),
+        Command::Demo(args) => demo(args, terminal, &mut run_words),
         Command::Token(args) => token::token(args, now_us(), terminal),
         Command::Rooms(args) => ask(&args.read, terminal, |asking, out| {
             commands::rooms(args, asking, out)
@@ -53,10 +56,18 @@ pub fn run(command: &Command, terminal: &mut Terminal<'_>) -> Result<(), Failure
             commands::sessions(args, asking, out)
         }),
         Command::Verify(args) => {
+            exists(&args.data)?;
             let format = format_of(&args.show, terminal);
             commands::verify(args, format, terminal)
         }
     }
+}
+
+/// Runs a command line as a shell would.
+fn run_words(words: &[String], terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    let cli = Cli::try_parse_from(words);
+    let cli = cli.map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
+    run(&cli.command, terminal)
 }
 
 /// Opens the log that is asked for and puts the question.
@@ -93,17 +104,21 @@ fn ask(
 
 /// Opens a data directory for reading, and tells what to know of its end.
 fn open(data: &Path) -> Result<(DataReader, Vec<String>), Failure> {
+    exists(data)?;
     let place = data.display().to_string();
-    if !data.is_dir() {
-        return Err(
-            Failure::new(Exit::NotFound, format!("no directory '{place}'"))
-                .hint("name the one of 'serve --data' with --data, or a server with --server"),
-        );
-    }
     let told = |error| failure_of(&error, &place);
     let reader = LedgerReader::open(data).map_err(told)?;
     let warnings = reader.warnings().map_err(told)?;
     Ok((DataReader::new(Arc::new(reader), place.as_str()), warnings))
+}
+
+/// Whether there is a ledger, however damaged.
+fn exists(data: &Path) -> Result<(), Failure> {
+    if data.join("HEAD").exists() || data.join("journal").exists() {
+        return Ok(());
+    }
+    let failure = Failure::new(Exit::NotFound, format!("no ledger in '{}'", data.display()));
+    Err(failure.hint("name the directory of 'serve --data' with --data, or a server with --server"))
 }
 
 fn format_of(show: &ShowAs, terminal: &Terminal<'_>) -> Format {

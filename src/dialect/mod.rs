@@ -4,5 +4,6 @@
 pub mod auth;
 pub mod caller;
 pub mod join_token;
+pub mod ledger;
 pub mod livekit;
 pub mod recorded;

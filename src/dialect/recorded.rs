@@ -23,6 +23,11 @@ impl Recorded {
         }
     }
 
+    /// Whether an answer tells already where it stands.
+    pub fn is_marked(headers: &HeaderMap) -> bool {
+        headers.contains_key(LEDGER_POSITION)
+    }
+
     /// Adds `X-Ledger-Position`, and `X-Ledger-Replayed` where it applies.
     pub fn mark(self, headers: &mut HeaderMap) {
         headers.insert(LEDGER_POSITION, HeaderValue::from(self.position));

@@ -1,7 +1,7 @@
 //! What somebody wants: the imperative half of the vocabulary.
 //!
 //! Commands are never stored; what came of them is. Strings have been checked for form at the
-//! edge ([`super::id`]); limits that depend on settings or state are [`super::decide`]'s.
+//! edge (`id.rs`); limits that depend on settings or state are `decide`'s.
 
 use std::collections::BTreeMap;
 
@@ -193,6 +193,9 @@ pub enum Command {
         /// What it still lists, in any of their ids.
         listed: Vec<String>,
     },
+    /// What came could not be read as the command of that name: refused with the edge's objection,
+    /// so that the attempt is on record.
+    Unread(&'static str),
     /// Let the timers that are due fire.
     Tick,
 }
@@ -320,6 +323,17 @@ pub struct Remove {
     pub revoke_before: Option<Timestamp>,
 }
 
+impl Remove {
+    /// Disconnects somebody now, and no more: they may come back.
+    pub const fn new(target: Target) -> Self {
+        Self {
+            target,
+            ban: false,
+            revoke_before: None,
+        }
+    }
+}
+
 /// See [`Command::SendData`]. The content itself has been reduced to size and digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SendData {
@@ -384,6 +398,26 @@ pub struct Join {
     pub moved_from: Option<(RoomName, ConnectionNumber, Version)>,
 }
 
+impl Join {
+    /// Somebody comes in with media flowing, without a token, and with all else at its default.
+    pub fn new(identity: Identity) -> Self {
+        Self {
+            identity: Some(identity),
+            alias: None,
+            active: true,
+            kind: ConnectionKind::Standard,
+            profile: ProfileUpdate::default(),
+            permission: None,
+            credential: Credential::default(),
+            reporter: None,
+            eject_at: None,
+            config: ConfigPatch::default(),
+            room_metadata: None,
+            moved_from: None,
+        }
+    }
+}
+
 /// See [`Command::PublishTrack`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublishTrack {
@@ -434,6 +468,7 @@ impl Command {
             Self::UpdateOwnProfile { .. } => "update_own_profile",
             Self::ReportActivity { .. } => "report_activity",
             Self::CloseLost { .. } => "close_lost",
+            Self::Unread(name) => name,
             Self::Tick => "tick",
         }
     }

@@ -22,6 +22,18 @@ pub struct Call {
 }
 
 impl Call {
+    /// A call of a host that has no request body: digest and size are those of the request's debug
+    /// form, which is the same as long as the program is.
+    pub fn new(request: Request, provenance: Provenance) -> Self {
+        let form = format!("{request:?}");
+        Self {
+            digest: Digest::of(form.as_bytes()),
+            request_bytes: u64::try_from(form.len()).unwrap_or(u64::MAX),
+            request,
+            provenance,
+        }
+    }
+
     /// By what a repeat is recognised; `None` when the caller gave no request id, or has no right
     /// to the earlier outcome.
     pub fn key(&self) -> Option<RequestKey> {

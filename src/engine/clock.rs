@@ -313,5 +313,5 @@ fn micros(duration: Duration) -> i64 {
 const STEADY_FOR: Duration = Duration::from_secs(600);
 /// Evenly: NTP slews by at most 500 ppm, 0.3 s in ten minutes.
 const STEADY_MICROS: i64 = 1_000_000;
-/// A wall clock this far past the last record may be a broken one: timers wait until it held steady.
+/// A wall clock this far past the last record may be broken: timers wait until it held steady.
 const ABSENCE_MICROS_MAX: i64 = 7 * 24 * 60 * 60 * 1_000_000;

@@ -36,6 +36,12 @@ pub struct EngineConfig {
     pub reads_max: usize,
     /// Rooms without an open session that stay in memory, the last written first.
     pub idle_rooms_max: usize,
+    /// Events after which a checkpoint is taken, unless more outcomes are kept: opening folds at
+    /// most about as many again, in a tenth of a second.
+    pub checkpoint_events: u64,
+    /// Events of a room after which a snapshot is taken, unless it knows more people: folding as
+    /// many takes a third of a millisecond.
+    pub snapshot_events: u64,
     /// Bytes of the latest records kept for subscribers; who falls farther behind reads the log.
     pub tail_bytes_max: u64,
     /// Outcomes kept at most (log.md rule 13).
@@ -68,6 +74,8 @@ impl Default for EngineConfig {
             reader_threads: 2,
             reads_max: 4_096,
             idle_rooms_max: 10_000,
+            checkpoint_events: 250_000,
+            snapshot_events: 1_000,
             tail_bytes_max: 16 * MIB,
             outcomes_max: 1_000_000,
             outcomes_min: 100_000,

@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use super::checkpoint::{Checkpoint, put_snapshot};
 use super::error::EngineError;
 use super::idempotency::Outcomes;
+use super::shared::Shared;
 use crate::domain::{Room, RoomName};
 use crate::store::{EventStore, Link, Position, StoreError};
 
@@ -21,6 +22,8 @@ pub(crate) struct Keeper {
     /// The version of each room's last snapshot, as far as this process knows.
     snapshots: BTreeMap<RoomName, u64>,
     checkpointed: Position,
+    snapshot_events: u64,
+    checkpoint_events: u64,
 }
 
 #[derive(Debug)]
@@ -33,14 +36,14 @@ impl Keeper {
     /// Starts the thread; `None` when the store keeps no caches. The last checkpoint stands at
     /// `checkpointed`.
     pub(crate) fn start(
-        store: &Arc<dyn EventStore>,
+        shared: &Shared,
         checkpointed: Position,
     ) -> Result<Option<Self>, EngineError> {
-        if store.caches().is_none() {
+        if shared.store.caches().is_none() {
             return Ok(None);
         }
         let (queue, work) = sync_channel(WAITING_MAX);
-        let store = Arc::clone(store);
+        let store = Arc::clone(&shared.store);
         let named = thread::Builder::new().name("roomledger-caches".to_owned());
         let thread = named.spawn(move || keep(&*store, &work));
         let thread = thread.map_err(|error| EngineError::Start {
@@ -51,6 +54,8 @@ impl Keeper {
             thread,
             snapshots: BTreeMap::new(),
             checkpointed,
+            snapshot_events: shared.config.snapshot_events,
+            checkpoint_events: shared.config.checkpoint_events,
         }))
     }
 
@@ -59,7 +64,7 @@ impl Keeper {
     pub(crate) fn offer(&mut self, room: &Arc<Room>, link: Link) {
         let people = u64::try_from(room.people.len()).unwrap_or(u64::MAX);
         let since = room.version.0 - self.snapshots.get(&room.name).unwrap_or(&0);
-        let due = since >= people.max(SNAPSHOT_EVENTS);
+        let due = since >= people.max(self.snapshot_events);
         let work = || Work::Snapshot(Arc::clone(room), link);
         if due && self.queue.try_send(work()).is_ok() {
             self.snapshots.insert(room.name.clone(), room.version.0);
@@ -74,7 +79,7 @@ impl Keeper {
     /// Whether enough has happened since the last checkpoint: opening folds at most this again.
     pub(crate) fn wants_checkpoint(&self, head: Position, outcomes: usize) -> bool {
         let outcomes = u64::try_from(outcomes).unwrap_or(u64::MAX);
-        head.0 - self.checkpointed.0 >= outcomes.max(CHECKPOINT_EVENTS)
+        head.0 - self.checkpointed.0 >= outcomes.max(self.checkpoint_events)
     }
 
     pub(crate) fn checkpoint(&mut self, state: (Checkpoint, Outcomes), link: Link) {
@@ -115,7 +120,3 @@ fn keep(store: &dyn EventStore, work: &Receiver<Work>) {
 
 /// Rooms that may wait to be written: more are left out until they change again.
 const WAITING_MAX: usize = 64;
-/// A fold of this many events takes a third of a millisecond.
-const SNAPSHOT_EVENTS: u64 = 1_000;
-/// A fold of this many events takes a tenth of a second at opening.
-const CHECKPOINT_EVENTS: u64 = 250_000;

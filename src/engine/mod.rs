@@ -16,6 +16,8 @@ mod error;
 mod history;
 mod idempotency;
 mod keeper;
+#[cfg(feature = "sled")]
+mod on_disk;
 mod open;
 mod plan;
 mod readers;
@@ -98,17 +100,19 @@ impl Engine {
             outcomes: restored.outcomes,
             facts: Vec::new(),
             defaults: restored.defaults,
-            keeper: Keeper::start(&shared.store, restored.checkpointed)?,
+            keeper: Keeper::start(&shared, restored.checkpointed)?,
             system: restored.system,
             last: restored.last,
             deferred: VecDeque::new(),
         };
         writer.record(facts)?;
-        let watched = Arc::clone(&shared);
+        let watched = Arc::downgrade(&shared);
         let named = thread::Builder::new().name("roomledger-writer".to_owned());
         let spawned = named.spawn(move || {
-            if catch_unwind(AssertUnwindSafe(|| writer.run())).is_err() {
-                watched.poison("the writer thread broke");
+            if catch_unwind(AssertUnwindSafe(|| writer.run())).is_err()
+                && let Some(shared) = watched.upgrade()
+            {
+                shared.poison("the writer thread broke");
             }
         });
         spawned.map_err(|error| EngineError::Start {

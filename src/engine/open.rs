@@ -1,5 +1,5 @@
-//! From a log to a running engine. Apart because it happens once: fold what the last checkpoint does
-//! not have, find the outcomes of the last day, and say what is to be recorded of the start.
+//! From a log to a running engine. Apart because it happens once: fold what the last checkpoint
+//! does not have, find the outcomes of the last day, and say what to record of the start.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

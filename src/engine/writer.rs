@@ -96,7 +96,10 @@ impl Writer {
                     let _nobody_waits = answer.send(done);
                 }
                 Some(Job::Stop(answer)) => {
-                    let _nobody_waits = answer.send(self.stop());
+                    let done = self.stop();
+                    // Who is told may open the same log again: nothing of it is held any more.
+                    drop(self);
+                    let _nobody_waits = answer.send(done);
                     return;
                 }
             }

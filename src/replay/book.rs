@@ -6,20 +6,9 @@
 use std::collections::BTreeMap;
 
 use crate::domain::{Event, RoomName, Version};
-use crate::replay::names::Names;
+use crate::replay::names::{Directory, Names};
+use crate::replay::view::EventView;
 use crate::store::{EventStore, Record, StoreError};
-
-/// Where the directory of a stream is looked up.
-pub trait Directory {
-    /// The directory of a stream, if it is at hand; `None` asks for the system stream.
-    fn names(&self, room: Option<&RoomName>) -> Option<&Names>;
-}
-
-impl Directory for Names {
-    fn names(&self, room: Option<&RoomName>) -> Option<&Names> {
-        (self.room() == room).then_some(self)
-    }
-}
 
 /// Directories at hand, at most so many.
 #[derive(Debug)]
@@ -78,6 +67,19 @@ impl NamesBook {
         let names = self.at_hand(record.room.as_ref());
         names.absorb(record);
         names.catch_up(store, last)
+    }
+
+    /// A record as readers see it.
+    ///
+    /// # Errors
+    /// As [`EventStore::read_room`].
+    pub fn show(
+        &mut self,
+        store: &dyn EventStore,
+        record: &Record,
+    ) -> Result<EventView, StoreError> {
+        self.prepare(store, record)?;
+        Ok(EventView::of(record, self))
     }
 
     fn at_hand(&mut self, room: Option<&RoomName>) -> &mut Names {

@@ -12,10 +12,10 @@ mod verify;
 pub mod view;
 mod who;
 
-pub use book::{Directory, NamesBook};
+pub use book::NamesBook;
 pub use filter::Filter;
 pub use fold::{Folded, Moment, as_of, each_record, fold, fold_on, session_span};
-pub use names::{ConnectionName, Names, SessionName, TrackName};
+pub use names::{ConnectionName, Directory, Names, SessionName, TrackName};
 pub use page::{EventPage, EventQuery, Order, read_page};
 pub use sessions::{SessionIndex, SessionPlace, session_views};
 pub use verify::{Finding, Verified, Verifier, verify};

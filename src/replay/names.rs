@@ -28,6 +28,18 @@ pub struct Names {
     stretches: Vec<(Version, Position)>,
 }
 
+/// Where the directory of a stream is looked up.
+pub trait Directory {
+    /// The directory of a stream, if it is at hand; `None` asks for the system stream.
+    fn names(&self, room: Option<&RoomName>) -> Option<&Names>;
+}
+
+impl Directory for Names {
+    fn names(&self, room: Option<&RoomName>) -> Option<&Names> {
+        (self.room() == room).then_some(self)
+    }
+}
+
 /// What is always true of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConnectionName {

@@ -1,12 +1,12 @@
 //! A page of events: the range, the order and the bound of one answer.
 //!
-//! Apart because the server and the command line must give the same pages. A page looks at a bounded
-//! number of records, so that a filter that matches nothing answers too.
+//! Apart because the server and the command line must give the same pages. A page looks at a
+//! bounded number of records, so that a filter that matches nothing answers too.
 
 use crate::domain::{RoomName, SessionNumber, Timestamp, Version};
-use crate::replay::book::{Directory, NamesBook};
+use crate::replay::book::NamesBook;
 use crate::replay::filter::Filter;
-use crate::replay::names::BATCH_RECORDS;
+use crate::replay::names::{BATCH_RECORDS, Directory};
 use crate::replay::view::EventView;
 use crate::store::{EventStore, Position, Record, StoreError};
 
@@ -123,8 +123,7 @@ fn take(
     }
     let names = book.names(record.room.as_ref());
     if query.filter.matches(record, names) {
-        book.prepare(store, record)?;
-        page.events.push(EventView::of(record, &*book));
+        page.events.push(book.show(store, record)?);
     }
     Ok(())
 }

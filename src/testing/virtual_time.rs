@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::{ActorKind, Command, Digest, Provenance, Request, RoomName, Timestamp, Via};
+use crate::domain::{ActorKind, Command, Provenance, Request, RoomName, Timestamp, Via};
 use crate::engine::{Call, Clock, Engine, EngineConfig, EngineError, ManualClock, SeededIds};
 use crate::store::{EventStore, MemoryStore};
 
@@ -85,21 +85,14 @@ impl Deref for VirtualEngine {
     }
 }
 
-/// A call as a server with API key `devkey` makes it, without a request id. Its digest is that of
-/// the command's debug form.
+/// A call as a server with API key `devkey` makes it, without a request id.
 pub fn call(room: &RoomName, command: Command) -> Call {
     let mut provenance = Provenance::of_engine(ActorKind::ApiKey, "devkey");
     provenance.via = Via {
         dialect: "ledger".to_owned(),
         call: command.name().to_owned(),
     };
-    let form = format!("{command:?}");
-    Call {
-        provenance,
-        digest: Digest::of(form.as_bytes()),
-        request_bytes: u64::try_from(form.len()).unwrap_or(u64::MAX),
-        request: Request::new(room.clone(), command),
-    }
+    Call::new(Request::new(room.clone(), command), provenance)
 }
 
 /// A day in 2027, as in [`super::scenario`].

@@ -25,8 +25,8 @@ use serde_json::{Value, json};
 use crate::auth::signed;
 
 const NOW_S: i64 = 1_795_310_400;
-const CALLS: &str = include_str!("../data/livekit/calls.jsonl");
-const UNMUTE: &str = include_str!("../data/livekit/remote-unmute.jsonl");
+pub(crate) const CALLS: &str = include_str!("../data/livekit/calls.jsonl");
+pub(crate) const UNMUTE: &str = include_str!("../data/livekit/remote-unmute.jsonl");
 
 /// Where we choose to answer otherwise than livekit-server 1.13.4, by line: status, first words of
 /// the body, and why.
@@ -187,7 +187,7 @@ fn recorded_reply(step: &Value, next: Option<&Value>) -> Result<Reply, TwirpErro
     Ok(reply_of(call, &body, protobuf))
 }
 
-fn reply_of(call: Call, body: &[u8], protobuf: bool) -> Reply {
+pub(crate) fn reply_of(call: Call, body: &[u8], protobuf: bool) -> Reply {
     fn read<M: JsonMessage + prost::Message + Default>(body: &[u8], protobuf: bool) -> M {
         if protobuf {
             return M::decode(body).unwrap();
@@ -228,7 +228,7 @@ fn reply_of(call: Call, body: &[u8], protobuf: bool) -> Reply {
     }
 }
 
-fn request_of(step: &Value) -> HttpRequest<Body> {
+pub(crate) fn request_of(step: &Value) -> HttpRequest<Body> {
     let in_room = json!({"header": {"alg": "HS256"}, "signed_with": "HS256", "claims": {
         "iss": "devkey", "exp_in_s": 600, "video": {"roomAdmin": true, "room": "auth"}}});
     let path = step["path"]
@@ -251,7 +251,7 @@ fn request_of(step: &Value) -> HttpRequest<Body> {
     request.body(Body::from(body_of(step))).unwrap()
 }
 
-fn token_of(token: &Value) -> String {
+pub(crate) fn token_of(token: &Value) -> String {
     let mut claims = token["claims"].clone();
     for (from, to) in [("nbf_in_s", "nbf"), ("exp_in_s", "exp")] {
         if let Some(seconds) = claims.as_object_mut().unwrap().remove(from) {
@@ -303,7 +303,7 @@ fn body_of(step: &Value) -> Vec<u8> {
     }
 }
 
-fn hex(text: &str) -> Vec<u8> {
+pub(crate) fn hex(text: &str) -> Vec<u8> {
     (0..text.len())
         .step_by(2)
         .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())

@@ -1,5 +1,4 @@
 //! The one test binary: a module per topic, linked once.
-
 // Clippy lets helpers of tests panic, unwrap and index only under this attribute.
 #![cfg(test)]
 
@@ -10,21 +9,28 @@ mod auth_grants;
 #[cfg(feature = "server")]
 mod auth_keys;
 #[cfg(feature = "cli")]
+mod cli_demo;
+#[cfg(feature = "cli")]
 mod cli_http;
 #[cfg(feature = "cli")]
 mod cli_output;
 mod cli_position;
 #[cfg(feature = "cli")]
+mod cli_read;
+#[cfg(feature = "cli")]
 mod cli_run;
 mod decide;
 #[cfg(feature = "engine")]
 mod engine;
+mod fuzz_corpus;
 mod golden_format;
 #[cfg(feature = "sled")]
 mod journal;
 mod laws;
 #[cfg(feature = "sled")]
 mod ledger;
+#[cfg(feature = "server")]
+mod ledger_api;
 #[cfg(feature = "server")]
 mod livekit_json;
 #[cfg(feature = "server")]
@@ -33,6 +39,13 @@ mod livekit_service;
 mod livekit_wire;
 mod readme;
 mod replay;
+mod scenario;
+#[cfg(feature = "cli")]
+mod served;
+#[cfg(feature = "cli")]
+mod server_bad_input;
+#[cfg(feature = "cli")]
+mod server_kill;
 #[cfg(feature = "sled")]
 mod sled_copy;
 mod store_contract;

@@ -194,9 +194,10 @@ fn explain_nothing(
     searched.extend(args.kind.iter().map(|kind| format!("kind '{kind}'")));
     searched.extend(args.refused.then(|| "refusals only".to_owned()));
     let place = asking.reader.place();
-    let filters = match searched.is_empty() {
-        true => String::new(),
-        false => format!(" for {}", searched.join(", ")),
+    let filters = if searched.is_empty() {
+        String::new()
+    } else {
+        format!(" for {}", searched.join(", "))
     };
     asking.note(
         err,

@@ -5,7 +5,7 @@
 /// in quotes.
 pub(super) fn nearest<'n>(wanted: &str, names: impl Iterator<Item = &'n str>) -> Vec<String> {
     let wanted: Vec<char> = lower(wanted);
-    let far = (wanted.len() / 3).clamp(1, 3);
+    let far = (wanted.len() / 2).clamp(1, 3);
     let mut near: Vec<(usize, &str)> = names
         .map(|name| (distance(&wanted, &lower(name)), name))
         .filter(|(distance, _)| *distance <= far)

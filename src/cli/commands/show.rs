@@ -27,13 +27,13 @@ pub fn show(
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
     let position = resolve(&args.position, asking)?;
-    let detail = asking
-        .reader
-        .event(position)
-        .map_err(|failure| match failure.exit {
-            Exit::NotFound => missing(position, asking),
-            _ => failure,
-        })?;
+    let detail = asking.reader.event(position).map_err(|failure| {
+        if failure.exit == Exit::NotFound {
+            missing(position, asking)
+        } else {
+            failure
+        }
+    })?;
     let effects = effects(&detail, asking)?;
     let because = detail
         .event
@@ -121,7 +121,7 @@ fn effects(detail: &EventDetail, asking: &Asking<'_>) -> Result<Vec<EventView>, 
     let mut effects = Vec::new();
     let rest = EventQuery {
         after: Some(Position(detail.event.position)),
-        before: Some(Position(detail.commit.position).next()),
+        before: Some(Position(detail.commit).next()),
         limit: EFFECTS_PAGE,
         ..EventQuery::default()
     };
@@ -168,7 +168,7 @@ fn row(
             causes.join(", "),
             changes(&event.data).join("; "),
             effects.join("; "),
-            format!("#{}, chain {}", detail.commit.position, detail.commit.chain),
+            format!("#{}, chain {}", detail.commit, detail.chain),
         ],
         record,
     }

@@ -7,14 +7,13 @@ use std::thread;
 use std::time::Duration;
 
 use crate::cli::failure::{Exit, Failure};
-use crate::cli::read::reader::{
-    CommitView, EventDetail, Reader, RoomsPage, RoomsQuery, each_event,
-};
+use crate::cli::read::reader::{EventDetail, Reader, RoomsPage, RoomsQuery, each_event};
 use crate::domain::{RoomName, Version};
 use crate::replay::position::Pos;
 use crate::replay::view::{EventView, RoomSummary, RoomView, SessionView};
 use crate::replay::{
-    EventPage, EventQuery, Folded, Moment, NamesBook, as_of, read_page, session_span, session_views,
+    EventPage, EventQuery, Folded, Moment, NamesBook, Order, as_of, read_page, session_span,
+    session_views,
 };
 use crate::store::{EventStore, Position, StoreError};
 
@@ -108,7 +107,20 @@ impl Reader for DataReader {
     }
 
     fn page(&self, query: &EventQuery) -> Result<EventPage, Failure> {
-        self.told(read_page(&*self.store, &mut self.book.borrow_mut(), query))
+        let mut book = self.book.borrow_mut();
+        let read = read_page(&*self.store, &mut book, query);
+        let readable = readable_before(query, &read);
+        let Some(bad) = readable else {
+            return self.told(read);
+        };
+        // What lies before the damage is an answer; the next page meets the damage itself.
+        let before = EventQuery {
+            before: Some(bad),
+            ..query.clone()
+        };
+        let mut page = self.told(read_page(&*self.store, &mut book, &before))?;
+        page.next = page.next.or(Some(bad.0.saturating_sub(1)));
+        Ok(page)
     }
 
     fn event(&self, position: u64) -> Result<EventDetail, Failure> {
@@ -125,10 +137,8 @@ impl Reader for DataReader {
         let commit = self.told(self.store.commit_of(Position(position)))?;
         Ok(EventDetail {
             event,
-            commit: CommitView {
-                position: commit.position.0,
-                chain: commit.chain.to_string(),
-            },
+            commit: commit.position.0,
+            chain: commit.chain.to_string(),
         })
     }
 
@@ -191,6 +201,17 @@ pub fn failure_of(error: &StoreError, place: &str) -> Failure {
         | StoreError::Opening
         | StoreError::Behind { .. } => Failure::new(Exit::No, error.to_string()),
     }
+}
+
+/// The bad position in whose way a page came, if there is something before it.
+fn readable_before(query: &EventQuery, read: &Result<EventPage, StoreError>) -> Option<Position> {
+    let (StoreError::Corrupt { position, .. } | StoreError::Missing { position }) =
+        read.as_ref().err()?
+    else {
+        return None;
+    };
+    let first = query.after.unwrap_or_default().next();
+    (query.order == Order::Ascending && *position > first).then_some(*position)
 }
 
 fn name_of(room: &str) -> Result<RoomName, Failure> {

@@ -7,5 +7,5 @@ mod reader;
 mod server;
 
 pub use data::{DataReader, failure_of};
-pub use reader::{CommitView, EventDetail, Reader, RoomsPage, RoomsQuery, each_event, each_room};
+pub use reader::{EventDetail, Reader, RoomsPage, RoomsQuery, each_event, each_room};
 pub use server::ServerReader;

@@ -81,22 +81,15 @@ pub struct RoomsPage {
     pub cursor: Option<String>,
 }
 
-/// One event as it is explained.
+/// One event with its place in the chain.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EventDetail {
     /// The event.
     #[serde(flatten)]
     pub event: EventView,
-    /// The commit that holds it.
-    pub commit: CommitView,
-}
-
-/// A commit, as an event of it shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CommitView {
-    /// Its last position.
-    pub position: u64,
-    /// The chain hash after it, in hex.
+    /// The last position of its commit.
+    pub commit: u64,
+    /// The chain hash there, in hex.
     pub chain: String,
 }
 

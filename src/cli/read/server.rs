@@ -186,7 +186,6 @@ fn parsed<T: DeserializeOwned>(answer: Value) -> Result<T, Failure> {
     serde_json::from_value(answer).map_err(unreadable)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is given to map_err")]
 fn unreadable(error: serde_json::Error) -> Failure {
     Failure::new(
         Exit::Refused,

@@ -96,7 +96,13 @@ impl Service {
         if let Request::GetParticipant(RoomParticipantIdentity { room, identity, .. }) = request {
             return self.find(room, identity).map(Reply::GetParticipant);
         }
-        Err(self.needs_media(request))
+        if let Request::ForwardParticipant(it) = request {
+            return Err(self.forward(it));
+        }
+        if let Request::PerformRpc(it) = request {
+            return Err(self.perform_rpc(it));
+        }
+        Err(no_answer(request.call()))
     }
 
     fn list_rooms(&self, it: &ListRoomsRequest) -> Vec<RoomInfo> {
@@ -127,32 +133,26 @@ impl Service {
             .ok_or_else(|| TwirpError::new(ErrorCode::NotFound, "participant does not exist"))
     }
 
-    /// The two calls that only a media server can carry out: media to another room, and a question
-    /// to a participant's program.
-    fn needs_media(&self, request: &Request) -> TwirpError {
-        let (room, identity) = match request {
-            Request::ForwardParticipant(ForwardParticipantRequest {
-                room,
-                destination_room,
-                ..
-            }) if room == destination_room => {
-                let room = room.clone();
-                let same = Rejection::SameRoom { room };
-                return refusal::rejected(request.call(), &same);
-            }
-            Request::ForwardParticipant(it) => (&it.room, &it.identity),
-            Request::PerformRpc(PerformRpcRequest {
-                destination_identity,
-                ..
-            }) if destination_identity.is_empty() => {
-                let words = "destination identity is required";
-                return TwirpError::new(ErrorCode::InvalidArgument, words);
-            }
-            Request::PerformRpc(it) => (&it.room, &it.destination_identity),
-            other => return no_answer(other.call()),
-        };
+    fn forward(&self, it: &ForwardParticipantRequest) -> TwirpError {
+        if it.room == it.destination_room {
+            let room = it.room.clone();
+            return refusal::rejected(Call::ForwardParticipant, &Rejection::SameRoom { room });
+        }
+        self.needs_media(Call::ForwardParticipant, &it.room, &it.identity)
+    }
+
+    fn perform_rpc(&self, it: &PerformRpcRequest) -> TwirpError {
+        if it.destination_identity.is_empty() {
+            let words = "destination identity is required";
+            return TwirpError::new(ErrorCode::InvalidArgument, words);
+        }
+        self.needs_media(Call::PerformRpc, &it.room, &it.destination_identity)
+    }
+
+    /// Only a media server can forward media, or ask a participant's program.
+    fn needs_media(&self, call: Call, room: &str, identity: &str) -> TwirpError {
         self.find(room, identity).err().unwrap_or_else(|| {
-            let call = request.call().name();
+            let call = call.name();
             let words = format!("{call} needs a media server, and this one keeps a ledger only");
             TwirpError::new(ErrorCode::Unimplemented, words)
         })
@@ -201,7 +201,7 @@ fn muted_track(room: &Room, it: &MuteRoomTrackRequest) -> Option<MuteRoomTrackRe
     let live = room.live_of(&identity);
     let mut tracks = live
         .iter()
-        .filter_map(|it_s| it_s.track_by_ref(&it.track_sid));
+        .filter_map(|connection| connection.track_by_ref(&it.track_sid));
     Some(MuteRoomTrackResponse {
         track: Some(render::track(tracks.next()?)),
     })

@@ -143,6 +143,10 @@ impl Draft<'_> {
                 self.close_lost(reporter, *as_of, listed);
                 Ok(())
             }
+            Command::Unread(name) => Err(Rejection::Invalid {
+                what: name,
+                problem: "it could not be read".to_owned(),
+            }),
             Command::Tick => {
                 self.tick();
                 Ok(())

@@ -11,8 +11,7 @@ use crate::domain::event::{Before, Selector, Who};
 use crate::domain::{
     ConnectionNumber, ParticipantNumber, Ranges, Reference, RoomName, TrackNumber, Version,
 };
-use crate::replay::book::Directory;
-use crate::replay::names::{ConnectionName, Names};
+use crate::replay::names::{ConnectionName, Directory, Names};
 use crate::store::Position;
 
 /// The words for the numbers of one stream.
@@ -181,6 +180,11 @@ impl<'a> Resolver<'a> {
     fn name(&self, number: ConnectionNumber) -> Option<&'a ConnectionName> {
         self.names.and_then(|names| names.connection(number))
     }
+}
+
+/// A JSON text as JSON; what is none stays text.
+pub(super) fn json_of(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
 }
 
 /// A number that a damaged log does not explain.

@@ -24,6 +24,8 @@ pub(crate) struct Gap {
     pub(crate) before: Option<(Place, Link)>,
     /// The chain behind it; `None` when nothing intact follows.
     pub(crate) right: Option<Link>,
+    /// Whether nothing intact follows in the segment where the fault was met.
+    pub(crate) rest: bool,
     pub(crate) fault: Fault,
 }
 
@@ -156,7 +158,10 @@ impl ChainScan {
                         segment: ordinal,
                         offset: from,
                     };
-                    self.open = Some(self.gap(fault));
+                    self.open = Some(Gap {
+                        rest: true,
+                        ..self.gap(fault)
+                    });
                     if let Some(step) = self.leave(&segment)? {
                         return Ok(Some(step));
                     }
@@ -255,6 +260,7 @@ impl ChainScan {
             left,
             before,
             right: None,
+            rest: false,
             fault,
         })
     }

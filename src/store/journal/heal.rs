@@ -29,37 +29,33 @@ impl Journal {
     /// could not be healed.
     ///
     /// # Errors
-    /// `Io`, which poisons; `Poisoned`; and what a look at the journal can say at open.
+    /// `Io`, which poisons if it was a write or sync; `Poisoned`; and what a look at the journal
+    /// can say at open.
     pub fn heal(&mut self, source: &dyn FrameSource) -> Result<Recovery, JournalError> {
         self.shared.sound()?;
         let healed = self.heal_all(source);
-        if let Err(error @ JournalError::Io { .. }) = healed {
-            return Err(self.shared.poison(error));
+        match healed {
+            // What cannot be read leaves what is written as it was.
+            Err(
+                error @ JournalError::Io {
+                    action: "write" | "sync" | "create",
+                    ..
+                },
+            ) => Err(self.shared.poison(error)),
+            other => other,
         }
-        healed
     }
 
     fn heal_all(&mut self, source: &dyn FrameSource) -> Result<Recovery, JournalError> {
-        let mut repairs = Vec::new();
+        let (mut repairs, mut healed) = (Vec::new(), BTreeSet::new());
         let survey = loop {
-            self.shared
-                .live()
-                .segments
-                .iter()
-                .for_each(|segment| segment.file.drop_cache());
-            let survey = self.look_again()?;
-            let healer = Healer {
-                shared: &self.shared,
-                survey: &survey,
-                source,
-                layout: self.layout(),
-            };
-            let known = repairs.len();
-            for gap in survey.gaps.iter().chain(survey.waits_for().as_ref()) {
-                repairs.extend(healer.heal(gap)?);
+            for segment in &self.shared.live().segments {
+                segment.file.drop_cache();
             }
-            if repairs.len() == known {
-                break survey;
+            let survey = self.look_again()?;
+            match self.heal_first(&survey, source, &mut healed)? {
+                Some(repair) => repairs.push(repair),
+                None => break survey,
             }
         };
         let mut recovery = recover::report(&self.shared, &survey);
@@ -68,6 +64,32 @@ impl Journal {
         self.take_over(survey, &mut recovery)?;
         self.shared.suspects().clear();
         Ok(recovery)
+    }
+
+    /// Heals the first hole that can be healed: frames behind it may stand where the bytes before
+    /// them were lost, so that their place is known only when it is filled. `healed` has the
+    /// places where this was done, once each, so that it ends.
+    fn heal_first(
+        &self,
+        survey: &Survey,
+        source: &dyn FrameSource,
+        healed: &mut BTreeSet<Place>,
+    ) -> Result<Option<Repair>, JournalError> {
+        let work = Healer {
+            shared: &self.shared,
+            survey,
+            source,
+            layout: self.layout(),
+        };
+        for gap in survey.gaps.iter().chain(survey.waits_for().as_ref()) {
+            if !healed.contains(&gap.at)
+                && let Some(repair) = work.heal(gap)?
+            {
+                healed.insert(gap.at);
+                return Ok(Some(repair));
+            }
+        }
+        Ok(None)
     }
 
     fn look_again(&self) -> Result<Survey, JournalError> {
@@ -143,6 +165,9 @@ struct Row {
 impl Healer<'_> {
     /// Fills one hole; `None` when the other copy does not have what belongs there.
     fn heal(&self, gap: &Gap) -> Result<Option<Repair>, JournalError> {
+        if gap.rest && gap.right == Some(gap.left) {
+            return self.clear_rest(gap);
+        }
         let starts = [Some((gap.at, gap.left)), gap.before];
         for (at, left) in starts.into_iter().flatten() {
             let Some(row) = self.find(at, left)? else {
@@ -164,6 +189,21 @@ impl Healer<'_> {
             }));
         }
         Ok(None)
+    }
+
+    /// Where the chain goes on unbroken behind a segment, what stands after its frames is nothing.
+    fn clear_rest(&self, gap: &Gap) -> Result<Option<Repair>, JournalError> {
+        let Some(segment) = self.segment(gap.seen.segment) else {
+            return Ok(None);
+        };
+        let to = segment.layout.footer_offset();
+        let kept = recover::clear(self.shared, segment, gap.seen.offset, to)?;
+        let (kind, at) = (RepairKind::Rest, gap.seen);
+        Ok(kept.map(|kept| Repair {
+            kind,
+            at,
+            bytes: kept.bytes,
+        }))
     }
 
     /// Follows the other copy from `left` until its frames meet something intact here. Frames are

@@ -72,6 +72,8 @@ pub enum RepairKind {
         /// What was wrong.
         fault: Fault,
     },
+    /// Bytes behind the last frame of a segment, which belong to no frame: kept aside, zeroed.
+    Rest,
     /// A segment's header, from HEAD.
     Header,
     /// A segment's footer, from its frames.
@@ -347,7 +349,7 @@ fn rewrite_last_frame(
 }
 
 /// Keeps `from..to` aside, zeroes it and syncs (rule 4).
-fn clear(
+pub(crate) fn clear(
     shared: &Shared,
     segment: &Segment,
     from: u64,

@@ -142,7 +142,7 @@ impl Segment {
             let length = usize::try_from(to - offset).map_or(CHUNK, |rest| rest.min(CHUNK));
             let chunk = buffer.get_mut(..length).unwrap_or_default();
             self.read(chunk, offset)?;
-            if let Some(last) = chunk.iter().rposition(|byte| *byte != 0) {
+            if let Some(last) = last_content(chunk) {
                 end = Some(offset + last as u64 + 1);
             }
             offset += length as u64;
@@ -187,13 +187,32 @@ pub(crate) fn list(
         .filter_map(|path| Some((ordinal_of(&path)?, path)))
         .collect();
     named.sort();
-    let open = |(ordinal, path)| Segment::open(disk, path, ordinal, write).map(Arc::new);
-    named.into_iter().map(open).collect()
+    let open = |(ordinal, path)| Segment::open(disk, path, ordinal, write);
+    let mut segments = named.into_iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    // A file without a header may have lost bytes as well: its neighbours tell its size better.
+    let known = segments.iter().find(|segment| segment.log_id.is_some());
+    if let Some(layout) = known.map(|segment| segment.layout) {
+        for segment in segments
+            .iter_mut()
+            .filter(|segment| segment.log_id.is_none())
+        {
+            segment.layout = layout;
+        }
+    }
+    Ok(segments.into_iter().map(Arc::new).collect())
 }
 
 /// Where the segments stand.
 pub(crate) fn journal_dir(dir: &Path) -> PathBuf {
     dir.join("journal")
+}
+
+/// Where the last byte is that is not zero; by whole pages, since most of a segment is zero.
+fn last_content(chunk: &[u8]) -> Option<usize> {
+    let mut pages = chunk.chunks(PAGE).enumerate().rev();
+    let (index, page) = pages.find(|(_, page)| ZERO_PAGE.get(..page.len()) != Some(page))?;
+    let last = page.iter().rposition(|byte| *byte != 0)?;
+    Some(index * PAGE + last)
 }
 
 fn path(dir: &Path, ordinal: u64) -> PathBuf {
@@ -229,3 +248,6 @@ fn decode_header(bytes: &[u8; HEADER_BYTES]) -> Option<([u8; 16], u64, u64)> {
 const MAGIC: [u8; 4] = *b"RLs1";
 /// How much is zeroed or looked at in one call: large enough that the call does not count.
 const CHUNK: usize = 1 << 20;
+/// How much is compared in one call.
+const PAGE: usize = 4096;
+const ZERO_PAGE: [u8; PAGE] = [0; PAGE];

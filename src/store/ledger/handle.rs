@@ -9,7 +9,7 @@ use crate::domain::{Digest, RoomName, Version};
 use crate::store::caches::{Caches, Repaired, SavedCheckpoint, SavedSnapshot};
 use crate::store::codec::encode_commit;
 use crate::store::journal::Journal;
-use crate::store::record::{Commit, Link, Position, Record, StoredCommit};
+use crate::store::record::{Commit, Link, Position, Record};
 use crate::store::stream::stream_hash;
 use crate::store::{Appended, Commits, EventStore, StoreError};
 
@@ -116,16 +116,10 @@ impl Ledger {
                 self.shared.work.notify_all();
             }
         }
-        let commit = commit.clone();
-        let stored = StoredCommit {
-            first,
-            link,
-            commit,
-        };
         Ok(Appended {
             first,
             link,
-            records: stored.records().map(Arc::new).collect(),
+            records: commit.records(first).map(Arc::new).collect(),
         })
     }
 }

@@ -49,7 +49,7 @@ pub(crate) fn healed_frames(repair: &Repair) -> Option<Repaired> {
                 repair.at.segment, repair.at.offset
             ),
         }),
-        RepairKind::Header | RepairKind::Footer => None,
+        RepairKind::Rest | RepairKind::Header | RepairKind::Footer => None,
     }
 }
 
@@ -68,6 +68,7 @@ pub(crate) fn notes_of(recovery: &Recovery) -> Vec<String> {
         .repairs
         .iter()
         .filter_map(|repair| match repair.kind {
+            RepairKind::Rest => Some("rest"),
             RepairKind::Header => Some("header"),
             RepairKind::Footer => Some("footer"),
             RepairKind::Frames { .. } => None,

@@ -16,7 +16,7 @@ fn gated() -> (VirtualEngine, Arc<GateStore>) {
     (open_on(store, EngineConfig::default()), gate)
 }
 
-fn io() -> StoreError {
+pub(crate) fn io() -> StoreError {
     StoreError::Io {
         path: "journal".to_owned(),
         operation: "fdatasync",

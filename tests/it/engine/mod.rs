@@ -6,6 +6,8 @@ mod batch;
 mod clock;
 mod execute;
 mod failure;
+#[cfg(feature = "sled")]
+mod ledger;
 mod restart;
 mod subscription;
 mod timers;

@@ -2,12 +2,11 @@
 
 use std::sync::{Arc, Condvar, Mutex};
 
-use roomledger::domain::command::{ConfigPatch, CreateRoom, Join, ProfileUpdate, Remove};
-use roomledger::domain::event::{ConnectionKind, Credential};
+use roomledger::domain::command::{CreateRoom, Join, Remove};
 use roomledger::domain::{Command, Identity, RoomName, Target, Timestamp, Version};
 use roomledger::engine::{Call, EngineConfig};
 use roomledger::store::{
-    Appended, Commit, Commits, EventStore, Link, MemoryStore, Position, Record, StoreError,
+    Appended, Caches, Commit, Commits, EventStore, Link, MemoryStore, Position, Record, StoreError,
 };
 use roomledger::testing::virtual_time::{self, VirtualEngine};
 
@@ -34,34 +33,12 @@ pub(crate) fn call(name: &str, command: Command) -> Call {
 }
 
 pub(crate) fn join(name: &str, who: &str) -> Call {
-    call(
-        name,
-        Command::Join(Join {
-            identity: Some(identity(who)),
-            alias: None,
-            active: true,
-            kind: ConnectionKind::Standard,
-            profile: ProfileUpdate::default(),
-            permission: None,
-            credential: Credential::default(),
-            reporter: None,
-            eject_at: None,
-            config: ConfigPatch::default(),
-            room_metadata: None,
-            moved_from: None,
-        }),
-    )
+    call(name, Command::Join(Join::new(identity(who))))
 }
 
 pub(crate) fn remove(name: &str, who: &str) -> Call {
-    call(
-        name,
-        Command::Remove(Remove {
-            target: Target::Identity(identity(who)),
-            ban: false,
-            revoke_before: None,
-        }),
-    )
+    let target = Target::Identity(identity(who));
+    call(name, Command::Remove(Remove::new(target)))
 }
 
 pub(crate) fn create(name: &str) -> Call {
@@ -80,9 +57,8 @@ pub(crate) fn with_id(mut call: Call, request_id: &str) -> Call {
 }
 
 /// A memory store whose appends wait while a gate is shut, and fail from the n-th on when told.
-#[derive(Debug, Default)]
 pub(crate) struct GateStore {
-    log: MemoryStore,
+    log: Box<dyn EventStore>,
     gate: Mutex<Gate>,
     moved: Condvar,
 }
@@ -94,9 +70,36 @@ struct Gate {
     closed: bool,
     appends: usize,
     fails: Option<(usize, StoreError)>,
+    folded_after: Vec<Position>,
+}
+
+impl Default for GateStore {
+    fn default() -> Self {
+        Self::over(Box::new(MemoryStore::new()))
+    }
 }
 
 impl GateStore {
+    pub(crate) fn over(log: Box<dyn EventStore>) -> Self {
+        Self {
+            log,
+            gate: Mutex::default(),
+            moved: Condvar::new(),
+        }
+    }
+
+    /// Closes the log itself, for good.
+    #[cfg(feature = "sled")]
+    pub(crate) fn close_log(&self) {
+        self.log.close().unwrap();
+    }
+
+    /// After which positions commits were read, one for each open.
+    #[cfg(feature = "sled")]
+    pub(crate) fn folded_after(&self) -> Vec<Position> {
+        self.gate.lock().unwrap().folded_after.clone()
+    }
+
     pub(crate) fn shut(&self) {
         self.gate.lock().unwrap().shut = true;
     }
@@ -165,6 +168,7 @@ impl EventStore for GateStore {
     }
 
     fn read_commits(&self, after: Position) -> Result<Commits<'_>, StoreError> {
+        self.gate.lock().unwrap().folded_after.push(after);
         self.log.read_commits(after)
     }
 
@@ -187,6 +191,10 @@ impl EventStore for GateStore {
     fn close(&self) -> Result<(), StoreError> {
         self.gate.lock().unwrap().closed = true;
         Ok(())
+    }
+
+    fn caches(&self) -> Option<&dyn Caches> {
+        self.log.caches()
     }
 }
 

@@ -1,5 +1,9 @@
 //! LiveKit's calls against the real service on a real engine, its log in memory.
 
+mod comparison;
+mod join_token;
+mod maps;
 mod recordings;
+mod refusals;
 mod semantics;
 mod support;

@@ -10,12 +10,15 @@ use roomledger::dialect::auth::token;
 use roomledger::dialect::join_token::join_of;
 use roomledger::dialect::livekit::LiveKit;
 use roomledger::dialect::livekit::service::Service;
-use roomledger::domain::command::PublishTrack;
+use roomledger::domain::command::{Join, PublishTrack};
 use roomledger::domain::event::{TrackKind, TrackShape};
 use roomledger::domain::{
-    ActorKind, Command, Digest, Identity, Provenance, Request, RoomName, Source, Timestamp, Version,
+    ActorKind, Command, Digest, Identity, Kind, Provenance, Request, RoomName, Source, Timestamp,
+    Version,
 };
-use roomledger::engine::{Call, Engine, EngineConfig, ManualClock, Receipt, SeededIds, Status};
+use roomledger::engine::{
+    Call, Clock as _, Engine, EngineConfig, ManualClock, Receipt, SeededIds, Status,
+};
 use roomledger::store::{MemoryStore, Record};
 use serde_json::{Value, json};
 
@@ -58,7 +61,9 @@ impl Server {
         let store = Arc::new(MemoryStore::new());
         let engine = Engine::open(store, config, Arc::clone(&clock) as _, ids).unwrap();
         let service = Service::new(engine.clone());
-        let dialect = LiveKit::new(service, Arc::new(KeyRing::dev()), || NOW_S);
+        let wall = Arc::clone(&clock);
+        let now_s = move || wall.wall().seconds();
+        let dialect = LiveKit::new(service, Arc::new(KeyRing::dev()), now_s);
         Self {
             engine,
             clock,
@@ -100,13 +105,37 @@ impl Server {
 
     /// Reports a join with this token, as our own API does.
     pub(crate) async fn join(&self, token: &str) -> Receipt {
-        let claims = token::verify(&KeyRing::dev(), token, NOW_S).unwrap();
-        let (room, join) = join_of(&claims).unwrap();
+        let (room, join) = self.parsed(token);
         self.report(room.as_str(), Command::Join(join)).await
     }
 
-    /// Reports a track of that participant's newest connection; gives its sid.
-    pub(crate) async fn publish(&self, room: &str, who: &str, source: Source) -> Receipt {
+    /// A token as a join.
+    pub(crate) fn parsed(&self, token: &str) -> (RoomName, Join) {
+        let now_s = self.clock.wall().seconds();
+        let claims = token::verify(&KeyRing::dev(), token, now_s).unwrap();
+        join_of(&claims).unwrap()
+    }
+
+    /// LiveKit's id of the track of that name.
+    pub(crate) fn track(&self, room: &str, who: &str, name: &str) -> String {
+        let room = self.engine.live(&RoomName::new(room).unwrap()).unwrap();
+        let live = room.live_of(&Identity::new(who).unwrap());
+        let tracks = &live.last().unwrap().tracks;
+        tracks
+            .iter()
+            .find(|track| *track.name == *name)
+            .unwrap()
+            .sid()
+    }
+
+    /// Reports a track of that participant's newest connection.
+    pub(crate) async fn publish(
+        &self,
+        room: &str,
+        who: &str,
+        source: Source,
+        name: &str,
+    ) -> Receipt {
         let kind = match source {
             Source::Microphone | Source::ScreenShareAudio | Source::CustomAudio => TrackKind::Audio,
             _ => TrackKind::Video,
@@ -120,7 +149,7 @@ impl Server {
             alias: None,
             kind,
             source,
-            name: String::new(),
+            name: name.to_owned(),
             muted: false,
             shape: TrackShape {
                 width,
@@ -168,10 +197,10 @@ pub(crate) fn accepted(receipt: &Receipt) -> bool {
 
 /// A token of the dev key with these grants.
 pub(crate) fn bearer(video: &Value) -> String {
-    mint(json!({"iss": "devkey", "nbf": NOW_S, "exp": NOW_S + 600, "video": video}))
+    mint(&json!({"iss": "devkey", "nbf": NOW_S, "exp": NOW_S + 600, "video": video}))
 }
 
-pub(crate) fn mint(claims: Value) -> String {
+pub(crate) fn mint(claims: &Value) -> String {
     let header = json!({"alg": "HS256", "typ": "JWT"}).to_string();
     signed(&header, &claims.to_string(), Algorithm::HS256, "secret")
 }
@@ -182,4 +211,27 @@ pub(crate) fn admin(room: &str) -> Value {
 
 pub(crate) fn create() -> Value {
     json!({"roomCreate": true})
+}
+
+/// A token to join with.
+pub(crate) fn join_token(who: &str, room: &str) -> String {
+    mint(
+        &json!({"iss": "devkey", "sub": who, "nbf": NOW_S - 10, "exp": NOW_S + 600,
+        "video": {"roomJoin": true, "room": room}}),
+    )
+}
+
+/// A room "r" with alice in it, who publishes a microphone and a camera.
+pub(crate) async fn room_with_alice() -> Server {
+    let server = Server::start();
+    assert!(accepted(&server.join(&join_token("alice", "r")).await));
+    for (source, name) in [(Source::Microphone, "mic"), (Source::Camera, "cam")] {
+        assert!(accepted(&server.publish("r", "alice", source, name).await));
+    }
+    server
+}
+
+/// The kinds of events, in order.
+pub(crate) fn kinds(events: &[Record]) -> Vec<Kind> {
+    events.iter().map(|it| it.event.event.kind()).collect()
 }

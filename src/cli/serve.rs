@@ -1,0 +1,180 @@
+//! `roomledger serve`: keys, log lines, signals. Apart from the server itself, which knows no
+//! terminal and no environment.
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio::runtime::Builder;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::cli::args::ServeArgs;
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::read::failure_of;
+use crate::cli::sanitize;
+use crate::cli::terminal::Terminal;
+use crate::cli::token::Key;
+use crate::dialect::auth::keys::{KeyRing, ShortSecrets};
+use crate::engine::EngineError;
+use crate::server::{Server, ServerConfig, ServerError};
+
+/// Serves until SIGINT or SIGTERM; a second one ends at once.
+///
+/// # Errors
+/// `Usage` for keys and addresses that are refused; `InUse` when another process has the ledger;
+/// `Damaged` when it cannot be trusted; `No` for the rest.
+pub fn serve(args: &ServeArgs, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    let keys = Arc::new(keys(args)?);
+    trace();
+    let place = args.data.display().to_string();
+    let told = |error: ServerError| failure(&error, &place);
+    let server = Server::open(&ServerConfig {
+        data: args.data.clone(),
+        listen: args.listen,
+        keys,
+        is_dev: args.dev,
+        enable_remote_unmute: args.enable_remote_unmute,
+    })
+    .map_err(told)?;
+    greet(args, &server, terminal.err)?;
+    let runtime = Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Failure::new(Exit::No, "no threads").because(error))?;
+    runtime
+        .block_on(server.run(asked_to_stop()))
+        .map_err(told)?;
+    Ok(writeln!(terminal.err, "stopped, and the ledger is closed")?)
+}
+
+fn greet(args: &ServeArgs, server: &Server, err: &mut dyn Write) -> Result<(), Failure> {
+    for note in &server.report().notes {
+        writeln!(err, "note: {}", sanitize::visible(note))?;
+    }
+    for repair in &server.report().repairs {
+        let (from, to, copy) = (repair.from, repair.to, repair.copy.as_str());
+        let problem = sanitize::visible(&repair.problem);
+        writeln!(
+            err,
+            "note: #{from} to #{to} of the {copy} were bad: {problem}"
+        )?;
+    }
+    let url = format!("http://{}", server.address());
+    if args.dev {
+        let key = Key::dev();
+        writeln!(
+            err,
+            "{YELLOW}DEVELOPMENT ONLY{PLAIN}: anybody on this machine can do anything."
+        )?;
+        writeln!(
+            err,
+            "  API key {}, secret {}, loopback only.",
+            key.id, key.secret
+        )?;
+        writeln!(
+            err,
+            "  For anything else: --keys FILE with a secret of your own."
+        )?;
+    }
+    writeln!(err, "listening on {url}, ledger in {}", args.data.display())?;
+    writeln!(err, "  admin SDKs    {url}    (lk --dev room list)")?;
+    writeln!(err, "  our own API   {url}/api/v1/...")?;
+    writeln!(err, "  health        {url}/readyz")?;
+    Ok(err.flush()?)
+}
+
+/// The keys of the file, of the environment, or of `--dev`.
+fn keys(args: &ServeArgs) -> Result<KeyRing, Failure> {
+    if args.dev {
+        return Ok(KeyRing::dev());
+    }
+    let refused = |error: &dyn std::fmt::Display| {
+        Failure::new(Exit::Usage, "the keys are refused").because(error)
+    };
+    if let Some(file) = &args.keys {
+        let text = private_text(file)?;
+        return KeyRing::parse(&text, ShortSecrets::Refuse).map_err(|error| refused(&error));
+    }
+    let key = Key::find(false, &args.key)?;
+    KeyRing::single(&key.id, &key.secret, ShortSecrets::Refuse).map_err(|error| refused(&error))
+}
+
+/// The text of a file that nobody but its owner can read.
+fn private_text(file: &Path) -> Result<String, Failure> {
+    let place = file.display();
+    let unreadable = |error: io::Error| {
+        Failure::new(Exit::Usage, format!("cannot read the keys in {place}")).because(error)
+    };
+    let mode = fs::metadata(file).map_err(unreadable)?.permissions().mode();
+    if mode & OTHERS != 0 {
+        let failure = format!("others can read the keys in {place}");
+        return Err(Failure::new(Exit::Usage, failure)
+            .because(format!("its mode is {:04o}", mode & MODE))
+            .hint(format!("chmod 0600 {place}")));
+    }
+    fs::read_to_string(file).map_err(unreadable)
+}
+
+fn failure(error: &ServerError, place: &str) -> Failure {
+    match error {
+        ServerError::DevOutsideLoopback { .. } => Failure::new(Exit::Usage, error.to_string())
+            .hint("--keys FILE with a secret of your own listens anywhere"),
+        ServerError::Listen { listen, source } => {
+            let failure = Failure::new(Exit::No, format!("cannot listen on {listen}"));
+            let hint = if source.kind() == io::ErrorKind::AddrInUse {
+                "another server has the port: --listen takes another"
+            } else {
+                "--listen takes an address of this machine and a port that you may use"
+            };
+            failure.because(source).hint(hint)
+        }
+        ServerError::Store(error) | ServerError::Engine(EngineError::Store(error)) => {
+            failure_of(error, place)
+        }
+        ServerError::Engine(error) => Failure::new(Exit::No, error.to_string()),
+    }
+}
+
+async fn asked_to_stop() {
+    let signals = (
+        signal(SignalKind::interrupt()),
+        signal(SignalKind::terminate()),
+    );
+    let (Ok(mut interrupt), Ok(mut terminate)) = signals else {
+        // Without handlers the signals end the process, which loses nothing.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        std::process::exit(SIGINT_EXIT);
+    });
+}
+
+/// Log lines on standard error; `ROOMLEDGER_LOG` chooses them as `RUST_LOG` would.
+fn trace() {
+    let filter = EnvFilter::try_from_env("ROOMLEDGER_LOG").unwrap_or_else(|_| "warn".into());
+    // A program that embeds the command line may have its own already.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .try_init();
+}
+
+/// The bits of a mode that let others in.
+const OTHERS: u32 = 0o077;
+const MODE: u32 = 0o7777;
+
+/// What a shell sees of a process that SIGINT ended.
+const SIGINT_EXIT: i32 = 130;
+
+const YELLOW: &str = "\x1b[1;33m";
+const PLAIN: &str = "\x1b[0m";

@@ -1,0 +1,59 @@
+//! The call that gives commands. Apart from their bodies; nothing here knows a rule.
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::json;
+
+use crate::dialect::ledger::command_body;
+use crate::dialect::ledger::problem::Problem;
+use crate::dialect::ledger::state::Ledger;
+use crate::dialect::ledger::write::{Asked, Named, Need, Write, answer};
+use crate::domain::command::NoteTarget;
+use crate::domain::{Code, Command, RoomName, Version};
+use crate::store::Position;
+
+/// `POST /rooms/{room}/commands`
+pub(super) async fn command(
+    State(ledger): State<Ledger>,
+    Named(room): Named<String>,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let write = Write::begin(&ledger, asked, &room, Need::Admin)?;
+    let mut asked = write.read("command", command_body::read).await?;
+    if let (Some(position), Command::AddNote { about, .. }) =
+        (asked.note_position, &mut asked.command)
+    {
+        let Some(version) = version_of(&ledger, write.room(), position).await? else {
+            let detail = format!("position {position} is not an event of room {room:?}");
+            let problem = Problem::not_found(Code::NoSuchVersion.as_str(), detail);
+            return Err(write.unread("add_note", problem).await);
+        };
+        *about = NoteTarget::Event(version);
+    }
+    let mut request = write.request(asked.command);
+    request.expected_version = asked.expected_version;
+    request.as_connection = asked.as_connection;
+    let receipt = write.execute(request).await?;
+    let events = ledger.views(&receipt).await?;
+    let body = json!({
+        "position": receipt.position,
+        "version": receipt.version,
+        "events": events,
+    });
+    Ok(answer(StatusCode::OK, &receipt, body))
+}
+
+/// The version of the room's event at that place, if it is one of the room.
+async fn version_of(
+    ledger: &Ledger,
+    room: &RoomName,
+    position: u64,
+) -> Result<Option<Version>, Problem> {
+    let before = Position(position.saturating_sub(1));
+    let records = ledger.engine.records(before, 1).await?;
+    let found = records.first().filter(|record| {
+        record.position == Position(position) && record.room.as_ref() == Some(room)
+    });
+    Ok(found.map(|record| record.version))
+}

@@ -1,0 +1,202 @@
+//! Reading events: pages of them, and one with its place in the chain.
+//! Apart from the stream, which never ends.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::dialect::auth::claims::Right;
+use crate::dialect::ledger::problem::Problem;
+use crate::dialect::ledger::query::Query;
+use crate::dialect::ledger::rooms::limit_of;
+use crate::dialect::ledger::state::Ledger;
+use crate::dialect::ledger::write::Named;
+use crate::domain::{Digest, Kind, RoomName, Timestamp};
+use crate::replay::position::Pos;
+use crate::replay::view::EventView;
+use crate::replay::{EventQuery, Filter, Order, SessionPlace, read_page};
+use crate::store::Position;
+
+/// `GET /events`
+pub(super) async fn list(
+    State(ledger): State<Ledger>,
+    headers: HeaderMap,
+    query: Query,
+) -> Result<Json<Value>, Problem> {
+    let asked = read(&ledger, query).await?;
+    let room = asked.room.as_ref().map(RoomName::as_str);
+    ledger.allow(&headers, Right::Audit(room))?;
+    let past = ledger.past.clone();
+    let page = ledger
+        .engine
+        .read(move |store| read_page(store, &mut past.lock(), &asked))
+        .await?;
+    let mut body = json!({ "events": page.events });
+    if let (Some(next), Some(members)) = (page.next, body.as_object_mut()) {
+        members.insert("next".to_owned(), next.into());
+    }
+    Ok(Json(body))
+}
+
+async fn read(ledger: &Ledger, query: Query) -> Result<EventQuery, Problem> {
+    let mut query = query;
+    let mut asked = EventQuery {
+        room: query.parsed("room", RoomName::new)?,
+        after: query.parsed("after", position)?,
+        before: query.parsed("before", position)?,
+        filter: Filter {
+            kinds: kinds(&query.texts("kind"))?,
+            actor: query.text("actor")?,
+            target: query.text("target")?,
+            refused: query.parsed("refused", str::parse)?,
+        },
+        order: query.parsed("order", order)?.unwrap_or_default(),
+        limit: query
+            .parsed("limit", |text| limit_of(text, EVENTS_MAX))?
+            .unwrap_or(EVENTS_DEFAULT),
+        ..EventQuery::default()
+    };
+    let (since, until) = (query.text("since")?, query.text("until")?);
+    let session = query.text("session")?;
+    query.finish()?;
+    if let Some(session) = session {
+        let place = ledger.session_place(&session).await?;
+        let place = place.filter(|place| asked.room.as_ref().is_none_or(|it| *it == place.room));
+        let Some(place) = place else {
+            let detail = format!("there is no session {session:?} here");
+            return Err(Problem::not_found("no-such-session", detail));
+        };
+        asked.room = Some(place.room);
+        asked.session = Some(place.number);
+    }
+    match since.map(|since| ledger.instant(&since)).transpose()? {
+        Some(At::Position(at)) => {
+            let before = Position(at.0.saturating_sub(1));
+            asked.after = asked.after.max(Some(before));
+        }
+        Some(At::Time(at)) => asked.since = Some(at),
+        None => {}
+    }
+    match until.map(|until| ledger.instant(&until)).transpose()? {
+        Some(At::Position(at)) => {
+            let beyond = at.next();
+            asked.before = Some(asked.before.map_or(beyond, |before| before.min(beyond)));
+        }
+        Some(At::Time(at)) => asked.until = Some(at),
+        None => {}
+    }
+    Ok(asked)
+}
+
+/// `GET /events/{position}`
+pub(super) async fn one(
+    State(ledger): State<Ledger>,
+    headers: HeaderMap,
+    Named(position): Named<String>,
+    query: Query,
+) -> Result<Json<EventInChain>, Problem> {
+    query.finish()?;
+    ledger.claims(&headers)?;
+    let position = match ledger.instant(&position)? {
+        At::Position(position) => position,
+        At::Time(_) => {
+            return Err(Problem::malformed(
+                "name an event by its position, such as 412",
+            ));
+        }
+    };
+    let before = Position(position.0.saturating_sub(1));
+    let mut records = ledger.engine.records(before, 1).await?;
+    let found = records.pop().filter(|record| record.position == position);
+    let record = found.ok_or_else(|| {
+        let head = ledger.engine.head();
+        let detail = format!("there is no event at position {position}, the head is {head}");
+        Problem::not_found("no-such-position", detail)
+    })?;
+    let room = record.room.as_ref().map(RoomName::as_str);
+    ledger.allow(&headers, Right::Audit(room))?;
+    let past = ledger.past.clone();
+    let shown = ledger.engine.read(move |store| {
+        let link = store.commit_of(record.position)?;
+        Ok(EventInChain {
+            event: past.lock().show(store, &record)?,
+            commit: link.position,
+            chain: link.chain,
+        })
+    });
+    Ok(Json(shown.await?))
+}
+
+/// An event with its place in the chain.
+#[derive(Debug, Serialize)]
+pub(super) struct EventInChain {
+    #[serde(flatten)]
+    event: EventView,
+    /// The last position of its commit.
+    commit: Position,
+    /// The chain hash there.
+    chain: Digest,
+}
+
+/// A place that is not relative to a session.
+enum At {
+    Position(Position),
+    Time(Timestamp),
+}
+
+impl Ledger {
+    fn instant(&self, text: &str) -> Result<At, Problem> {
+        match self.written(text, None)? {
+            Pos::Position(position) => Ok(At::Position(Position(position))),
+            Pos::Head { back } => {
+                let head = self.engine.head();
+                Ok(At::Position(Position(head.0.saturating_sub(back))))
+            }
+            Pos::Time(at_us) => Ok(At::Time(Timestamp::from_micros(at_us))),
+            Pos::StartPlus(_) | Pos::EndMinus(_) => Err(Problem::malformed(
+                "start and end need a session: give a position or a time",
+            )),
+        }
+    }
+
+    /// Where a session is, by its id in any form.
+    pub(super) async fn session_place(&self, id: &str) -> Result<Option<SessionPlace>, Problem> {
+        let sessions = self.sessions.clone();
+        let id = id.to_owned();
+        let found = self.engine.read(move |store| {
+            let mut sessions = sessions.lock();
+            sessions.catch_up(store)?;
+            Ok(sessions.find(&id).cloned())
+        });
+        Ok(found.await?)
+    }
+}
+
+fn position(text: &str) -> Result<Position, &'static str> {
+    let digits = text.strip_prefix('#').unwrap_or(text);
+    let read = digits.parse().map(Position);
+    read.map_err(|_| "has to be a position, such as 412")
+}
+
+fn order(text: &str) -> Result<Order, &'static str> {
+    match text {
+        "asc" => Ok(Order::Ascending),
+        "desc" => Ok(Order::Descending),
+        _ => Err("has to be asc or desc"),
+    }
+}
+
+fn kinds(given: &[String]) -> Result<Vec<Kind>, Problem> {
+    let names = given.iter().flat_map(|several| several.split(','));
+    names
+        .map(|name| {
+            Kind::from_name(name.trim())
+                .ok_or_else(|| Problem::malformed(format!("there is no kind of event {name:?}")))
+        })
+        .collect()
+}
+
+const EVENTS_DEFAULT: usize = 100;
+const EVENTS_MAX: usize = 1_000;

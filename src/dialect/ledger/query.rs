@@ -1,0 +1,80 @@
+//! A query string read name by name, strictly: a misspelt filter would else widen the answer.
+//! Apart because every reading call has one. It never reads a body.
+
+use std::fmt::Display;
+
+use axum::extract::{FromRequestParts, Query as Pairs};
+use axum::http::request::Parts;
+
+use crate::dialect::ledger::problem::Problem;
+
+/// The parameters that were not read yet.
+pub(super) struct Query {
+    pairs: Vec<(String, String)>,
+    known: Vec<&'static str>,
+}
+
+impl Query {
+    /// A parameter, at most once; empty is absent.
+    pub(super) fn text(&mut self, name: &'static str) -> Result<Option<String>, Problem> {
+        let mut found = self.texts(name);
+        if found.len() > 1 {
+            return Err(wrong(name, "is given twice"));
+        }
+        Ok(found.pop())
+    }
+
+    /// A parameter that may be repeated, or hold several values between commas.
+    pub(super) fn texts(&mut self, name: &'static str) -> Vec<String> {
+        self.known.push(name);
+        let (found, rest) = std::mem::take(&mut self.pairs)
+            .into_iter()
+            .partition(|(given, _)| given == name);
+        self.pairs = rest;
+        let values = found.into_iter().map(|(_, value): (_, String)| value);
+        values.filter(|value| !value.is_empty()).collect()
+    }
+
+    /// A parameter with a form of its own.
+    pub(super) fn parsed<T, E: Display>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>, Problem> {
+        let text = self.text(name)?;
+        let read = text.as_deref().map(parse).transpose();
+        read.map_err(|error| wrong(name, error))
+    }
+
+    /// Refuses what was not read.
+    pub(super) fn finish(self) -> Result<(), Problem> {
+        match self.pairs.first() {
+            None => Ok(()),
+            Some((name, _)) => {
+                let known = self.known.join(", ");
+                let shown: String = name.chars().take(ECHO_CHARS_MAX).collect();
+                Err(wrong(&shown, format!("is unknown here: known are {known}")))
+            }
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Query {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let read = Pairs::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+        let Pairs(pairs) = read.map_err(|error| Problem::malformed(error.body_text()))?;
+        Ok(Self {
+            pairs,
+            known: Vec::new(),
+        })
+    }
+}
+
+fn wrong(name: &str, problem: impl Display) -> Problem {
+    Problem::malformed(format!("the parameter `{name}` {problem}"))
+}
+
+/// Longer words of a caller are cut before they are repeated.
+const ECHO_CHARS_MAX: usize = 64;

@@ -1,0 +1,242 @@
+//! Reading rooms, their people and their sessions, now or as of a moment.
+//! Apart from events: these are folds.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use serde_json::{Value, json};
+
+use crate::dialect::auth::claims::{Claims, Right};
+use crate::dialect::ledger::problem::Problem;
+use crate::dialect::ledger::query::Query;
+use crate::dialect::ledger::state::{Ledger, room_name};
+use crate::dialect::ledger::write::Named;
+use crate::domain::{Code, Identity, RoomName, Version};
+use crate::replay::view::{ParticipantView, RoomSummary, RoomView, SessionView};
+use crate::replay::{Moment, Names, as_of, session_views};
+
+/// `GET /rooms`
+pub(super) async fn list(
+    State(ledger): State<Ledger>,
+    headers: HeaderMap,
+    query: Query,
+) -> Result<Json<Value>, Problem> {
+    let mut query = query;
+    let prefix = query.text("prefix")?.unwrap_or_default();
+    let live = query.parsed("live", str::parse::<bool>)?;
+    let cursor = query.parsed("cursor", RoomName::new)?;
+    let limit = query.parsed("limit", |text| limit_of(text, ROOMS_MAX))?;
+    query.finish()?;
+    let limit = limit.unwrap_or(ROOMS_DEFAULT);
+    let claims = ledger.claims(&headers)?;
+    let mut after = cursor;
+    let mut rooms: Vec<RoomSummary> = Vec::new();
+    let mut more = None;
+    'pages: loop {
+        let names = names(&ledger, live, after.clone(), &prefix).await?;
+        let Some(last) = names.last().cloned() else {
+            break;
+        };
+        for name in names {
+            let is_past = !name.as_str().starts_with(&prefix) && name.as_str() > prefix.as_str();
+            if is_past {
+                break 'pages;
+            }
+            if !name.as_str().starts_with(&prefix) || !may_list(&claims, &name) {
+                continue;
+            }
+            if rooms.len() == limit {
+                more = rooms.last().map(|room| room.room.clone());
+                break 'pages;
+            }
+            let room = ledger.engine.room(&name).await?;
+            let summary = room.map(|room| RoomSummary::of(&room));
+            rooms.extend(summary.filter(|room| live.is_none_or(|live| room.live == live)));
+        }
+        after = Some(last);
+    }
+    let mut body = json!({ "rooms": rooms });
+    if let (Some(cursor), Some(members)) = (more, body.as_object_mut()) {
+        members.insert("cursor".to_owned(), cursor.into());
+    }
+    Ok(Json(body))
+}
+
+/// A page of names after one, in order: from memory where only open sessions are asked for.
+async fn names(
+    ledger: &Ledger,
+    live: Option<bool>,
+    after: Option<RoomName>,
+    prefix: &str,
+) -> Result<Vec<RoomName>, Problem> {
+    if live == Some(true) {
+        let mut names: Vec<RoomName> = ledger
+            .engine
+            .live_rooms()
+            .iter()
+            .map(|room| room.name.clone())
+            .filter(|name| after.as_ref().is_none_or(|after| name > after))
+            .collect();
+        names.sort();
+        return Ok(names);
+    }
+    let Some(start) = RoomName::new(prefix).ok().filter(|_| after.is_none()) else {
+        return Ok(ledger.engine.rooms(after, PAGE).await?);
+    };
+    // Names after the prefix leave out the room of just that name.
+    let whole = start.clone();
+    let exists = ledger
+        .engine
+        .read(move |store| store.room_head(Some(&whole)))
+        .await?;
+    let mut names = ledger.engine.rooms(Some(start.clone()), PAGE).await?;
+    if exists > Version(0) {
+        names.insert(0, start);
+    }
+    Ok(names)
+}
+
+fn may_list(claims: &Claims, room: &RoomName) -> bool {
+    claims.may(Right::RoomList) || claims.may(Right::Audit(Some(room.as_str())))
+}
+
+/// `GET /rooms/{room}`
+pub(super) async fn room(
+    State(ledger): State<Ledger>,
+    headers: HeaderMap,
+    Named(room): Named<String>,
+    query: Query,
+) -> Result<Json<RoomView>, Problem> {
+    let (room, moment) = asked(&ledger, &headers, &room, query).await?;
+    let view = ledger.folded(&room, moment, |room, names| Some(RoomView::of(room, names)));
+    view.await?.map(Json).ok_or_else(|| no_room(&room))
+}
+
+/// `GET /rooms/{room}/participants/{identity}`
+pub(super) async fn participant(
+    State(ledger): State<Ledger>,
+    headers: HeaderMap,
+    Named((room, identity)): Named<(String, String)>,
+    query: Query,
+) -> Result<Json<ParticipantView>, Problem> {
+    let (room, moment) = asked(&ledger, &headers, &room, query).await?;
+    let identity =
+        Identity::new(&identity).map_err(|error| Problem::malformed(error.to_string()))?;
+    let wanted = identity.clone();
+    let view = ledger.folded(&room, moment, move |room, names| {
+        ParticipantView::of(room, &wanted, names)
+    });
+    view.await?.map(Json).ok_or_else(|| {
+        let detail = format!("nobody called {identity:?} was mentioned in room {room:?} then");
+        Problem::not_found(Code::NoSuchParticipant.as_str(), detail)
+    })
+}
+
+/// `GET /rooms/{room}/sessions`
+pub(super) async fn sessions(
+    State(ledger): State<Ledger>,
+    headers: HeaderMap,
+    Named(room): Named<String>,
+    query: Query,
+) -> Result<Json<Value>, Problem> {
+    let (room, moment) = asked(&ledger, &headers, &room, query).await?;
+    let name = room.clone();
+    let sessions = ledger
+        .engine
+        .read(move |store| session_views(store, &name, moment))
+        .await?;
+    let known = ledger.engine.room(&room).await?;
+    if known.is_none() {
+        return Err(no_room(&room));
+    }
+    Ok(Json(json!({ "sessions": sessions })))
+}
+
+/// `GET /sessions/{session}`
+pub(super) async fn session(
+    State(ledger): State<Ledger>,
+    headers: HeaderMap,
+    Named(session): Named<String>,
+    query: Query,
+) -> Result<Json<SessionView>, Problem> {
+    ledger.claims(&headers)?;
+    let unknown = || {
+        let detail = format!("there is no session {session:?}");
+        Problem::not_found("no-such-session", detail)
+    };
+    let place = ledger.session_place(&session).await?.ok_or_else(unknown)?;
+    let (room, moment) = asked(&ledger, &headers, place.room.as_str(), query).await?;
+    let sessions = ledger
+        .engine
+        .read(move |store| session_views(store, &room, moment))
+        .await?;
+    let mut sessions = sessions.into_iter();
+    let found = sessions.find(|session| session.number == place.number.0);
+    found.map(Json).ok_or_else(unknown)
+}
+
+/// The room and moment that a reader who may read it asks for.
+async fn asked(
+    ledger: &Ledger,
+    headers: &HeaderMap,
+    room: &str,
+    query: Query,
+) -> Result<(RoomName, Moment), Problem> {
+    let room = room_name(room)?;
+    ledger.allow(headers, Right::Audit(Some(room.as_str())))?;
+    let mut query = query;
+    let at = query.text("at")?;
+    query.finish()?;
+    let moment = ledger.moment(&room, at.as_deref()).await?;
+    Ok((room, moment))
+}
+
+impl Ledger {
+    /// Shows a room as of a moment; `None` when nothing had happened in it. What is asked of now
+    /// comes from memory.
+    async fn folded<T: Send + 'static>(
+        &self,
+        room: &RoomName,
+        moment: Moment,
+        show: impl Fn(&crate::domain::Room, &Names) -> Option<T> + Send + 'static,
+    ) -> Result<Option<T>, Problem> {
+        if moment == Moment::Head
+            && let Some(room) = self.engine.live(room)
+        {
+            let live = self.live.clone();
+            let shown = self.engine.read(move |store| {
+                let mut book = live.lock();
+                let names = book.up_to(store, Some(&room.name), room.version)?;
+                Ok(show(&room, names))
+            });
+            return Ok(shown.await?);
+        }
+        let room = room.clone();
+        let shown = self.engine.read(move |store| {
+            let folded = as_of(store, &room, moment)?;
+            let happened = folded.room.version > Version(0);
+            Ok(happened
+                .then(|| show(&folded.room, &folded.names))
+                .flatten())
+        });
+        Ok(shown.await?)
+    }
+}
+
+fn no_room(room: &RoomName) -> Problem {
+    let detail = format!("nothing had happened in room {room:?} then");
+    Problem::not_found(Code::NoSuchRoom.as_str(), detail)
+}
+
+/// A number of entries, at most so many.
+pub(super) fn limit_of(text: &str, limit_max: usize) -> Result<usize, String> {
+    match text.parse() {
+        Ok(limit) if (1..=limit_max).contains(&limit) => Ok(limit),
+        Ok(_) | Err(_) => Err(format!("has to be a number from 1 to {limit_max}")),
+    }
+}
+
+const ROOMS_DEFAULT: usize = 100;
+const ROOMS_MAX: usize = 1_000;
+/// Names read at a time: enough for a page of the default length with some left out.
+const PAGE: usize = 256;

@@ -1,0 +1,110 @@
+//! What every call of our own API needs at hand, and what the calls share.
+//! Apart from the routes; it holds no state of rooms, only names that any read gives again.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::http::{HeaderMap, StatusCode, header};
+
+use crate::dialect::auth::claims::{Claims, Right};
+use crate::dialect::auth::keys::KeyRing;
+use crate::dialect::auth::token;
+use crate::dialect::ledger::problem::Problem;
+use crate::domain::RoomName;
+use crate::engine::{Engine, Receipt};
+use crate::replay::view::EventView;
+use crate::replay::{NamesBook, SessionIndex};
+
+/// The state behind the routes; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    pub(super) engine: Engine,
+    pub(super) keys: Arc<KeyRing>,
+    /// The names of rooms that are written and followed now.
+    pub(super) live: Shared<NamesBook>,
+    /// The names of rooms whose past is read, apart so that a long read delays no answer.
+    pub(super) past: Shared<NamesBook>,
+    pub(super) sessions: Shared<SessionIndex>,
+}
+
+/// Something that calls share; whoever broke while holding it left it whole.
+#[derive(Debug, Default)]
+pub(super) struct Shared<T>(Arc<Mutex<T>>);
+
+impl<T> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Shared<T> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, T> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ledger {
+    /// On a running engine, for callers with tokens of these keys.
+    pub fn new(engine: Engine, keys: Arc<KeyRing>) -> Self {
+        Self {
+            engine,
+            keys,
+            live: Shared::default(),
+            past: Shared::default(),
+            sessions: Shared::default(),
+        }
+    }
+
+    /// The verified token of a call.
+    pub(super) fn claims(&self, headers: &HeaderMap) -> Result<Claims, Problem> {
+        let unauthenticated =
+            |detail: String| Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", detail);
+        let given = headers.get(header::AUTHORIZATION);
+        let given = given.and_then(|value| value.to_str().ok()).ok_or_else(|| {
+            unauthenticated("send `Authorization: Bearer` with a token of a known key".to_owned())
+        })?;
+        let claims =
+            token::bearer(given).and_then(|token| token::verify(&self.keys, token, self.now_s()));
+        claims.map_err(|error| unauthenticated(error.to_string()))
+    }
+
+    /// Refuses a reader whose token does not grant it.
+    pub(super) fn allow(&self, headers: &HeaderMap, right: Right<'_>) -> Result<Claims, Problem> {
+        let claims = self.claims(headers)?;
+        if claims.may(right) {
+            return Ok(claims);
+        }
+        let what = if let Right::Audit(Some(room)) = right {
+            format!("reading room {room:?}")
+        } else {
+            "reading all rooms: name one in `room`".to_owned()
+        };
+        let key = &claims.key_id;
+        Err(Problem::no_right(format!(
+            "the token of key {key:?} does not grant {what}"
+        )))
+    }
+
+    /// Seconds since 1970, by the wall clock: tokens are judged by it (log.md rule 21).
+    pub(super) fn now_s(&self) -> i64 {
+        self.engine.clock().wall().seconds()
+    }
+
+    /// The events of a call as readers see them.
+    pub(super) async fn views(&self, receipt: &Receipt) -> Result<Vec<EventView>, Problem> {
+        let live = self.live.clone();
+        let records = receipt.records.clone();
+        let shown = self.engine.read(move |store| {
+            let mut book = live.lock();
+            records
+                .iter()
+                .map(|record| book.show(store, record))
+                .collect()
+        });
+        Ok(shown.await?)
+    }
+}
+
+/// The room that a path names.
+pub(super) fn room_name(text: &str) -> Result<RoomName, Problem> {
+    RoomName::new(text).map_err(|error| Problem::malformed(error.to_string()))
+}

@@ -1,0 +1,117 @@
+//! The report of all that a media server still has: what it lost is closed. Apart because it is the
+//! one report about many rooms.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use crate::dialect::auth::claims::Right;
+use crate::dialect::ledger::fields::{Fields, Wrong};
+use crate::dialect::ledger::problem::Problem;
+use crate::dialect::ledger::state::Ledger;
+use crate::dialect::ledger::write::{Asked, Named, Need, Write, answer};
+use crate::domain::state::Session;
+use crate::domain::{Command, Event, Room, RoomName};
+use crate::engine::Receipt;
+use crate::replay::Moment;
+use crate::store::Position;
+
+/// `POST /reporters/{reporter}/sync`
+pub(super) async fn sync(
+    State(ledger): State<Ledger>,
+    Named(reporter): Named<String>,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let claims = ledger.claims(asked.headers())?;
+    if !claims.may(Right::Report(ALL_ROOMS)) {
+        let detail = "a media server syncs all its rooms: its token must not be for one room";
+        return Err(Problem::no_right(detail));
+    }
+    // The body is about no one room, so what is wrong with it is recorded in none.
+    let listing = asked.read_alone(read)?;
+    let write = Write::begin(&ledger, asked, FIRST_ROOM, Need::Report)?;
+    let mut closed: Vec<Value> = Vec::new();
+    let mut last = None;
+    for room in ledger.engine.live_rooms() {
+        if !has_any(&room, &reporter) {
+            continue;
+        }
+        let command = Command::CloseLost {
+            reporter: reporter.clone(),
+            as_of: ledger
+                .engine
+                .version_at(&room.name, Moment::Position(listing.as_of))
+                .await?,
+            listed: listing.rooms.get(&room.name).cloned().unwrap_or_default(),
+        };
+        let write = write.in_room(&room.name);
+        let receipt = write.execute(write.request(command)).await?;
+        closed.extend(closed_by(&receipt));
+        last = Some(receipt);
+    }
+    let body = json!({ "closed": closed });
+    Ok(match last {
+        Some(receipt) => answer(StatusCode::OK, &receipt, body),
+        None => Json(body).into_response(),
+    })
+}
+
+/// What a media server still had then.
+struct Listing {
+    as_of: Position,
+    rooms: BTreeMap<RoomName, Vec<String>>,
+}
+
+fn read(fields: &mut Fields) -> Result<Listing, Wrong> {
+    let as_of = fields.required("as_of")?;
+    let mut rooms: BTreeMap<RoomName, Vec<String>> = BTreeMap::new();
+    for mut item in fields.objects("connections")? {
+        let room = item.required_parsed("room", RoomName::new)?;
+        let connection = item.required("connection")?;
+        item.finish()?;
+        rooms.entry(room).or_default().push(connection);
+    }
+    Ok(Listing { as_of, rooms })
+}
+
+fn has_any(room: &Arc<Room>, reporter: &str) -> bool {
+    let session = room.open_session();
+    let mut live = session.into_iter().flat_map(Session::live);
+    live.any(|connection| connection.reporter.as_deref() == Some(reporter))
+}
+
+fn closed_by(receipt: &Receipt) -> Vec<Value> {
+    let Some(room) = &receipt.room else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for record in &receipt.records {
+        let Event::ConnectionsClosed(closed) = &record.event.event else {
+            continue;
+        };
+        let connections = closed.who.connections.iter();
+        found.extend(
+            connections
+                .filter_map(|number| room.connection(number))
+                .map(|connection| {
+                    json!({
+                        "room": room.name.as_str(),
+                        "connection": connection.name_id(),
+                        "sid": connection.sid(),
+                        "position": record.position,
+                    })
+                }),
+        );
+    }
+    found
+}
+
+/// A room that no token is for: only one for all rooms allows anything in it.
+const ALL_ROOMS: &str = "";
+/// A name to begin with, before the rooms that are concerned are known.
+const FIRST_ROOM: &str = "*";

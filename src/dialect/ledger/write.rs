@@ -1,0 +1,267 @@
+//! The way of every write: who calls, may they, what do they want, what came of it.
+//!
+//! Apart because refusals must be recorded wherever the caller is known (also of what cannot be
+//! read), and because every answer tells where it stands. It knows no command.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request as HttpRequest};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::dialect::auth::claims::Right;
+use crate::dialect::caller::Caller;
+use crate::dialect::ledger::fields::{Fields, Wrong};
+use crate::dialect::ledger::problem::Problem;
+use crate::dialect::ledger::state::{Ledger, room_name};
+use crate::dialect::recorded::Recorded;
+use crate::domain::{Code, Command, Digest, Rejection, Request, RoomName};
+use crate::engine::{Call, Receipt, Status};
+
+/// A request with its body, as far as that could be taken in.
+pub(super) struct Asked {
+    parts: Parts,
+    body: Result<Bytes, BytesRejection>,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Asked {
+    type Rejection = Problem;
+
+    async fn from_request(request: HttpRequest, state: &S) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let whole = HttpRequest::from_parts(parts.clone(), body);
+        let body = Bytes::from_request(whole, state).await;
+        Ok(Self { parts, body })
+    }
+}
+
+impl Asked {
+    pub(super) const fn headers(&self) -> &HeaderMap {
+        &self.parts.headers
+    }
+
+    pub(super) fn into_parts(self) -> Parts {
+        self.parts
+    }
+
+    /// Reads the body of a call about no one room.
+    ///
+    /// # Errors
+    /// 400 when it cannot be read, 413 when it is too large; neither recorded.
+    pub(super) fn read_alone<T>(
+        &self,
+        read: impl FnOnce(&mut Fields) -> Result<T, Wrong>,
+    ) -> Result<T, Problem> {
+        match &self.body {
+            Ok(body) => whole(body, read).map_err(|wrong| Problem::malformed(wrong.to_string())),
+            Err(error) => Err(not_taken_in(error.status(), error.body_text())),
+        }
+    }
+}
+
+/// The parts of a path that are names.
+pub(super) struct Named<T>(pub(super) T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Named<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let read = Path::<T>::from_request_parts(parts, state).await;
+        let Path(named) = read.map_err(|error| Problem::malformed(error.body_text()))?;
+        Ok(Self(named))
+    }
+}
+
+/// What the caller must be allowed to do in the room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Need {
+    /// Report what happens.
+    Report,
+    /// Give commands.
+    Admin,
+}
+
+/// One write on its way.
+#[derive(Clone)]
+pub(super) struct Write {
+    ledger: Ledger,
+    caller: Caller,
+    room: RoomName,
+    need: Need,
+    digest: Digest,
+    body: Result<Bytes, (StatusCode, String)>,
+}
+
+impl Write {
+    /// Takes a request in.
+    ///
+    /// # Errors
+    /// 401 without a good token, 400 for a room that cannot be: neither can be recorded.
+    pub(super) fn begin(
+        ledger: &Ledger,
+        asked: Asked,
+        room: &str,
+        need: Need,
+    ) -> Result<Self, Problem> {
+        let Asked { parts, body } = asked;
+        let claims = ledger.claims(&parts.headers)?;
+        let caller = Caller::new(claims, &parts);
+        let mut whole = format!("{} {}\n", parts.method, parts.uri.path()).into_bytes();
+        whole.extend_from_slice(body.as_deref().unwrap_or_default());
+        Ok(Self {
+            ledger: ledger.clone(),
+            caller,
+            room: room_name(room)?,
+            need,
+            digest: Digest::of(&whole),
+            body: body.map_err(|error| (error.status(), error.body_text())),
+        })
+    }
+
+    /// The same request as it concerns another room.
+    pub(super) fn in_room(&self, room: &RoomName) -> Self {
+        Self {
+            room: room.clone(),
+            ..self.clone()
+        }
+    }
+
+    pub(super) const fn room(&self) -> &RoomName {
+        &self.room
+    }
+
+    pub(super) const fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// Reads the body, all of it, for a call of that name.
+    ///
+    /// # Errors
+    /// 400 when it cannot be read, 413 when it is too large, 403 when the caller may not call at
+    /// all; each recorded.
+    pub(super) async fn read<T>(
+        &self,
+        call: &'static str,
+        read: impl FnOnce(&mut Fields) -> Result<T, Wrong>,
+    ) -> Result<T, Problem> {
+        match &self.body {
+            Ok(body) => match whole(body, read) {
+                Ok(read) => Ok(read),
+                Err(wrong) => Err(self
+                    .unread(call, Problem::malformed(wrong.to_string()))
+                    .await),
+            },
+            Err((status, text)) => {
+                let problem = not_taken_in(*status, text.clone());
+                Err(self.unread(call, problem).await)
+            }
+        }
+    }
+
+    /// Records that what came could not be done, and answers with the problem.
+    pub(super) async fn unread(&self, call: &'static str, problem: Problem) -> Problem {
+        let mut request = self.request(Command::Unread(call));
+        request.objection = Some(Rejection::Invalid {
+            what: call,
+            problem: problem.detail().to_owned(),
+        });
+        if !self.may(&request.command) {
+            return match self.execute(request).await {
+                Err(refused) => refused,
+                Ok(_) => problem,
+            };
+        }
+        match self.engine_call(request) {
+            Err(other) => other,
+            Ok(call) => match self.ledger.engine.execute(call).await {
+                Ok(receipt) => problem.recorded_by(&receipt),
+                Err(error) => error.into(),
+            },
+        }
+    }
+
+    /// A request about the room, with nothing but the command.
+    pub(super) fn request(&self, command: Command) -> Request {
+        Request::new(self.room.clone(), command)
+    }
+
+    /// Has it decided, and waits until what came of it is durable. The decision goes on when the
+    /// client goes away.
+    ///
+    /// # Errors
+    /// The refusal, or why there is no outcome.
+    pub(super) async fn execute(&self, request: Request) -> Result<Receipt, Problem> {
+        let mut request = request;
+        if !self.may(&request.command) {
+            request.objection = Some(Rejection::NotGranted {
+                room: self.room.to_string(),
+                key_id: self.caller.claims.key_id.clone(),
+                call: request.command.name().to_owned(),
+            });
+        }
+        let call = self.engine_call(request)?;
+        let receipt = self.ledger.engine.execute(call).await?;
+        match &receipt.status {
+            Status::Refused(refused) => Err(Problem::refused(refused, &receipt)),
+            Status::Accepted | Status::NoEffect | Status::Unchanged => Ok(receipt),
+        }
+    }
+
+    fn engine_call(&self, request: Request) -> Result<Call, Problem> {
+        let provenance = self.caller.provenance(DIALECT, request.command.name());
+        let provenance = provenance.map_err(|error| Problem::malformed(error.to_string()))?;
+        let bytes = self.body.as_ref().map_or(0, Bytes::len);
+        Ok(Call {
+            request,
+            provenance,
+            digest: self.digest,
+            request_bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
+        })
+    }
+
+    fn may(&self, command: &Command) -> bool {
+        let claims = &self.caller.claims;
+        let room = self.room.as_str();
+        let makes_rooms = matches!(command, Command::CreateRoom(_) | Command::DeleteRoom);
+        if makes_rooms && claims.may(Right::RoomCreate) {
+            return true;
+        }
+        if let Command::Move { to_room, .. } = command {
+            let to = to_room.as_str();
+            let both = claims.may(Right::Admin(room)) && claims.may(Right::Admin(to));
+            return both || claims.may(Right::MoveTo { from: room, to });
+        }
+        claims.may(match self.need {
+            Need::Report => Right::Report(room),
+            Need::Admin => Right::Admin(room),
+        })
+    }
+}
+
+/// The answer to a write, with where it stands in the log.
+pub(super) fn answer(status: StatusCode, receipt: &Receipt, body: Value) -> Response {
+    let mut response = (status, Json(body)).into_response();
+    Recorded::of(receipt).mark(response.headers_mut());
+    response
+}
+
+fn whole<T>(body: &[u8], read: impl FnOnce(&mut Fields) -> Result<T, Wrong>) -> Result<T, Wrong> {
+    let mut fields = Fields::parse(body)?;
+    let value = read(&mut fields)?;
+    fields.finish()?;
+    Ok(value)
+}
+
+fn not_taken_in(status: StatusCode, text: String) -> Problem {
+    if status == StatusCode::PAYLOAD_TOO_LARGE {
+        return Problem::new(status, Code::TooLarge.as_str(), text);
+    }
+    Problem::malformed(text)
+}
+
+/// How events name this interface.
+const DIALECT: &str = "ledger";

@@ -1,0 +1,249 @@
+//! Bad callers, bad bodies and repeats: clear answers, and a record wherever the caller is known.
+
+use axum::http::Method;
+use roomledger::dialect::auth::claims::{Grants, LedgerGrant, VideoGrant};
+use roomledger::dialect::ledger::status_of;
+use roomledger::domain::Code;
+use serde_json::{Value, json};
+
+use super::support::Server;
+
+fn of_room(room: &str) -> Grants {
+    Grants {
+        video: Some(VideoGrant {
+            room_admin: true,
+            room: room.to_owned(),
+            ..VideoGrant::default()
+        }),
+        ..Grants::default()
+    }
+}
+
+#[test]
+fn without_a_good_token_nothing_is_done_or_recorded() {
+    let server = Server::new();
+    let head = server.engine.head();
+    for bearer in ["Basic x", "Bearer ", "Bearer x.y.z", "bearer x"] {
+        let headers = [("authorization", bearer)];
+        let answer = server.post_with("/rooms/town/joins", &headers, &json!({ "identity": "a" }));
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/problem+json")
+        );
+        assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
+        assert_eq!(
+            answer.header("x-ledger-position"),
+            Some(head.to_string().as_str())
+        );
+        let problem = answer.expect(401);
+        assert_eq!(problem["type"], "unauthenticated");
+        assert_eq!(
+            (&problem["status"], &problem["title"]),
+            (&json!(401), &json!("Unauthorized"))
+        );
+    }
+    assert_eq!(server.engine.head(), head);
+}
+
+#[test]
+fn who_may_not_is_refused_and_recorded() {
+    let server = Server::new();
+    server.join("town", "alice");
+    let check = |grants: &Grants, path: &str, body: &Value, status: u16| {
+        let bearer = format!("Bearer {}", server.token(grants));
+        let answer = server.post_with(path, &[("authorization", &bearer)], body);
+        let body = answer.expect(status);
+        if status == 403 {
+            assert_eq!(body["type"], "no-right", "{path}");
+            let event = server.read(&format!("/events/{}", body["position"]));
+            assert_eq!(event["kind"], "command_refused");
+            assert_eq!(event["data"]["code"], "no-right");
+        }
+    };
+    let report = Grants {
+        ledger: LedgerGrant {
+            report: true,
+            ..LedgerGrant::default()
+        },
+        ..Grants::default()
+    };
+    let join = json!({ "identity": "bob" });
+    let remove = json!({ "command": "remove", "target": "identity:alice" });
+    check(&of_room("hall"), "/rooms/town/joins", &join, 403);
+    check(
+        &of_room("hall"),
+        "/rooms/town/commands",
+        &json!({ "what": 1 }),
+        403,
+    );
+    check(&report, "/rooms/town/commands", &remove, 403);
+    check(&report, "/rooms/town/joins", &join, 201);
+    check(&of_room("town"), "/rooms/town/commands", &remove, 200);
+    let create = json!({ "command": "create_room" });
+    let creator = Grants {
+        video: Some(VideoGrant {
+            room_create: true,
+            ..VideoGrant::default()
+        }),
+        ..Grants::default()
+    };
+    check(&creator, "/rooms/new/commands", &create, 200);
+    check(&creator, "/rooms/new/commands", &remove, 403);
+    let away = json!({ "command": "move", "target": "identity:bob", "to_room": "hall" });
+    check(&of_room("town"), "/rooms/town/commands", &away, 403);
+}
+
+#[test]
+fn what_cannot_be_read_is_named_and_recorded() {
+    let server = Server::new();
+    server.join("town", "alice");
+    let check = |path: &str, body: &str, detail: &str| {
+        let answer = server.send(Method::POST, path, &[], body.as_bytes().to_vec());
+        let problem = answer.expect(400);
+        assert_eq!(problem["type"], "malformed");
+        let shown = problem["detail"].as_str().unwrap();
+        assert!(shown.contains(detail), "{shown}");
+        let event = server.read(&format!("/events/{}", problem["position"]));
+        assert_eq!(event["kind"], "command_refused", "{body}");
+    };
+    let (joins, commands) = ("/rooms/town/joins", "/rooms/town/commands");
+    check(joins, "{", "the body is no JSON");
+    check(
+        joins,
+        "[]",
+        "the body has to be a JSON object, not an array",
+    );
+    check(joins, "{}", "`identity` is missing");
+    check(
+        joins,
+        r#"{"identity":7}"#,
+        "`identity` invalid type: integer `7`, expected a string",
+    );
+    check(
+        joins,
+        r#"{"identity":"a\u0000"}"#,
+        "control character U+0000",
+    );
+    check(
+        joins,
+        r#"{"identity":"a","nmae":"b"}"#,
+        "`nmae` is unknown here: known are",
+    );
+    check(
+        joins,
+        &json!({ "identity": "x".repeat(257) }).to_string(),
+        "at most 256",
+    );
+    check(commands, "{}", "`command` is missing");
+    check(
+        commands,
+        r#"{"command":"sing"}"#,
+        "`command` is unknown here: known are create_room",
+    );
+    check(
+        commands,
+        r#"{"command":"remove","target":"alice"}"#,
+        "`target` has to be \"identity:...\"",
+    );
+    check(
+        commands,
+        r#"{"command":"update_permissions","targets":{"*":{"send":{"enabled":1}}}}"#,
+        "`targets` invalid type: integer `1`, expected a boolean",
+    );
+    check(
+        commands,
+        r#"{"command":"update_room","config":{"max":1}}"#,
+        "`config.max` is unknown here",
+    );
+    check(commands, r#"{"command":"send_data","data":"*"}"#, "`data` ");
+}
+
+#[test]
+fn bodies_rooms_and_routes_have_bounds() {
+    let server = Server::new();
+    server.join("town", "alice");
+    let large = vec![b' '; 10 * 1024 * 1024 + 1];
+    let answer = server
+        .send(Method::POST, "/rooms/town/joins", &[], large)
+        .expect(413);
+    assert_eq!(answer["type"], "too-large");
+    assert!(answer["position"].is_u64());
+    let long = "x".repeat(257);
+    let named = server.post(&format!("/rooms/{long}/joins"), &json!({ "identity": "a" }));
+    assert_eq!(named.expect(400)["type"], "malformed");
+    let control = server.post("/rooms/a%00b/joins", &json!({ "identity": "a" }));
+    assert_eq!(control.expect(400)["type"], "malformed");
+    assert_eq!(server.get("/nowhere").expect(404)["type"], "no-such-route");
+    assert_eq!(
+        server.get("/rooms/town/joins").expect(405)["type"],
+        "wrong-method"
+    );
+    let slash = server.join("a%2Fb", "alice");
+    assert_eq!(slash["room"], "a/b");
+}
+
+#[test]
+fn unknown_things_are_not_found_and_recorded() {
+    let server = Server::new();
+    server.join("town", "alice");
+    let check = |room: &str, body: Value, kind: &str| {
+        let problem = server
+            .post(&format!("/rooms/{room}/commands"), &body)
+            .expect(404);
+        assert_eq!(problem["type"], kind);
+        assert!(problem["position"].is_u64(), "{problem}");
+    };
+    let remove = |target: &str| json!({ "command": "remove", "target": target });
+    check("nowhere", remove("identity:alice"), "no-such-room");
+    check("town", remove("identity:bob"), "no-such-participant");
+    check("town", remove("connection:PA_x"), "no-such-connection");
+    let mute = json!({ "command": "mute_track", "target": "identity:alice", "track": "TR_x",
+        "muted": true });
+    check("town", mute, "no-such-track");
+    let note = json!({ "command": "add_note", "about": 9_999, "text": "x" });
+    check("town", note, "no-such-version");
+    assert_eq!(
+        server.get("/rooms/nowhere").expect(404)["type"],
+        "no-such-room"
+    );
+    let rooms = server.read("/rooms")["rooms"].clone();
+    assert_eq!(
+        rooms.as_array().unwrap().len(),
+        1,
+        "refusals create no room: {rooms}"
+    );
+}
+
+#[test]
+fn a_repeat_gets_the_first_outcome_and_another_body_a_conflict() {
+    let server = Server::new();
+    server.join("town", "alice");
+    let headers = [("x-request-id", "r-1")];
+    let body = json!({ "command": "remove", "target": "identity:alice" });
+    let first = server.post_with("/rooms/town/commands", &headers, &body);
+    let position = first.header("x-ledger-position").unwrap().to_owned();
+    assert_eq!(first.header("x-ledger-replayed"), None);
+    let first = first.expect(200);
+    let head = server.engine.head();
+    let again = server.post_with("/rooms/town/commands", &headers, &body);
+    assert_eq!(again.header("x-ledger-replayed"), Some("true"));
+    assert_eq!(again.header("x-ledger-position"), Some(position.as_str()));
+    assert_eq!(again.expect(200), first);
+    let other = json!({ "command": "remove", "target": "identity:bob" });
+    let conflict = server
+        .post_with("/rooms/town/commands", &headers, &other)
+        .expect(409);
+    assert_eq!(conflict["type"], "request-id-reused");
+    assert_eq!(server.engine.head(), head);
+    let joined = server.post_with("/rooms/town/joins", &headers, &json!({ "identity": "bob" }));
+    let joined = joined.expect(201);
+    let again = server.post_with("/rooms/town/joins", &headers, &json!({ "identity": "bob" }));
+    assert_eq!(again.expect(201), joined);
+}
+
+#[test]
+fn every_code_has_a_status_of_a_client_error() {
+    for code in Code::ALL {
+        assert!(status_of(*code).is_client_error(), "{code:?}");
+    }
+}

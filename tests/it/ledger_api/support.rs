@@ -1,0 +1,192 @@
+//! A server in memory and its callers.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::{HeaderMap, Method, Request};
+use roomledger::dialect::auth::claims::{Grants, LedgerGrant, VideoGrant};
+use roomledger::dialect::auth::keys::KeyRing;
+use roomledger::dialect::auth::token::mint;
+use roomledger::dialect::ledger::{Ledger, router};
+use roomledger::engine::Clock as _;
+use roomledger::testing::virtual_time::VirtualEngine;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tower::ServiceExt as _;
+
+/// A server with one key, `devkey`.
+pub(crate) struct Server {
+    pub(crate) engine: VirtualEngine,
+    pub(crate) router: Router,
+    pub(crate) runtime: Runtime,
+    keys: Arc<KeyRing>,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
+}
+
+impl Answer {
+    /// The body, of an answer with that status.
+    #[track_caller]
+    pub(crate) fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{:#}", self.body);
+        self.body
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+}
+
+impl Server {
+    pub(crate) fn new() -> Self {
+        let engine = VirtualEngine::in_memory().unwrap();
+        let keys = Arc::new(KeyRing::dev());
+        let ledger = Ledger::new((*engine).clone(), Arc::clone(&keys));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
+        Self {
+            engine,
+            router: router(ledger),
+            runtime,
+            keys,
+        }
+    }
+
+    /// A token with these grants, valid for an hour from now on.
+    pub(crate) fn token(&self, grants: &Grants) -> String {
+        let now_s = self.engine.clock().wall().seconds();
+        mint(
+            grants,
+            "devkey",
+            self.keys.secret("devkey").unwrap(),
+            now_s,
+            3_600,
+        )
+        .unwrap()
+    }
+
+    pub(crate) fn join_token(&self, room: &str, identity: &str) -> String {
+        self.token(&Grants {
+            identity: identity.to_owned(),
+            video: Some(VideoGrant {
+                room_join: true,
+                room: room.to_owned(),
+                ..VideoGrant::default()
+            }),
+            ..Grants::default()
+        })
+    }
+
+    /// A call with any right, `headers` beside.
+    pub(crate) fn send(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> Answer {
+        let all = Grants {
+            ledger: LedgerGrant {
+                report: true,
+                admin: true,
+                audit: true,
+                room: None,
+            },
+            ..Grants::default()
+        };
+        let bearer = format!("Bearer {}", self.token(&all));
+        let authorized = headers.iter().any(|(name, _)| *name == "authorization");
+        let bearer = (!authorized).then_some(("authorization", bearer.as_str()));
+        self.send_as_is(method, path, headers.iter().copied().chain(bearer), body)
+    }
+
+    fn send_as_is<'a>(
+        &self,
+        method: Method,
+        path: &str,
+        headers: impl Iterator<Item = (&'a str, &'a str)>,
+        body: Vec<u8>,
+    ) -> Answer {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("/api/v1{path}"));
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Body::from(body)).unwrap();
+        self.runtime.block_on(async {
+            let response = self.router.clone().oneshot(request).await.unwrap();
+            let status = response.status().as_u16();
+            let headers = response.headers().clone();
+            let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+            let text = String::from_utf8(body.to_vec()).unwrap();
+            let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+            Answer {
+                status,
+                headers,
+                body,
+            }
+        })
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(Method::POST, path, &[], body.to_string().into_bytes())
+    }
+
+    pub(crate) fn post_with(&self, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+        self.send(Method::POST, path, headers, body.to_string().into_bytes())
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.send(Method::GET, path, &[], Vec::new())
+    }
+
+    #[track_caller]
+    pub(crate) fn read(&self, path: &str) -> Value {
+        self.get(path).expect(200)
+    }
+
+    /// A join by identity; its answer.
+    #[track_caller]
+    pub(crate) fn join(&self, room: &str, identity: &str) -> Value {
+        let answer = self.post(
+            &format!("/rooms/{room}/joins"),
+            &json!({ "identity": identity }),
+        );
+        answer.expect(201)
+    }
+
+    #[track_caller]
+    pub(crate) fn command(&self, room: &str, body: &Value) -> Value {
+        self.post(&format!("/rooms/{room}/commands"), body)
+            .expect(200)
+    }
+
+    #[track_caller]
+    pub(crate) fn events(&self, query: &str) -> Vec<Value> {
+        let body = self.read(&format!("/events?{query}"));
+        body["events"].as_array().unwrap().clone()
+    }
+
+    pub(crate) fn advance(&self, seconds: u64) {
+        self.engine.advance(Duration::from_secs(seconds)).unwrap();
+    }
+}
+
+/// The kinds of events, in order.
+pub(crate) fn kinds(events: &[Value]) -> Vec<&str> {
+    events
+        .iter()
+        .map(|event| event["kind"].as_str().unwrap())
+        .collect()
+}
