@@ -88,20 +88,41 @@ pub fn encode_commit(commit: &Commit) -> Result<Vec<u8>, CodecError> {
 /// # Errors
 /// [`CodecError`] when the bytes are no commit: nothing of it is given then.
 pub fn decode_commit(bytes: &[u8], first: Position) -> Result<Vec<Record>, CodecError> {
+    decode_where(bytes, first, |_, _| true)
+}
+
+/// Those records of a commit that are wanted; the payloads of the others are not looked at.
+///
+/// # Errors
+/// As [`decode_commit`].
+pub(crate) fn decode_where(
+    bytes: &[u8],
+    first: Position,
+    wanted: impl Fn(Position, &RecordPlace<'_>) -> bool,
+) -> Result<Vec<Record>, CodecError> {
     let mut records = Vec::new();
     let mut position = first;
     walk(bytes, |header, events| {
-        let header: Arc<CommandHeader> = Arc::new(take(header, "a command header")?);
         let command_first = position;
+        let mut command: Option<Arc<CommandHeader>> = None;
         for event in events {
-            records.push(Record {
-                position,
-                room: event.room_name()?,
-                version: event.version,
-                command: Arc::clone(&header),
-                command_first,
-                event: event.decode()?,
-            });
+            if wanted(position, &event.place()) {
+                let command = match &command {
+                    Some(command) => Arc::clone(command),
+                    None => {
+                        let decoded = Arc::new(take(header, "a command header")?);
+                        Arc::clone(command.insert(decoded))
+                    }
+                };
+                records.push(Record {
+                    position,
+                    room: event.room_name()?,
+                    version: event.version,
+                    command,
+                    command_first,
+                    event: event.decode()?,
+                });
+            }
             position = position.next();
         }
         Ok(())
@@ -152,11 +173,7 @@ pub struct RecordPlace<'a> {
 pub fn places(bytes: &[u8]) -> Result<Vec<RecordPlace<'_>>, CodecError> {
     let mut found = Vec::new();
     walk(bytes, |_, events| {
-        found.extend(events.iter().map(|event| RecordPlace {
-            room: event.room,
-            version: event.version,
-            kind: event.kind,
-        }));
+        found.extend(events.iter().map(RecordBytes::place));
         Ok(())
     })?;
     Ok(found)
@@ -198,7 +215,15 @@ struct RecordBytes<'a> {
     payload: &'a [u8],
 }
 
-impl RecordBytes<'_> {
+impl<'a> RecordBytes<'a> {
+    fn place(&self) -> RecordPlace<'a> {
+        RecordPlace {
+            room: self.room,
+            version: self.version,
+            kind: self.kind,
+        }
+    }
+
     fn room_name(&self) -> Result<Option<RoomName>, CodecError> {
         if self.room.is_empty() {
             return Ok(None);

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use crate::domain::Digest;
 use crate::store::StoreError;
-use crate::store::codec::{CodecError, decode_commands, decode_commit};
+use crate::store::codec::{CodecError, decode_commands};
 use crate::store::journal::{Frame, JournalError, Link as ChainEnd};
-use crate::store::record::{Link, Position, Record, StoredCommit};
+use crate::store::record::{Link, Position, StoredCommit};
 use crate::store::sled::CopyError;
 
 /// The link after a commit.
@@ -17,12 +17,6 @@ pub(crate) fn link_of(end: ChainEnd) -> Link {
         position: Position(end.position()),
         chain: Digest(end.hash),
     }
-}
-
-/// The records of a frame.
-pub(crate) fn records_of(frame: &Frame) -> Result<Vec<Record>, StoreError> {
-    let first = Position(frame.first_position());
-    decode_commit(frame.payload(), first).map_err(corrupt_at(first))
 }
 
 /// The commit of a frame.

@@ -2,15 +2,17 @@
 //! is not there or bad (log.md rules 17 and 20). Apart because every read has the same three
 //! sources. It repairs nothing: it notes what was bad, and answers from the other copy.
 
+use std::cell::Cell;
+
 use crate::domain::{RoomName, Version};
 use crate::store::StoreError;
-use crate::store::codec::places;
+use crate::store::codec::{RecordPlace, decode_where, places};
 use crate::store::journal::{Frame, FrameKind};
 use crate::store::record::{Link, Position, Record};
 use crate::store::sled::{CopyError, SledCopy};
 use crate::store::stream::stream_hash;
 
-use super::convert::{link_of, records_of};
+use super::convert::{corrupt_at, link_of};
 use super::heads::name_of;
 use super::shared::Shared;
 
@@ -39,9 +41,7 @@ pub(crate) fn read_room(
         room_history(shared, name, first, older)?
     };
     frames.extend(tail.frames);
-    let found = in_order(&frames, first, last, |record| {
-        (record.room.as_ref() == room).then_some(record.version.0)
-    })?;
+    let found = by_version(&frames, name, first, last)?;
     if found.is_empty() {
         let problem = format!("version {first} of stream {name:?} is in neither copy");
         let position = Position(0);
@@ -72,7 +72,7 @@ pub(crate) fn read_all(
         history(shared, first, older)?
     };
     frames.extend(tail.frames);
-    let found = in_order(&frames, first, last, |record| Some(record.position.0))?;
+    let found = by_position(&frames, first, last)?;
     if found.is_empty() {
         let position = Position(first);
         return Err(StoreError::Missing { position });
@@ -174,6 +174,9 @@ fn commits_of_room(
                 break;
             }
             for frame in copy.block_at(position)?.unwrap_or_default() {
+                if frame.last_position() < position {
+                    continue;
+                }
                 let here = places(frame.payload()).unwrap_or_default();
                 let mut versions = here.iter().filter(|place| place.room == room);
                 if next <= last && versions.any(|place| place.version.0 == next) {
@@ -193,30 +196,47 @@ fn commits_of_room(
 
 /// The records of `frames` whose number, as `number` tells it, is in `first..=last`, without gap.
 /// A source may end early, never leave one out.
-pub(crate) fn in_order(
+fn in_order(
     frames: &[Frame],
     first: u64,
     last: u64,
-    number: impl Fn(&Record) -> Option<u64>,
+    number: impl Fn(Position, &RecordPlace<'_>) -> Option<u64>,
 ) -> Result<Vec<Record>, StoreError> {
     let mut found = Vec::new();
-    let mut next = first;
-    for frame in frames
-        .iter()
-        .filter(|frame| frame.kind() == FrameKind::Commit)
-    {
-        for record in records_of(frame)? {
-            match number(&record) {
-                Some(number) if number == next && next <= last => {
-                    next += 1;
-                    found.push(record);
-                }
-                // After a beginning that ended early, what follows is left for the next read.
-                Some(_) | None => {}
-            }
-        }
+    let next = Cell::new(first);
+    // After a beginning that ended early, what follows is left for the next read.
+    let wanted = |position: Position, place: &RecordPlace<'_>| {
+        let is_next = next.get() <= last && number(position, place) == Some(next.get());
+        next.set(next.get() + u64::from(is_next));
+        is_next
+    };
+    let commits = frames.iter();
+    for frame in commits.filter(|frame| frame.kind() == FrameKind::Commit) {
+        let at = Position(frame.first_position());
+        found.extend(decode_where(frame.payload(), at, wanted).map_err(corrupt_at(at))?);
     }
     Ok(found)
+}
+
+/// The records at the positions `first..=last`, of commits in order.
+pub(crate) fn by_position(
+    frames: &[Frame],
+    first: u64,
+    last: u64,
+) -> Result<Vec<Record>, StoreError> {
+    in_order(frames, first, last, |position, _| Some(position.0))
+}
+
+/// The records of a stream with the versions `first..=last`, of commits in order.
+pub(crate) fn by_version(
+    frames: &[Frame],
+    room: &str,
+    first: u64,
+    last: u64,
+) -> Result<Vec<Record>, StoreError> {
+    in_order(frames, first, last, |_, place| {
+        (place.room == room).then_some(place.version.0)
+    })
 }
 
 /// Whether a frame is the commit that holds `position`.

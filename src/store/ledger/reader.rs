@@ -13,7 +13,7 @@ use crate::store::{Appended, Commits, EventStore, StoreError};
 
 use super::convert::{link_of, of_journal};
 use super::heads::{Heads, name_of};
-use super::history::{in_order, last_of};
+use super::history::{by_position, by_version, last_of};
 use super::scan::JournalScan;
 use super::shared::guard;
 
@@ -118,16 +118,14 @@ impl EventStore for LedgerReader {
         let first = after.0.saturating_add(1);
         let last = last_of(first, limit);
         let frames = self.scan.commits_of(name_of(room), first, last)?;
-        in_order(&frames, first, last, |record| {
-            (record.room.as_ref() == room).then_some(record.version.0)
-        })
+        by_version(&frames, name_of(room), first, last)
     }
 
     fn read_all(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError> {
         let first = after.0.saturating_add(1);
         let last = last_of(first, limit);
         let frames = self.scan.commits_between(first, last)?;
-        in_order(&frames, first, last, |record| Some(record.position.0))
+        by_position(&frames, first, last)
     }
 
     fn read_commits(&self, after: Position) -> Result<Commits<'_>, StoreError> {
