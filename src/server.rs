@@ -26,7 +26,8 @@ use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 
 use crate::dialect::auth::keys::KeyRing;
-use crate::dialect::{ledger, livekit};
+use crate::dialect::ledger;
+use crate::dialect::livekit;
 use crate::domain::Digest;
 use crate::engine::{Engine, EngineConfig, EngineError, IdSource, RandomIds, SystemClock};
 use crate::store::StoreError;
