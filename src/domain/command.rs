@@ -1,7 +1,7 @@
 //! What somebody wants: the imperative half of the vocabulary.
 //!
 //! Commands are never stored; what came of them is. Strings have been checked for form at the
-//! edge ([`super::id`]); limits that depend on settings or state are [`super::decide`]'s.
+//! edge (`id.rs`); limits that depend on settings or state are `decide`'s.
 
 use std::collections::BTreeMap;
 

@@ -1,8 +1,8 @@
 //! The bounds of every outside value, apart so that each is named once and tested at its edge.
 //!
 //! The figures are LiveKit's defaults (`pkg/config/config.go`), which the other two vendors stay
-//! below. This file never checks anything: the constructors in [`super::id`] and
-//! [`super::decide`] do.
+//! below. This file never checks anything: the constructors in `id.rs` and
+//! `decide` do.
 
 /// Longest room name, in bytes of UTF-8.
 pub const ROOM_NAME_BYTES_MAX: usize = 256;

@@ -1,10 +1,10 @@
 //! No: a business refusal, which is an answer and not an error.
 //!
-//! Apart because every dialect maps these, totally, to its own codes. [`super::decide`] alone
+//! Apart because every dialect maps these, totally, to its own codes. `decide` alone
 //! makes them; each is recorded with its code and the events that are its reasons.
 
 use super::event::Reference;
-use super::id::Version;
+use super::id::{RoomName, Version};
 use super::time::Timestamp;
 
 /// Why a command was refused. The message is the sentence that is answered.
@@ -262,24 +262,29 @@ impl Rejection {
         }
     }
 
-    /// The events that are the reasons.
-    pub fn because(&self) -> Vec<Reference> {
-        self.reasons()
-            .iter()
-            .filter_map(Self::reason_version)
-            .map(Reference::here)
+    /// The events that are the reasons, as they are named in the history of `home` (`None`: in the
+    /// system stream). A move may be refused by what happened in the other room.
+    pub fn because(&self, home: Option<&RoomName>) -> Vec<Reference> {
+        let reasons = self.reasons().iter().filter_map(Self::reason);
+        reasons
+            .map(|(room, version)| Reference {
+                room: RoomName::new(room).ok().filter(|room| Some(room) != home),
+                version,
+            })
             .collect()
     }
 
-    fn reason_version(&self) -> Option<Version> {
-        if let Self::NoRight { because, .. }
-        | Self::Banned { because, .. }
-        | Self::TokenRevoked { because, .. }
+    fn reason(&self) -> Option<(&str, Version)> {
+        if let Self::NoRight { room, because, .. }
+        | Self::Banned { room, because, .. }
+        | Self::TokenRevoked { room, because, .. }
         | Self::ConnectionClosed {
-            closed: because, ..
+            room,
+            closed: because,
+            ..
         } = self
         {
-            Some(*because)
+            Some((room, *because))
         } else {
             None
         }

@@ -109,10 +109,10 @@ impl Engine {
         let watched = Arc::downgrade(&shared);
         let named = thread::Builder::new().name("roomledger-writer".to_owned());
         let spawned = named.spawn(move || {
-            if catch_unwind(AssertUnwindSafe(|| writer.run())).is_err() {
-                if let Some(shared) = watched.upgrade() {
-                    shared.poison("the writer thread broke");
-                }
+            if catch_unwind(AssertUnwindSafe(|| writer.run())).is_err()
+                && let Some(shared) = watched.upgrade()
+            {
+                shared.poison("the writer thread broke");
             }
         });
         spawned.map_err(|error| EngineError::Start {

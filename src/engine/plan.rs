@@ -271,7 +271,7 @@ impl<'a> Planner<'a> {
         let before = self.count;
         let count = shares.iter().map(|share| share.events.len()).sum();
         let (status, outcome) = sum_up(&shares, rejection.as_ref(), count);
-        let because = because(&shares, rejection.as_ref());
+        let because = because(&shares, rejection.as_ref(), &call.request.room);
         let header = self.header_of(call, outcome);
         let mut rooms = Vec::new();
         let mut records = Vec::new();
@@ -404,7 +404,7 @@ fn sum_up(shares: &[Share], rejection: Option<&Rejection>, count: usize) -> (Sta
 }
 
 /// The reasons as the record has them, or as the refusal itself does when it is not recorded.
-fn because(shares: &[Share], rejection: Option<&Rejection>) -> Vec<Reference> {
+fn because(shares: &[Share], rejection: Option<&Rejection>, home: &RoomName) -> Vec<Reference> {
     let Some(rejection) = rejection else {
         return Vec::new();
     };
@@ -415,5 +415,7 @@ fn because(shares: &[Share], rejection: Option<&Rejection>) -> Vec<Reference> {
         };
         Some(refused.because.clone())
     });
-    recorded.next().unwrap_or_else(|| rejection.because())
+    recorded
+        .next()
+        .unwrap_or_else(|| rejection.because(Some(home)))
 }

@@ -1,7 +1,7 @@
 //! A page of events: the range, the order and the bound of one answer.
 //!
-//! Apart because the server and the command line must give the same pages. A page looks at a bounded
-//! number of records, so that a filter that matches nothing answers too.
+//! Apart because the server and the command line must give the same pages. A page looks at a
+//! bounded number of records, so that a filter that matches nothing answers too.
 
 use crate::domain::{RoomName, SessionNumber, Timestamp, Version};
 use crate::replay::book::NamesBook;

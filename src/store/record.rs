@@ -60,6 +60,27 @@ impl Commit {
             .map(|command| command.events.len())
             .sum()
     }
+
+    /// Its records as a reader sees them, the first of them at `first`.
+    pub fn records(&self, first: Position) -> impl Iterator<Item = Record> + '_ {
+        let mut next = first;
+        self.commands.iter().flat_map(move |command| {
+            let command_first = next;
+            let count = u64::try_from(command.events.len()).unwrap_or(u64::MAX);
+            next = Position(next.0.saturating_add(count));
+            let positions = command_first.0..;
+            positions
+                .zip(&command.events)
+                .map(move |(position, new)| Record {
+                    position: Position(position),
+                    room: new.room.clone(),
+                    version: new.version,
+                    command: Arc::clone(&command.header),
+                    command_first,
+                    event: new.event.clone(),
+                })
+        })
+    }
 }
 
 /// One command with all that came of it.
@@ -163,22 +184,6 @@ pub struct StoredCommit {
 impl StoredCommit {
     /// Its records as a reader sees them.
     pub fn records(&self) -> impl Iterator<Item = Record> + '_ {
-        let mut next = self.first;
-        self.commit.commands.iter().flat_map(move |command| {
-            let command_first = next;
-            let count = u64::try_from(command.events.len()).unwrap_or(u64::MAX);
-            next = Position(next.0.saturating_add(count));
-            let positions = command_first.0..;
-            positions
-                .zip(&command.events)
-                .map(move |(position, new)| Record {
-                    position: Position(position),
-                    room: new.room.clone(),
-                    version: new.version,
-                    command: Arc::clone(&command.header),
-                    command_first,
-                    event: new.event.clone(),
-                })
-        })
+        self.commit.records(self.first)
     }
 }

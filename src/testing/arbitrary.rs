@@ -95,6 +95,10 @@ impl Entropy {
         self.next() >> shift
     }
 
+    fn wide(&mut self) -> u128 {
+        u128::from(self.next()) << 64 | u128::from(self.next())
+    }
+
     fn signed(&mut self) -> i64 {
         let number = i64::try_from(self.unsigned() >> 1).unwrap_or(i64::MAX);
         if self.is() { -number } else { number }
@@ -156,7 +160,7 @@ impl<'de> Deserializer<'de> for Values<'_> {
         deserialize_u16 visit_u16 |entropy| u16::try_from(entropy.unsigned() >> 48).unwrap_or(1);
         deserialize_u32 visit_u32 |entropy| u32::try_from(entropy.unsigned() >> 32).unwrap_or(1);
         deserialize_u64 visit_u64 |entropy| entropy.unsigned();
-        deserialize_u128 visit_u128 |entropy| u128::from(entropy.next()) << 64 | u128::from(entropy.next());
+        deserialize_u128 visit_u128 Entropy::wide;
         deserialize_i8 visit_i8 |entropy| i8::try_from(entropy.signed() >> 56).unwrap_or(1);
         deserialize_i16 visit_i16 |entropy| i16::try_from(entropy.signed() >> 48).unwrap_or(1);
         deserialize_i32 visit_i32 |entropy| i32::try_from(entropy.signed() >> 32).unwrap_or(1);

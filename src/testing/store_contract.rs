@@ -214,8 +214,8 @@ impl<S: EventStore> Subject<S> {
         for room in &rooms {
             self.read_room(room.as_ref(), page)?;
         }
-        let named = self.model.heads.keys().flatten();
-        let names: Vec<RoomName> = named.cloned().collect();
+        let rooms = self.model.heads.keys().flatten();
+        let names: Vec<RoomName> = rooms.cloned().collect();
         let (first, rest) = names.split_at(names.len().min(2));
         let found = held(self.store.rooms(None, 2), "rooms")?;
         same(&found.as_slice(), &first, "rooms, the first two")?;

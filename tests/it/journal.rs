@@ -2,6 +2,7 @@
 mod damage;
 mod faults;
 mod rules;
+mod rules_history;
 mod writing;
 
 use std::collections::BTreeMap;
@@ -77,9 +78,10 @@ impl Rig {
 
     fn edit_frame(&self, index: usize, change: impl FnOnce(&mut [u8])) {
         let (path, offset) = self.place(index);
-        let length = self.written[index].bytes().len();
+        let end = offset + self.written[index].bytes().len();
+        // Earlier damage may have taken the place away.
         self.disk
-            .edit(&path, |data| change(&mut data[offset..offset + length]));
+            .edit(&path, |data| data.get_mut(offset..end).map_or((), change));
     }
 
     fn source(&self) -> Copy {

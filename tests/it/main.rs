@@ -22,6 +22,7 @@ mod cli_run;
 mod decide;
 #[cfg(feature = "engine")]
 mod engine;
+mod fuzz_corpus;
 mod golden_format;
 #[cfg(feature = "sled")]
 mod journal;
@@ -38,6 +39,7 @@ mod livekit_service;
 mod livekit_wire;
 mod readme;
 mod replay;
+mod scenario;
 #[cfg(feature = "cli")]
 mod served;
 #[cfg(feature = "cli")]

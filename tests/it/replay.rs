@@ -129,8 +129,8 @@ proptest! {
         }
         let at = record.command.recorded_at;
         let by_time = as_of(&store, name, Moment::Time(at)).unwrap();
-        let until = records.iter().filter(|until| until.command.recorded_at <= at);
-        let last = until.filter(|until| until.room.as_ref() == Some(name)).last();
+        let mut until = records.iter().filter(|until| until.command.recorded_at <= at);
+        let last = until.rfind(|until| until.room.as_ref() == Some(name));
         prop_assert_eq!(by_time.room.version, last.map_or(Version(0), |last| last.version));
     }
 

@@ -46,6 +46,9 @@ fn harm() -> impl Strategy<Value = Harm> {
     ]
 }
 
+/// Each case opens sled four times, and waits for the disk each time.
+const CASES: u32 = 24;
+
 fn files(db: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(db).expect("a folder");
     let paths = entries.map(|entry| entry.expect("an entry").path());
@@ -119,12 +122,10 @@ fn template(killed: bool) -> (tempfile::TempDir, Vec<Record>) {
 #[test]
 fn whatever_is_done_to_db_loses_nothing() {
     let templates = [template(false), template(true)];
+    let asked = std::env::var("PROPTEST_CASES").ok();
+    let asked = asked.and_then(|cases| cases.parse().ok());
     let config = ProptestConfig {
-        cases: ProptestConfig::default()
-            .cases
-            .clamp(1, 100_000)
-            .max(64)
-            .min(64),
+        cases: asked.unwrap_or(CASES),
         failure_persistence: None,
         max_shrink_iters: 50,
         ..ProptestConfig::default()

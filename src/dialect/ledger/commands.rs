@@ -24,14 +24,12 @@ pub(super) async fn command(
     if let (Some(position), Command::AddNote { about, .. }) =
         (asked.note_position, &mut asked.command)
     {
-        match version_of(&ledger, write.room(), position).await? {
-            Some(version) => *about = NoteTarget::Event(version),
-            None => {
-                let detail = format!("position {position} is not an event of room {room:?}");
-                let problem = Problem::not_found(Code::NoSuchVersion.as_str(), detail);
-                return Err(write.unread("add_note", problem).await);
-            }
-        }
+        let Some(version) = version_of(&ledger, write.room(), position).await? else {
+            let detail = format!("position {position} is not an event of room {room:?}");
+            let problem = Problem::not_found(Code::NoSuchVersion.as_str(), detail);
+            return Err(write.unread("add_note", problem).await);
+        };
+        *about = NoteTarget::Event(version);
     }
     let mut request = write.request(asked.command);
     request.expected_version = asked.expected_version;

@@ -13,7 +13,7 @@ use crate::dialect::ledger::query::Query;
 use crate::dialect::ledger::rooms::limit_of;
 use crate::dialect::ledger::state::Ledger;
 use crate::dialect::ledger::write::Named;
-use crate::domain::{Digest, Kind, RoomName};
+use crate::domain::{Digest, Kind, RoomName, Timestamp};
 use crate::replay::position::Pos;
 use crate::replay::view::EventView;
 use crate::replay::{EventQuery, Filter, Order, SessionPlace, read_page};
@@ -71,21 +71,21 @@ async fn read(ledger: &Ledger, query: Query) -> Result<EventQuery, Problem> {
         asked.room = Some(place.room);
         asked.session = Some(place.number);
     }
-    if let Some(since) = since {
-        match ledger.instant(&since)? {
-            At::Position(at) => {
-                asked.after = asked.after.max(Some(Position(at.0.saturating_sub(1))))
-            }
-            At::Time(at) => asked.since = Some(at),
+    match since.map(|since| ledger.instant(&since)).transpose()? {
+        Some(At::Position(at)) => {
+            let before = Position(at.0.saturating_sub(1));
+            asked.after = asked.after.max(Some(before));
         }
+        Some(At::Time(at)) => asked.since = Some(at),
+        None => {}
     }
-    if let Some(until) = until {
-        match ledger.instant(&until)? {
-            At::Position(at) => {
-                asked.before = Some(asked.before.map_or(at.next(), |it| it.min(at.next())))
-            }
-            At::Time(at) => asked.until = Some(at),
+    match until.map(|until| ledger.instant(&until)).transpose()? {
+        Some(At::Position(at)) => {
+            let beyond = at.next();
+            asked.before = Some(asked.before.map_or(beyond, |before| before.min(beyond)));
         }
+        Some(At::Time(at)) => asked.until = Some(at),
+        None => {}
     }
     Ok(asked)
 }
@@ -143,7 +143,7 @@ pub(super) struct EventInChain {
 /// A place that is not relative to a session.
 enum At {
     Position(Position),
-    Time(crate::domain::Timestamp),
+    Time(Timestamp),
 }
 
 impl Ledger {
@@ -154,7 +154,7 @@ impl Ledger {
                 let head = self.engine.head();
                 Ok(At::Position(Position(head.0.saturating_sub(back))))
             }
-            Pos::Time(at_us) => Ok(At::Time(crate::domain::Timestamp::from_micros(at_us))),
+            Pos::Time(at_us) => Ok(At::Time(Timestamp::from_micros(at_us))),
             Pos::StartPlus(_) | Pos::EndMinus(_) => Err(Problem::malformed(
                 "start and end need a session: give a position or a time",
             )),

@@ -4,13 +4,13 @@
 //! Apart from the vendors' dialects, none of whose words it knows but the join token. It decides
 //! nothing and folds nothing: it reads strictly, asks the engine, and shows.
 
+mod batch;
 mod command_body;
 mod commands;
 mod config_body;
 mod connections;
 mod events;
 mod fields;
-mod health;
 mod joins;
 mod moments;
 mod problem;
@@ -21,32 +21,31 @@ mod stream;
 mod sync;
 mod write;
 
-use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use axum::routing::{get, patch, post};
+use axum::{Extension, Router};
 
 pub use problem::{Problem, status_of};
 pub use state::Ledger;
 
 use crate::dialect::recorded::Recorded;
 
-/// All routes: under `/api/v1`, and the two of health at the root.
+/// All routes, under `/api/v1`.
 pub fn router(ledger: Ledger) -> Router {
-    let api = Router::new()
+    let routes = Router::new()
         .merge(reports())
         .merge(reading())
         .fallback(unknown)
-        .method_not_allowed_fallback(wrong_method)
+        .method_not_allowed_fallback(wrong_method);
+    let single: Router = routes.clone().with_state(ledger.clone());
+    let api = routes
+        .route("/batch", post(batch::batch).layer(Extension(single)))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn_with_state(ledger.clone(), mark));
-    Router::new()
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .nest("/api/v1", api)
-        .with_state(ledger)
+    Router::new().nest("/api/v1", api).with_state(ledger)
 }
 
 fn reports() -> Router<Ledger> {

@@ -52,15 +52,14 @@ impl Ledger {
         if position <= self.engine.head() {
             return Ok(());
         }
-        match tokio::time::timeout(WAIT_MAX, self.engine.wait_for(position)).await {
-            Ok(seen) => Ok(seen?),
-            Err(_) => {
-                let head = self.engine.head();
-                let detail = format!("position {position} is not visible yet, the head is {head}");
-                let unavailable = StatusCode::SERVICE_UNAVAILABLE;
-                Err(Problem::new(unavailable, "not-yet-visible", detail).retry_after(1))
-            }
+        let seen = tokio::time::timeout(WAIT_MAX, self.engine.wait_for(position)).await;
+        if let Ok(seen) = seen {
+            return Ok(seen?);
         }
+        let head = self.engine.head();
+        let detail = format!("position {position} is not visible yet, the head is {head}");
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+        Err(Problem::new(unavailable, "not-yet-visible", detail).retry_after(1))
     }
 }
 

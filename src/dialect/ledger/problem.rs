@@ -14,7 +14,7 @@ use crate::store::StoreError;
 /// An error as clients see it. They match on `type`; the rest is for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    body: Body,
+    body: Box<Body>,
     retry_after_s: Option<u32>,
     recorded: Option<Recorded>,
 }
@@ -43,7 +43,7 @@ impl Problem {
     /// A problem of a kind of its own.
     pub fn new(status: StatusCode, kind: &'static str, detail: impl Into<String>) -> Self {
         Self {
-            body: Body {
+            body: Box::new(Body {
                 kind,
                 title: status.canonical_reason().unwrap_or("Error"),
                 status: status.as_u16(),
@@ -51,7 +51,7 @@ impl Problem {
                 position: None,
                 because: None,
                 version: None,
-            },
+            }),
             retry_after_s: None,
             recorded: None,
         }
@@ -156,7 +156,7 @@ fn of_store(error: &StoreError, detail: String) -> Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.body.status);
-        let body = serde_json::to_vec(&self.body).unwrap_or_default();
+        let body = serde_json::to_vec(&*self.body).unwrap_or_default();
         let kind = HeaderValue::from_static("application/problem+json");
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, [(header::CONTENT_TYPE, kind)], body).into_response();

@@ -23,7 +23,7 @@ pub(super) async fn list(
 ) -> Result<Json<Value>, Problem> {
     let mut query = query;
     let prefix = query.text("prefix")?.unwrap_or_default();
-    let live = query.parsed("live", |text| text.parse::<bool>())?;
+    let live = query.parsed("live", str::parse::<bool>)?;
     let cursor = query.parsed("cursor", RoomName::new)?;
     let limit = query.parsed("limit", |text| limit_of(text, ROOMS_MAX))?;
     query.finish()?;

@@ -73,10 +73,10 @@ impl Ledger {
         if claims.may(right) {
             return Ok(claims);
         }
-        let what = match right {
-            Right::Audit(Some(room)) => format!("reading room {room:?}"),
-            Right::Audit(None) => "reading all rooms: name one in `room`".to_owned(),
-            _ => "that".to_owned(),
+        let what = if let Right::Audit(Some(room)) = right {
+            format!("reading room {room:?}")
+        } else {
+            "reading all rooms: name one in `room`".to_owned()
         };
         let key = &claims.key_id;
         Err(Problem::no_right(format!(

@@ -15,6 +15,7 @@ use crate::dialect::ledger::fields::{Fields, Wrong};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::state::Ledger;
 use crate::dialect::ledger::write::{Asked, Named, Need, Write, answer};
+use crate::domain::state::Session;
 use crate::domain::{Command, Event, Room, RoomName};
 use crate::engine::Receipt;
 use crate::replay::Moment;
@@ -80,7 +81,7 @@ fn read(fields: &mut Fields) -> Result<Listing, Wrong> {
 
 fn has_any(room: &Arc<Room>, reporter: &str) -> bool {
     let session = room.open_session();
-    let mut live = session.into_iter().flat_map(|session| session.live());
+    let mut live = session.into_iter().flat_map(Session::live);
     live.any(|connection| connection.reporter.as_deref() == Some(reporter))
 }
 

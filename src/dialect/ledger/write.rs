@@ -44,6 +44,10 @@ impl Asked {
         &self.parts.headers
     }
 
+    pub(super) fn into_parts(self) -> Parts {
+        self.parts
+    }
+
     /// Reads the body of a call about no one room.
     ///
     /// # Errors
@@ -210,7 +214,7 @@ impl Write {
     fn engine_call(&self, request: Request) -> Result<Call, Problem> {
         let provenance = self.caller.provenance(DIALECT, request.command.name());
         let provenance = provenance.map_err(|error| Problem::malformed(error.to_string()))?;
-        let bytes = self.body.as_ref().map_or(0, |body| body.len());
+        let bytes = self.body.as_ref().map_or(0, Bytes::len);
         Ok(Call {
             request,
             provenance,

@@ -42,7 +42,7 @@ pub fn refusal(
             .map(|no| no.code().as_str().to_owned())
             .collect(),
         detail: Personal::new(rejection.to_string()),
-        because: rejection.because(),
+        because: rejection.because(room.life.as_ref().map(|_| &room.name)),
         request_digest: digest,
         request_bytes: bytes,
     };

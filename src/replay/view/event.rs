@@ -6,8 +6,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::domain::{Actor, ActorKind, Personal, Timestamp};
+use crate::domain::{Personal, Timestamp};
 use crate::replay::names::Directory;
+use crate::replay::view::actor::ActorView;
 use crate::replay::view::resolve::Resolver;
 use crate::replay::view::{data, sentence};
 use crate::store::Record;
@@ -62,24 +63,6 @@ pub struct EventView {
     pub data: Map<String, Value>,
 }
 
-/// Who did something.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ActorView {
-    /// Which kind of actor.
-    pub kind: ActorKind,
-    /// The key id, the participant's identity, or the name of the rule.
-    pub id: String,
-    /// The person behind the call, as the caller says.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub on_behalf_of: Option<String>,
-    /// The participant's connection, where one acted.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub connection: Option<String>,
-    /// The key that the participant's call came with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key_id: Option<String>,
-}
-
 /// Which interface something came through.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ViaView {
@@ -121,45 +104,5 @@ impl EventView {
             sentence: sentence::of(record, &resolver),
             data: data::of(&record.event.event, record.version, &resolver),
         }
-    }
-}
-
-impl ActorView {
-    fn of(actor: &Actor, resolver: &Resolver<'_>) -> Self {
-        let on_behalf_of = actor.on_behalf_of.as_ref();
-        let on_behalf_of = on_behalf_of.map(|person| person.as_str().to_owned());
-        let Some(number) = actor.connection else {
-            return Self {
-                kind: actor.kind,
-                id: actor.id.clone(),
-                on_behalf_of,
-                connection: None,
-                key_id: None,
-            };
-        };
-        Self {
-            kind: ActorKind::Participant,
-            id: resolver.identity_of(number),
-            on_behalf_of,
-            connection: Some(resolver.connection_id(number)),
-            key_id: Some(actor.id.clone()).filter(|id| !id.is_empty()),
-        }
-    }
-
-    /// Who acted, as a line for people names them.
-    pub fn name(&self) -> String {
-        let own = match self.kind {
-            ActorKind::ApiKey | ActorKind::Participant => self.id.clone(),
-            ActorKind::System => "the ledger".to_owned(),
-            ActorKind::Policy => format!("the rule {}", self.id),
-        };
-        match &self.on_behalf_of {
-            Some(person) => format!("{person} ({own})"),
-            None => own,
-        }
-    }
-
-    pub(super) fn name_of(actor: &Actor, resolver: &Resolver<'_>) -> String {
-        Self::of(actor, resolver).name()
     }
 }

@@ -3,23 +3,27 @@
 //! Apart from the state so that a change inside never changes what scripts read. The server, the
 //! command line and the page all show these, and all can read them back.
 
+mod actor;
 mod config;
 mod data;
 mod event;
 mod permission;
+mod person;
 mod resolve;
 mod room;
 mod sentence;
 mod session;
 
+pub use actor::ActorView;
 pub use config::ConfigView;
-pub use event::{ActorView, EventView, ViaView};
+pub use event::{EventView, ViaView};
 pub use permission::{
     AllowedView, PermissionPatchView, PermissionView, ReceivePatchView, ReceiveRuleView,
     ReceiveView, SendPatchView, SendView,
 };
-pub use room::{
-    BanView, ClosedView, ConnectionView, CountsView, CredentialView, MovedFromView,
-    ParticipantView, RevocationView, RoomSummary, RoomView, StintView, TrackView,
+pub use person::{
+    ClosedView, ConnectionView, CredentialView, MovedFromView, ParticipantView, StintView,
+    TrackView,
 };
+pub use room::{BanView, CountsView, RevocationView, RoomSummary, RoomView};
 pub use session::{SessionParticipantView, SessionView};

@@ -182,6 +182,11 @@ impl<'a> Resolver<'a> {
     }
 }
 
+/// A JSON text as JSON; what is none stays text.
+pub(super) fn json_of(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
+
 /// A number that a damaged log does not explain.
 fn bare(number: u32) -> String {
     format!("#{number}")

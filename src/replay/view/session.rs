@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::domain::event::{EndReason, OpenedBy};
 use crate::domain::{Interval, Room, Timelog, Timestamp};
 use crate::replay::names::Names;
+use crate::replay::view::person::{StintView, people, stint};
 use crate::replay::view::resolve::Resolver;
-use crate::replay::view::room::{StintView, people, stint};
 
 /// One run of a room.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

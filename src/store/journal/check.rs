@@ -90,6 +90,7 @@ pub fn check(
         .map(|segment| (segment.ordinal, segment.layout))
         .collect();
     let mut sums: BTreeMap<u64, Sum> = BTreeMap::new();
+    let mut holed: BTreeSet<u64> = BTreeSet::new();
     while let Some(step) = scan.step()? {
         match step {
             Step::Frame(frame, place) => {
@@ -102,7 +103,11 @@ pub fn check(
                 }
                 check.frame(frame);
             }
-            Step::Gap(gap) => check.fault(Finding::Damage(gap.damage())),
+            Step::Gap(gap) => {
+                // What a footer there says of the lost frames cannot be compared.
+                holed.extend(gap.at.segment..=gap.seen.segment);
+                check.fault(Finding::Damage(gap.damage()));
+            }
             Step::End { .. } | Step::Tail(_) => {}
         }
     }
@@ -112,6 +117,7 @@ pub fn check(
         Tail::Damaged(gap) => check.fault(Finding::BehindHead(gap.damage())),
     }
     let last = survey.segments.last().map_or(0, |segment| segment.ordinal);
+    sums.retain(|segment, _| !holed.contains(segment));
     for segment in &survey.segments {
         check.footer(
             segment,

@@ -49,7 +49,10 @@ pub enum JournalError {
         why: String,
     },
     /// A file belongs to another log.
-    #[error("{} belongs to log {actual}, expected log {expected}; put the right file back", path.display())]
+    #[error(
+        "{} belongs to log {actual}, expected log {expected}; put the right file back",
+        path.display()
+    )]
     OtherLog {
         /// The file.
         path: PathBuf,
@@ -88,14 +91,17 @@ pub enum JournalError {
     Damaged(Damage),
     /// An earlier write or sync failed; nothing more is written by this process.
     #[error(
-        "the journal stopped after a failure ({first}); repeat what was unanswered after a restart"
+        "the journal stopped after a failure ({first}); restart, then repeat what was unanswered"
     )]
     Poisoned {
         /// The failure that stopped it.
         first: String,
     },
     /// Free space is below the reserve; nothing was written.
-    #[error("{free_bytes} bytes free at {}, the reserve is {reserve_bytes}; make room", path.display())]
+    #[error(
+        "{free_bytes} bytes free at {}, the reserve is {reserve_bytes}; make room",
+        path.display()
+    )]
     NearlyFull {
         /// The data directory.
         path: PathBuf,

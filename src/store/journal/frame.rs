@@ -2,7 +2,7 @@
 //! checked here; it never looks into a payload.
 use std::sync::Arc;
 
-use sha2::{Digest as _, Sha256};
+use crate::audit::chain;
 
 /// A SHA-256 chain hash.
 pub type Hash = [u8; 32];
@@ -302,11 +302,7 @@ fn payload_of(header_and_payload: &[u8]) -> &[u8] {
 }
 
 fn chain_hash(previous: &Hash, header_and_payload: &[u8]) -> Hash {
-    Sha256::new()
-        .chain_update(previous)
-        .chain_update(header_and_payload)
-        .finalize()
-        .into()
+    chain(previous, &[header_and_payload])
 }
 
 /// Marks the start of a frame, and the format of its header.

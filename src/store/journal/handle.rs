@@ -21,8 +21,9 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Opens the journal below `dir`, or begins one; what it returns is durable. When the end is
-    /// damaged (`Recovery::waits_for`) it can be read, and appends are refused until [`Self::heal`].
+    /// Opens the journal below `dir`, or begins one; what it returns is durable. While the end
+    /// is damaged (`Recovery::waits_for`) it can be read, and appends are refused until
+    /// [`Self::heal`]. The lock is held until the last handle, readers included, is dropped.
     ///
     /// # Errors
     /// `Locked`, `LockReplaced`; `HeadUnusable`, `OtherLog`, `OtherHistory` when what is there

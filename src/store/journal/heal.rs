@@ -29,14 +29,21 @@ impl Journal {
     /// could not be healed.
     ///
     /// # Errors
-    /// `Io`, which poisons; `Poisoned`; and what a look at the journal can say at open.
+    /// `Io`, which poisons if it was a write or sync; `Poisoned`; and what a look at the journal
+    /// can say at open.
     pub fn heal(&mut self, source: &dyn FrameSource) -> Result<Recovery, JournalError> {
         self.shared.sound()?;
         let healed = self.heal_all(source);
-        if let Err(error @ JournalError::Io { .. }) = healed {
-            return Err(self.shared.poison(error));
+        match healed {
+            // What cannot be read leaves what is written as it was.
+            Err(
+                error @ JournalError::Io {
+                    action: "write" | "sync" | "create",
+                    ..
+                },
+            ) => Err(self.shared.poison(error)),
+            other => other,
         }
-        healed
     }
 
     fn heal_all(&mut self, source: &dyn FrameSource) -> Result<Recovery, JournalError> {

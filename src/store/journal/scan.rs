@@ -142,8 +142,9 @@ impl SegmentScan {
         SegmentStep::Frame(frame, offset)
     }
 
-    /// The first intact frame behind the current offset that is no frame of the past. Where the header of the bad frame is
-    /// good it tells the place; else every byte is tried, since a length cannot be trusted.
+    /// The first intact frame behind the current offset that is no frame of the past. Where the
+    /// header of the bad frame is good it tells the place; else every byte is tried, since a
+    /// length cannot be trusted.
     fn next_intact(&mut self) -> Result<Option<(Frame, u64)>, JournalError> {
         let header = self.window.at(&self.segment, self.offset, HEADER_BYTES)?;
         if let Ok(header) = FrameHeader::decode(header)

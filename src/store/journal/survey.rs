@@ -81,6 +81,8 @@ impl Survey {
 /// `Io`; `HeadUnusable` when HEAD is missing or bad beside frames (rule 6); `OtherLog` when a
 /// segment belongs to another log; `OtherHistory` when HEAD and an intact journal differ.
 pub(crate) fn survey(scope: &Scope<'_>) -> Result<Option<Survey>, JournalError> {
+    // HEAD first: beside a running writer the frames it knows are then in what is listed.
+    let head = Head::read(scope.disk, scope.dir)?;
     let mut segments = segment::list(scope.disk, scope.dir, scope.write)?;
     while let Some(last) = segments.last()
         && !last.has_content()?
@@ -91,7 +93,7 @@ pub(crate) fn survey(scope: &Scope<'_>) -> Result<Option<Survey>, JournalError> 
         let (path, dir) = (head::path(scope.dir), scope.dir.to_path_buf());
         Err(JournalError::HeadUnusable { path, dir, why })
     };
-    let head = match Head::read(scope.disk, scope.dir)? {
+    let head = match head {
         HeadState::Good(head) => head,
         HeadState::Missing if segments.is_empty() => return Ok(None),
         HeadState::Missing => return unusable("is missing".to_owned()),

@@ -8,12 +8,12 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use crate::store::StoreError;
-use crate::store::journal::{Frame, HeadKeeper};
+use crate::store::journal::HeadKeeper;
 use crate::store::record::Link;
 use crate::store::sled::SledCopy;
 
 use super::convert::{of_copy, of_journal};
-use super::open;
+use super::judge;
 use super::shared::{CopyState, Ending, Shared};
 
 /// Starts the thread; `copy` when it had to be opened before.
@@ -50,7 +50,7 @@ pub(crate) fn start(
 }
 
 fn work(shared: &Shared, keeper: &HeadKeeper, copy: Option<SledCopy>) -> Result<(), StoreError> {
-    let Some(copy) = open::copy_of(shared, copy)? else {
+    let Some(copy) = judge::copy_of(shared, copy)? else {
         return Ok(());
     };
     let copy = Arc::new(copy);
@@ -64,25 +64,20 @@ fn work(shared: &Shared, keeper: &HeadKeeper, copy: Option<SledCopy>) -> Result<
 fn serve(shared: &Shared, keeper: &HeadKeeper, copy: &SledCopy) -> Result<(), StoreError> {
     let mut pace = Pace::default();
     loop {
-        let (frames, ending, head) = {
+        let (next, ending, head) = {
             let recent = shared.recent();
-            let frames = recent.tail.front(APPLY_BYTES_MAX);
-            (frames, recent.ending, recent.head)
+            (recent.tail.first(), recent.ending, recent.head)
         };
-        if ending == Ending::Abandon || (frames.is_empty() && ending == Ending::Drain) {
+        if ending == Ending::Abandon || (next.is_none() && ending == Ending::Drain) {
             return Ok(());
         }
-        let count = admitted(keeper, &frames, pace.now_ms)?;
-        if count > 0 {
-            let frames = frames.get(..count).unwrap_or_default();
-            copy.apply(frames).map_err(|error| {
-                shared.distrust(copy, 0, copy.mark().position(), &error);
-                of_copy(&shared.dir, &error)
-            })?;
-            shared.recent().tail.trim(count);
+        if let Some(next) = &next
+            && keeper.admit(next, pace.now_ms).map_err(of_journal)?
+        {
+            apply(shared, keeper, copy, pace.now_ms)?;
             continue;
         }
-        pace.wait(shared, head, frames.is_empty());
+        pace.wait(shared, head, next.is_none());
         if pace.idle_ms >= IDLE_MS && ending == Ending::Open {
             seal(shared, head)?;
             pace.sealed = Some(head);
@@ -90,14 +85,26 @@ fn serve(shared: &Shared, keeper: &HeadKeeper, copy: &SledCopy) -> Result<(), St
     }
 }
 
-/// How many of the frames HEAD knows already (log.md rule 6); asking may write HEAD.
-fn admitted(keeper: &HeadKeeper, frames: &[Frame], now_ms: u64) -> Result<usize, StoreError> {
+/// Gives sled the frames that HEAD knows already (log.md rule 6).
+fn apply(
+    shared: &Shared,
+    keeper: &HeadKeeper,
+    copy: &SledCopy,
+    now_ms: u64,
+) -> Result<(), StoreError> {
+    let mut frames = shared.recent().tail.front(APPLY_BYTES_MAX);
     for (count, frame) in frames.iter().enumerate() {
         if !keeper.admit(frame, now_ms).map_err(of_journal)? {
-            return Ok(count);
+            frames.truncate(count);
+            break;
         }
     }
-    Ok(frames.len())
+    copy.apply(&frames).map_err(|error| {
+        shared.distrust(copy, 0, copy.mark().position(), &error);
+        of_copy(&shared.dir, &error)
+    })?;
+    shared.recent().tail.trim(frames.len());
+    Ok(())
 }
 
 /// Seals the last commit when nothing followed it.

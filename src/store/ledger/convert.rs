@@ -98,7 +98,7 @@ pub(crate) fn of_journal(error: JournalError) -> StoreError {
 /// A failure of the indexed copy that nothing can be answered around.
 pub(crate) fn of_copy(data: &std::path::Path, error: &CopyError) -> StoreError {
     StoreError::Refused {
-        path: crate::store::sled::folder(data).display().to_string(),
+        path: crate::store::sled::sled_folder(data).display().to_string(),
         problem: error.to_string(),
     }
 }

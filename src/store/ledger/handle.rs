@@ -9,13 +9,13 @@ use crate::domain::{Digest, RoomName, Version};
 use crate::store::caches::{Caches, Repaired, SavedCheckpoint, SavedSnapshot};
 use crate::store::codec::encode_commit;
 use crate::store::journal::Journal;
-use crate::store::record::{Commit, Link, Position, Record, StoredCommit};
-use crate::store::sled::SledSource;
+use crate::store::record::{Commit, Link, Position, Record};
 use crate::store::stream::stream_hash;
 use crate::store::{Appended, Commits, EventStore, StoreError};
 
 use super::checkpoint::{self, Section};
 use super::convert::{link_of, of_copy, of_journal};
+use super::heal::{confirms, heal, healed_frames};
 use super::history;
 use super::open::{self, OpenReport};
 use super::options::LedgerOptions;
@@ -60,10 +60,10 @@ impl Ledger {
         if frames.filter(Result::is_err).count() == 0 {
             return Ok(());
         }
-        let healed = journal.heal(&SledSource::new(&copy)).map_err(of_journal)?;
-        let repairs = healed.repairs.iter().filter_map(open::healed_frames);
+        let healed = heal(journal, &copy)?;
+        let repairs = healed.repairs.iter().filter_map(healed_frames);
         repairs.for_each(|repair| self.shared.note(repair));
-        open::still_whole(&healed)
+        Ok(())
     }
 
     /// Stops the applier; the second call finds it gone.
@@ -116,16 +116,10 @@ impl Ledger {
                 self.shared.work.notify_all();
             }
         }
-        let commit = commit.clone();
-        let stored = StoredCommit {
-            first,
-            link,
-            commit,
-        };
         Ok(Appended {
             first,
             link,
-            records: stored.records().map(Arc::new).collect(),
+            records: commit.records(first).map(Arc::new).collect(),
         })
     }
 }
@@ -232,7 +226,7 @@ impl Caches for Ledger {
         let scan = self.shared.scan()?;
         let state = saved.map(|saved| saved.state).filter(|state| {
             let is_ours = state.fingerprint == *fingerprint;
-            is_ours && open::confirms(scan.reader(), state.link)
+            is_ours && confirms(scan.reader(), state.link)
         });
         Ok(state.map(|state| SavedCheckpoint {
             link: state.link,

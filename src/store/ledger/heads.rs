@@ -48,13 +48,12 @@ impl Heads {
     /// Takes a commit that was checked.
     pub(crate) fn advance(&mut self, commit: &Commit) {
         for record in events_of(commit) {
-            let name = record.room.as_ref().map(RoomName::shared);
-            match self.0.get_mut(name_of(record.room.as_ref())) {
-                Some(head) => *head = record.version,
-                None => {
-                    let name = name.cloned().unwrap_or_default();
-                    self.0.insert(name, record.version);
-                }
+            let room = record.room.as_ref();
+            if let Some(head) = self.0.get_mut(name_of(room)) {
+                *head = record.version;
+            } else {
+                let name = room.map(RoomName::shared).cloned().unwrap_or_default();
+                self.0.insert(name, record.version);
             }
         }
     }

@@ -1,6 +1,6 @@
-//! Opening: the journal first, which is what counts; then sled, checked against it, healed from
-//! it, or healing it (log.md rules 9, 10, 16, 18, 19). Apart because here alone both copies are
-//! judged. Nothing is deleted: what is not believed is moved aside.
+//! Opening: the journal, which is what counts, healed from sled where it is damaged; the heads of
+//! all streams; and then the thread that does everything else (log.md rules 6, 9, 18). Apart
+//! because it happens once. It deletes nothing.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -8,18 +8,16 @@ use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::store::StoreError;
-use crate::store::caches::{LogCopy, Repaired};
-use crate::store::journal::{
-    Frame, FrameKind, Journal, JournalError, JournalReader, Link as ChainEnd, Recovery, Repair,
-    RepairKind, short_hex,
-};
+use crate::store::caches::Repaired;
+use crate::store::journal::{FrameKind, Journal};
 use crate::store::record::{Link, Position};
-use crate::store::sled::{self, CopyError, SledCopy, SledSource};
+use crate::store::sled::{SledCopy, sled_folder};
 
 use super::applier;
 use super::checkpoint;
-use super::convert::{link_of, of_copy, of_journal};
+use super::convert::{link_of, of_journal};
 use super::heads::Heads;
+use super::heal::{confirms, heal, healed_frames, notes_of};
 use super::options::LedgerOptions;
 use super::scan::JournalScan;
 use super::shared::{CopyState, Ending, Recent, Shared, guard};
@@ -50,25 +48,34 @@ pub(crate) fn open(
     dir: &Path,
     options: LedgerOptions,
 ) -> Result<(Arc<Shared>, JoinHandle<()>, OpenReport), StoreError> {
-    let (mut journal, recovery) = Journal::open(dir, options.journal()).map_err(of_journal)?;
-    let mut notes = notes_of(&recovery);
-    let mut repairs = Vec::new();
-    let mut copy = None;
-    if !recovery.damage.is_empty() {
-        let opened = SledCopy::open(dir, journal.log_id(), options.sled_cache_bytes);
-        let opened = opened.map_err(|error| both_damaged(&recovery, &error))?;
-        let healed = journal
-            .heal(&SledSource::new(&opened))
-            .map_err(of_journal)?;
-        still_whole(&healed)?;
-        notes.extend(notes_of(&healed));
-        repairs.extend(healed.repairs.iter().filter_map(healed_frames));
-        copy = Some(opened);
+    let (journal, recovery) = Journal::open(dir, options.journal()).map_err(of_journal)?;
+    let mut opening = Opening {
+        dir,
+        sled_cache_bytes: options.sled_cache_bytes,
+        journal,
+        copy: None,
+        repairs: Vec::new(),
+        notes: notes_of(&recovery),
+    };
+    if let Some(damage) = recovery.damage.first() {
+        opening.heal(&damage.to_string())?;
     }
-    let reader = journal.reader();
-    let head = last_commit(&reader, journal.end())?;
-    let heads = load_heads(dir, &journal, &reader)?;
-    let keeper = journal.head_keeper();
+    let (head, heads) = match opening.heads() {
+        // Damage in a closed segment is met only by reading it.
+        Err(StoreError::Corrupt { problem, .. }) => {
+            opening.heal(&problem)?;
+            opening.heads()?
+        }
+        other => other?,
+    };
+    let Opening {
+        journal,
+        copy,
+        mut repairs,
+        notes,
+        ..
+    } = opening;
+    let (keeper, reader) = (journal.head_keeper(), journal.reader());
     let shared = Arc::new(Shared {
         dir: dir.to_path_buf(),
         log_id: journal.log_id(),
@@ -109,191 +116,70 @@ pub(crate) fn open(
     Ok((shared, applier, report))
 }
 
-/// The copy, checked against the journal and caught up with it; `None` when the ledger was closed
-/// meanwhile. Runs in the applier.
-pub(crate) fn copy_of(
-    shared: &Shared,
-    opened: Option<SledCopy>,
-) -> Result<Option<SledCopy>, StoreError> {
-    let opened = match opened {
-        Some(copy) => Ok(copy),
-        None => open_copy(shared),
-    };
-    let checked = opened.and_then(|copy| compare(shared, &copy).map(|()| copy));
-    let copy = match checked {
-        Ok(copy) => copy,
-        Err(Verdict::Rebuild(why)) => start_over(shared, &why)?,
-        Err(Verdict::Refuse(error)) => return Err(error),
-    };
-    catch_up(shared, &copy).map(|whole| whole.then_some(copy))
+/// A journal that is open, and not yet a ledger.
+struct Opening<'a> {
+    dir: &'a Path,
+    sled_cache_bytes: u64,
+    journal: Journal,
+    /// Opened early when the journal needs it.
+    copy: Option<SledCopy>,
+    repairs: Vec<Repaired>,
+    notes: Vec<String>,
 }
 
-/// What to do about a copy that is not as it should be.
-enum Verdict {
-    /// Throw it away and build it anew.
-    Rebuild(CopyError),
-    /// Nothing: a person has to decide.
-    Refuse(StoreError),
-}
+impl Opening<'_> {
+    /// # Errors
+    /// `Corrupt` when the indexed copy cannot help; what is bad in the journal stays as it is.
+    fn heal(&mut self, damage: &str) -> Result<(), StoreError> {
+        let copy = match self.copy.take() {
+            Some(copy) => copy,
+            None => self.open_copy(damage)?,
+        };
+        let healed = heal(&mut self.journal, &copy)?;
+        self.notes.extend(notes_of(&healed));
+        let frames = healed.repairs.iter().filter_map(healed_frames);
+        self.repairs.extend(frames);
+        self.copy = Some(copy);
+        Ok(())
+    }
 
-fn open_copy(shared: &Shared) -> Result<SledCopy, Verdict> {
-    let db = sled::folder(&shared.dir);
-    if !db.exists() && shared.opened_at != ChainEnd::GENESIS {
-        return Err(Verdict::Rebuild(CopyError::Damaged(
-            "db/ is not there".to_owned(),
-        )));
-    }
-    let opened = SledCopy::open(&shared.dir, shared.log_id, shared.options.sled_cache_bytes);
-    opened.map_err(|error| judge(shared, error))
-}
-
-fn judge(shared: &Shared, error: CopyError) -> Verdict {
-    if error.calls_for_rebuild() {
-        return Verdict::Rebuild(error);
-    }
-    Verdict::Refuse(of_copy(&shared.dir, &error))
-}
-
-/// Moves the copy aside and begins an empty one.
-fn start_over(shared: &Shared, why: &CopyError) -> Result<SledCopy, StoreError> {
-    let refused = |error: CopyError| of_copy(&shared.dir, &error);
-    let aside = sled::move_aside(&shared.dir).map_err(refused)?;
-    let copy = SledCopy::open(&shared.dir, shared.log_id, shared.options.sled_cache_bytes);
-    let copy = copy.map_err(refused)?;
-    let kept = aside.map(|path| format!("; it is kept in {}", path.display()));
-    shared.note(Repaired {
-        from: Position(shared.opened_at.position().min(1)),
-        to: Position(shared.opened_at.position()),
-        copy: LogCopy::Sled,
-        restored: true,
-        problem: format!("{why}{}", kept.unwrap_or_default()),
-    });
-    Ok(copy)
-}
-
-/// Whether the copy tells the journal's history: at its watermark, and after an unclean stop at
-/// the end of every closed segment too.
-fn compare(shared: &Shared, copy: &SledCopy) -> Result<(), Verdict> {
-    let mark = copy.mark();
-    if mark == ChainEnd::GENESIS {
-        return Ok(());
-    }
-    if mark.next_position > shared.opened_at.next_position {
-        return Err(Verdict::Refuse(other_history(shared, &mark, None)));
-    }
-    let scan = shared.scan().map_err(Verdict::Refuse)?;
-    let theirs = ends_at(scan.reader(), mark.position());
-    let theirs = theirs.map_err(|error| Verdict::Refuse(of_journal(error)))?;
-    if !theirs.contains(&mark) {
-        let theirs = theirs.first().map(|end| end.hash);
-        return Err(Verdict::Refuse(other_history(shared, &mark, theirs)));
-    }
-    let ends = scan.reader().closed_ends();
-    for end in ends.map_err(|error| Verdict::Refuse(of_journal(error)))? {
-        let covered = end.next_position <= mark.next_position;
-        if covered && !copy.ends_at(&end).map_err(|error| judge(shared, error))? {
-            let what = format!("the commit at position {} differs", end.position());
-            return Err(Verdict::Rebuild(CopyError::Damaged(what)));
+    fn open_copy(&self, damage: &str) -> Result<SledCopy, StoreError> {
+        let first = self.journal.damage().first();
+        let position = Position(first.map_or(0, |damage| damage.first_position));
+        let unable = |why: &dyn std::fmt::Display| StoreError::Corrupt {
+            position,
+            problem: format!("{damage}; and db/ cannot heal it: {why}"),
+        };
+        if !sled_folder(self.dir).exists() {
+            return Err(unable(&"it is not there"));
         }
+        let copy = SledCopy::open(self.dir, self.journal.log_id(), self.sled_cache_bytes);
+        copy.map_err(|error| unable(&error))
     }
-    Ok(())
-}
 
-/// The chain after the commit that ends at `position`, and after the seal behind it.
-fn ends_at(reader: &JournalReader, position: u64) -> Result<Vec<ChainEnd>, JournalError> {
-    let mut ends = Vec::new();
-    for frame in reader.frames_from(position)?.take(2) {
-        let frame = frame?;
-        if frame.last_position() == position {
-            ends.push(frame.link());
+    /// The end of the last commit (a seal changes the chain, but not what a commit is known by),
+    /// and the heads of the checkpoint, where the journal confirms it, with what came after.
+    fn heads(&self) -> Result<(Link, Heads), StoreError> {
+        let (reader, end) = (self.journal.reader(), self.journal.end().position());
+        let saved = checkpoint::load(self.dir, self.journal.log_id())?;
+        let confirmed = saved.and_then(|saved| {
+            let at = saved.heads_link;
+            confirms(&reader, at).then_some((saved.heads, at))
+        });
+        let (mut heads, mut head) = confirmed.unwrap_or((Heads::default(), Link::START));
+        if head.position.0 == end {
+            return Ok((head, heads));
         }
-    }
-    Ok(ends)
-}
-
-/// Gives the copy everything up to where the journal was opened; `false` when the ledger is being
-/// closed meanwhile: the rest is for the next open.
-fn catch_up(shared: &Shared, copy: &SledCopy) -> Result<bool, StoreError> {
-    let mark = copy.mark();
-    let mut known = mark != ChainEnd::GENESIS;
-    let mut bytes = 0;
-    let mut frames: Vec<Frame> = Vec::new();
-    let mut last = mark;
-    if mark == shared.opened_at {
-        return Ok(true);
-    }
-    let scan = shared.scan()?;
-    let source = scan.reader().frames_from(mark.position());
-    for frame in source.map_err(of_journal)? {
-        let frame = frame.map_err(of_journal)?;
-        if known {
-            // The commit that holds the watermark, and its seal where the watermark has it.
-            known = frame.link() != mark;
-            continue;
-        }
-        last = frame.link();
-        bytes += frame.bytes().len();
-        frames.push(frame);
-        if bytes >= CATCH_UP_BYTES || last == shared.opened_at {
-            apply(shared, copy, &frames)?;
-            frames.clear();
-            bytes = 0;
-            if shared.recent().ending != Ending::Open {
-                copy.sync().map_err(|error| of_copy(&shared.dir, &error))?;
-                return Ok(false);
+        let frames = reader.frames_from(head.position.next().0);
+        for frame in frames.map_err(of_journal)? {
+            let frame = frame.map_err(of_journal)?;
+            heads.replay(&frame)?;
+            if frame.kind() == FrameKind::Commit {
+                head = link_of(frame.link());
             }
         }
-        if last == shared.opened_at {
-            return Ok(true);
-        }
+        Ok((head, heads))
     }
-    let position = Position(last.next_position);
-    Err(StoreError::Missing { position })
-}
-
-fn apply(shared: &Shared, copy: &SledCopy, frames: &[Frame]) -> Result<(), StoreError> {
-    copy.apply(frames).map_err(|error| {
-        shared.distrust(copy, 0, copy.mark().position(), &error);
-        of_copy(&shared.dir, &error)
-    })
-}
-
-/// The end of the last commit: a seal changes the chain, but not what a commit is known by.
-fn last_commit(reader: &JournalReader, end: ChainEnd) -> Result<Link, StoreError> {
-    if end.position() == 0 {
-        return Ok(Link::START);
-    }
-    let frame = reader
-        .frame_containing(end.position())
-        .map_err(of_journal)?;
-    Ok(frame.map_or_else(|| link_of(end), |frame| link_of(frame.link())))
-}
-
-/// The heads of the checkpoint, where the journal confirms it, and what came after.
-fn load_heads(dir: &Path, journal: &Journal, reader: &JournalReader) -> Result<Heads, StoreError> {
-    let saved = checkpoint::load(dir, journal.log_id())?;
-    let confirmed = saved.and_then(|saved| {
-        let at = saved.heads_link;
-        confirms(reader, at).then_some((saved.heads, at.position.0))
-    });
-    let (mut heads, from) = confirmed.unwrap_or_default();
-    if from == journal.end().position() {
-        return Ok(heads);
-    }
-    for frame in reader
-        .frames_from(from.saturating_add(1))
-        .map_err(of_journal)?
-    {
-        heads.replay(&frame.map_err(of_journal)?)?;
-    }
-    Ok(heads)
-}
-
-/// Whether a commit of the journal ends with this link.
-pub(crate) fn confirms(reader: &JournalReader, link: Link) -> bool {
-    let frame = reader.frame_containing(link.position.0);
-    let frame = frame.ok().flatten();
-    frame.is_some_and(|frame| frame.kind() == FrameKind::Commit && link_of(frame.link()) == link)
 }
 
 fn wait_a_little(shared: &Shared) {
@@ -304,90 +190,3 @@ fn wait_a_little(shared: &Shared) {
         .wait_timeout_while(state, shared.options.open_wait, opening);
     drop(waited.unwrap_or_else(PoisonError::into_inner));
 }
-
-/// # Errors
-/// `Corrupt`, when something is bad that the other copy does not have either.
-pub(crate) fn still_whole(healed: &Recovery) -> Result<(), StoreError> {
-    match healed.damage.first() {
-        None => Ok(()),
-        Some(damage) => Err(StoreError::Corrupt {
-            position: Position(damage.first_position),
-            problem: format!("{damage}; db/ does not have them either"),
-        }),
-    }
-}
-
-fn both_damaged(recovery: &Recovery, error: &CopyError) -> StoreError {
-    let first = recovery.damage.first();
-    StoreError::Corrupt {
-        position: Position(first.map_or(0, |damage| damage.first_position)),
-        problem: format!(
-            "{}; and db/ cannot be opened: {error}",
-            first.map(ToString::to_string).unwrap_or_default()
-        ),
-    }
-}
-
-fn other_history(shared: &Shared, mark: &ChainEnd, theirs: Option<[u8; 32]>) -> StoreError {
-    let position = mark.position();
-    let journal = theirs.map_or_else(
-        || format!("ends at position {}", shared.opened_at.position()),
-        |hash| format!("has chain {} there", short_hex(&hash)),
-    );
-    StoreError::Refused {
-        path: shared.dir.display().to_string(),
-        problem: format!(
-            "two histories: db/ has chain {} at position {position}, journal/ {journal}; one of \
-             them was restored from elsewhere. To go on with the journal, move db/ away; to go on \
-             with db/, put back the journal/ and HEAD that belong to it",
-            short_hex(&mark.hash)
-        ),
-    }
-}
-
-/// The repair of frames as the engine records it; bytes beside frames hold no history.
-pub(crate) fn healed_frames(repair: &Repair) -> Option<Repaired> {
-    match repair.kind {
-        RepairKind::Frames {
-            first_position,
-            last_position,
-            fault,
-        } => Some(Repaired {
-            from: Position(first_position),
-            to: Position(last_position.max(first_position)),
-            copy: LogCopy::Journal,
-            restored: true,
-            problem: format!(
-                "segment {} at byte {}: {fault}; the bad bytes are kept in aside/",
-                repair.at.segment, repair.at.offset
-            ),
-        }),
-        RepairKind::Rest | RepairKind::Header | RepairKind::Footer => None,
-    }
-}
-
-fn notes_of(recovery: &Recovery) -> Vec<String> {
-    let tail = recovery.tail_aside.iter().map(|aside| {
-        format!(
-            "the last {} bytes of segment {} were unacknowledged or damaged, which cannot be told; \
-             they are kept in {}",
-            aside.bytes,
-            aside.segment,
-            aside.path.display()
-        )
-    });
-    let files = recovery
-        .repairs
-        .iter()
-        .filter_map(|repair| match repair.kind {
-            RepairKind::Rest => Some("rest"),
-            RepairKind::Header => Some("header"),
-            RepairKind::Footer => Some("footer"),
-            RepairKind::Frames { .. } => None,
-        });
-    let files = files.map(|part| format!("a segment's {part} was written anew"));
-    tail.chain(files).collect()
-}
-
-/// What is gathered before it is applied while catching up.
-const CATCH_UP_BYTES: usize = 2 << 20;

@@ -67,6 +67,11 @@ impl Tail {
         self.held.is_empty()
     }
 
+    /// The first frame.
+    pub(crate) fn first(&self) -> Option<Frame> {
+        self.held.front().map(|held| held.frame.clone())
+    }
+
     /// The first frames, up to `bytes_max` of them, at least one if there is one.
     pub(crate) fn front(&self, bytes_max: u64) -> Vec<Frame> {
         let mut bytes = 0;

@@ -12,13 +12,13 @@ use crate::store::journal::{
     Disk as _, Finding, Frame, FrameKind, FrameSource as _, JournalReader, RealDisk, check,
 };
 use crate::store::record::{Link, Position, StoredCommit};
-use crate::store::sled::{self, CopyError, SledCopy, SledSource};
+use crate::store::sled::{CopyError, SledCopy, SledSource, sled_folder};
 use crate::store::stream::streams_of;
 
 use super::checkpoint;
 use super::convert::{commit_of, link_of, of_copy, of_journal};
 use super::heads::Heads;
-use super::open::confirms;
+use super::heal::confirms;
 
 /// What was checked, and what is wrong.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -190,7 +190,7 @@ impl Walk<'_> {
     }
 
     fn open_copy(&mut self, dir: &Path, log_id: [u8; 16]) -> Result<(), StoreError> {
-        if !sled::folder(dir).exists() {
+        if !sled_folder(dir).exists() {
             let what = "db/ is not there; the next open builds it from the journal".to_owned();
             self.problem(LogCopy::Sled, None, None, what);
             return Ok(());

@@ -57,19 +57,8 @@ pub(super) fn entries(run: &[Frame]) -> Result<Vec<Entry>, CopyError> {
         chunk,
     };
     let mut entries = Vec::new();
-    let whole: Vec<u8> = match run {
-        [_] => Vec::new(),
-        _ => run
-            .iter()
-            .flat_map(|frame| frame.bytes())
-            .copied()
-            .collect(),
-    };
-    let content = if whole.is_empty() {
-        first.bytes()
-    } else {
-        &whole
-    };
+    let frames: Vec<&[u8]> = run.iter().map(Frame::bytes).collect();
+    let content = frames.concat();
     for (chunk, part) in (0..).zip(content.chunks(CONTENT_BYTES_MAX)) {
         let mut value = Vec::with_capacity(HEADER_BYTES + part.len());
         value.push(FORMAT);

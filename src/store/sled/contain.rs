@@ -62,13 +62,9 @@ fn contained<T>(call: impl FnOnce() -> Result<T, ::sled::Error>) -> Result<T, Co
 fn judge(error: &::sled::Error) -> CopyError {
     let text = error.to_string();
     match error {
-        ::sled::Error::Io(io) => match io.kind() {
-            // A file that is too short, or says nonsense, is damage like any other.
-            ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput => {
-                CopyError::Damaged(text)
-            }
-            _ => CopyError::Io(text),
-        },
+        // A file that is too short, or says nonsense, is damage like any other.
+        ::sled::Error::Io(io) if DAMAGE.contains(&io.kind()) => CopyError::Damaged(text),
+        ::sled::Error::Io(_) => CopyError::Io(text),
         ::sled::Error::Corruption { .. }
         | ::sled::Error::ReportableBug(_)
         | ::sled::Error::Unsupported(_)
@@ -82,6 +78,12 @@ fn words(panic: &(dyn Any + Send)) -> String {
         .unwrap_or_else(|| "without a word".to_owned())
 }
 
+/// What the operating system says of bytes that are not as they were.
+const DAMAGE: [ErrorKind; 3] = [
+    ErrorKind::UnexpectedEof,
+    ErrorKind::InvalidData,
+    ErrorKind::InvalidInput,
+];
 /// log.md rule 16: 8 MiB, so that no leaf of ours becomes a blob file (a quarter of a segment is
 /// sled's bound, a leaf holds 16 values), and one sync always comes before the next segment.
 const SEGMENT_BYTES: usize = 8 << 20;

@@ -36,7 +36,7 @@ impl SledCopy {
     /// # Errors
     /// `Damaged`, `Panicked`: throw it away; `OtherLog`; `Io`.
     pub(crate) fn open(data: &Path, log_id: [u8; 16], cache_bytes: u64) -> Result<Self, CopyError> {
-        let path = files::folder(data);
+        let path = files::sled_folder(data);
         files::prepare(&path)?;
         let sled = Contained::open(&path, cache_bytes)?;
         let file = files::settle(&path)?;
@@ -118,16 +118,16 @@ impl SledCopy {
             return Ok(None);
         };
         let stray = || CopyError::Damaged("a block has a key that is none".to_owned());
-        let last = BlockKey::parse(&key).ok_or_else(stray)?;
-        if last.chunk == 0 {
-            return block::decode(last.first, [&*value]).map(Some);
+        let block = BlockKey::parse(&key).ok_or_else(stray)?;
+        if block.chunk == 0 {
+            return block::decode(block.first, [&*value]).map(Some);
         }
-        let first = BlockKey { chunk: 0, ..last };
+        let first = BlockKey { chunk: 0, ..block };
         let range = first.bytes().to_vec()..=key.to_vec();
         let values = self
             .sled
             .call(|db| db.range(range).values().collect::<Result<Vec<_>, _>>())?;
-        block::decode(last.first, values.iter().map(|value| &**value)).map(Some)
+        block::decode(block.first, values.iter().map(|value| &**value)).map(Some)
     }
 
     /// Whether it has a frame after which the chain is `end`.

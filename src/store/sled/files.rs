@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::error::CopyError;
 
 /// Where sled lives in a data directory.
-pub(crate) fn folder(data: &Path) -> PathBuf {
+pub(crate) fn sled_folder(data: &Path) -> PathBuf {
     data.join("db")
 }
 
@@ -70,8 +70,8 @@ pub(super) fn condemn(db: &Path, why: &str) -> Result<(), CopyError> {
 ///
 /// # Errors
 /// `Io`.
-pub(crate) fn move_aside(data: &Path) -> Result<Option<PathBuf>, CopyError> {
-    let db = folder(data);
+pub(crate) fn move_sled_aside(data: &Path) -> Result<Option<PathBuf>, CopyError> {
+    let db = sled_folder(data);
     if !db.exists() {
         return Ok(None);
     }

@@ -15,5 +15,5 @@ mod source;
 
 pub(crate) use copy::SledCopy;
 pub(crate) use error::CopyError;
-pub(crate) use files::{folder, move_aside};
+pub(crate) use files::{move_sled_aside, sled_folder};
 pub(crate) use source::SledSource;

@@ -44,10 +44,10 @@ impl SledCopy {
         loop {
             let least = key::snapshot(stream, 0, 0).to_vec();
             let greatest = key::snapshot(stream, up_to, u16::MAX).to_vec();
-            let last = self
+            let newest = self
                 .sled
                 .call(|db| db.range(least..=greatest).keys().next_back().transpose())?;
-            let Some(found) = last.and_then(|key| key::parse_snapshot(&key)) else {
+            let Some(found) = newest.and_then(|key| key::parse_snapshot(&key)) else {
                 return Ok(None);
             };
             if let Some(bytes) = self.snapshot_at(stream, found)? {
@@ -67,7 +67,8 @@ impl SledCopy {
             let values = db.range(least..=greatest).values();
             values.collect::<Result<Vec<_>, _>>()
         })?;
-        let content: Vec<u8> = parts.iter().flat_map(|part| part.iter()).copied().collect();
+        let parts: Vec<&[u8]> = parts.iter().map(|part| &**part).collect();
+        let content = parts.concat();
         // A longer one that stood here before leaves chunks behind the end of this one.
         let whole = || {
             let (digest, rest) = content.split_first_chunk::<32>()?;

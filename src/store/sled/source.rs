@@ -46,9 +46,9 @@ impl FrameSource for SledSource<'_> {
         }
         // A block that starts with the commit, one that starts with the seal before it, and the
         // one before them, at whose end the seal may stand. One that cannot be read gives nothing.
-        let (least, mut greatest) = BlockKey::up_to(first_position);
+        let (lowest, mut greatest) = BlockKey::up_to(first_position);
         for _ in 0..3 {
-            let Ok(Some(frames)) = self.copy.block_in(&least, &greatest) else {
+            let Ok(Some(frames)) = self.copy.block_in(&lowest, &greatest) else {
                 break;
             };
             take(&frames);

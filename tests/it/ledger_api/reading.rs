@@ -350,17 +350,3 @@ fn a_stream_resumes_where_it_was_left_and_only_in_its_own_history() {
     let bad = server.get("/stream?after=x").expect(400);
     assert_eq!(bad["type"], "malformed");
 }
-
-#[test]
-fn health_needs_no_token() {
-    let server = Server::new();
-    let get = |path: &str| {
-        let request = Request::builder().uri(path).body(Body::empty()).unwrap();
-        let router = server.router.clone();
-        let response = server.runtime.block_on(router.oneshot(request)).unwrap();
-        response.status().as_u16()
-    };
-    assert_eq!((get("/healthz"), get("/readyz")), (200, 200));
-    server.engine.shutdown_blocking().unwrap();
-    assert_eq!((get("/healthz"), get("/readyz")), (200, 503));
-}

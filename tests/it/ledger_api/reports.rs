@@ -257,3 +257,54 @@ fn a_sync_closes_what_a_media_server_lost_and_nothing_newer() {
     let again = server.post("/reporters/sfu-1/sync", &body).expect(200);
     assert_eq!(again["closed"], json!([]));
 }
+
+#[test]
+fn a_batch_answers_each_call_as_if_it_came_alone() {
+    let server = Server::new();
+    let join = |who: &str| {
+        json!({ "method": "POST", "path": "/api/v1/rooms/town/joins", "request_id": who,
+            "body": { "identity": who } })
+    };
+    let items = json!({ "items": [
+        join("alice"),
+        join("bob"),
+        join("alice"),
+        { "method": "POST", "path": "/rooms/town/joins", "body": {} },
+        { "method": "GET", "path": "/rooms/town/participants/bob" },
+    ]});
+    let answer = server.post("/batch", &items);
+    let head = server.engine.head().to_string();
+    assert_eq!(answer.header("x-ledger-position"), Some(head.as_str()));
+    let answers = answer.expect(200)["items"].clone();
+    let statuses: Vec<u64> = answers
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|answer| answer["status"].as_u64().unwrap())
+        .collect();
+    assert_eq!(statuses, [201, 201, 201, 400, 200]);
+    assert_eq!(
+        answers[0]["body"], answers[2]["body"],
+        "the same request id is a repeat"
+    );
+    assert_eq!(answers[3]["body"]["type"], "malformed");
+    assert_eq!(answers[4]["body"]["live"], true);
+    let check = |items: Value, detail: &str| {
+        let problem = server
+            .post("/batch", &json!({ "items": items }))
+            .expect(400);
+        assert!(
+            problem["detail"].as_str().unwrap().contains(detail),
+            "{problem}"
+        );
+    };
+    check(
+        json!([{ "method": "GET", "path": "/stream" }]),
+        "`items[0].path` is a stream",
+    );
+    check(
+        json!([{ "method": "G T", "path": "/rooms" }]),
+        "`items[0].method`",
+    );
+    check(Value::Array(vec![join("x"); 1_001]), "at most 1000");
+}

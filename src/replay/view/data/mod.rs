@@ -1,8 +1,10 @@
 //! What an event says, as `data`: one function a kind, every number resolved.
 //!
-//! Apart from the envelope, which all kinds share. The same thing has the same word in all of them:
-//! `identity`, `connection` (the id that answers use), `sid`, `track`, `targets`, `before`, `after`.
+//! Apart from the envelope, which all kinds share. The same thing has the same word in all of
+//! them: `identity`, `connection` (the id that answers use), `sid`, `track`, `targets`, `before`,
+//! `after`.
 
+mod json;
 mod people;
 mod record;
 mod room;
@@ -56,22 +58,5 @@ pub(super) fn of(event: &Event, at: Version, resolver: &Resolver<'_>) -> Map<Str
         Event::NoteAdded(it) => record::note_added(it, resolver),
         Event::NoEffect(it) => record::no_effect(it, resolver),
         Event::CommandRefused(it) => record::command_refused(it, resolver),
-    }
-}
-
-/// The members of a JSON object.
-fn object(value: Value) -> Map<String, Value> {
-    match value {
-        Value::Object(members) => members,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            Map::new()
-        }
-    }
-}
-
-/// Puts down a member that is there.
-fn put(into: &mut Map<String, Value>, name: &str, value: Option<impl Into<Value>>) {
-    if let Some(value) = value {
-        into.insert(name.to_owned(), value.into());
     }
 }

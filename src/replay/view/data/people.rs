@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{object, put};
+use super::json::{object, put};
 use crate::domain::event::{
     AttributesChange, CloseConfirmed, ConnectionOpened, ConnectionsClosed, MoveRequested,
     MovedFrom, ParticipantBanned, ParticipantRegistered, ParticipantUnbanned, PermissionGroup,
@@ -13,8 +13,8 @@ use crate::domain::event::{
 };
 use crate::domain::{Personal, Version};
 use crate::replay::view::permission::{PermissionPatchView, PermissionView};
+use crate::replay::view::person::CredentialView;
 use crate::replay::view::resolve::Resolver;
-use crate::replay::view::room::CredentialView;
 
 pub(super) fn registered(it: &ParticipantRegistered) -> Map<String, Value> {
     object(json!({

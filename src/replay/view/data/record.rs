@@ -2,15 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{object, put};
+use super::json::{object, put};
 use crate::domain::Personal;
 use crate::domain::event::{
     ActivityItem, ActivityReported, CloseCause, CommandRefused, DataSent, NoEffect, NoteAbout,
     NoteAdded, Selector, TrackMuteChanged, TrackPublished, TrackShape, TrackUpdated,
     TracksUnpublished,
 };
-use crate::replay::view::resolve::Resolver;
-use crate::replay::view::room::json_of;
+use crate::replay::view::resolve::{Resolver, json_of};
 
 pub(super) fn track_published(it: &TrackPublished, resolver: &Resolver<'_>) -> Map<String, Value> {
     let mut data = resolver.connection(it.connection);

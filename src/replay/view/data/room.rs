@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{object, put};
+use super::json::{object, put};
 use crate::domain::event::{
     RoomConfigChanged, RoomCreated, RoomMetadataChanged, SessionDataChanged, SessionEnded,
     SessionOpened,
@@ -10,8 +10,7 @@ use crate::domain::event::{
 use crate::domain::state::session_sid;
 use crate::domain::{Personal, Version};
 use crate::replay::view::config::ConfigView;
-use crate::replay::view::resolve::Resolver;
-use crate::replay::view::room::json_of;
+use crate::replay::view::resolve::{Resolver, json_of};
 
 pub(super) fn created(it: &RoomCreated, resolver: &Resolver<'_>) -> Map<String, Value> {
     object(json!({

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{object, put};
+use super::json::{object, put};
 use crate::domain::Personal;
 use crate::domain::event::{
     ClockHeld, ClockReleased, DefaultsChanged, EngineStarted, RefusalsSuppressed,

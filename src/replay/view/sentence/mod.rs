@@ -3,27 +3,19 @@
 //! Apart because it is written for people and may change, where `data` may not. Names stand in it
 //! as they were given: whoever prints it makes them safe to show.
 
+mod clause;
 mod people;
 mod record;
 mod rights;
 mod room;
 
-use Clause::{Did, Happened, Told};
+use clause::Clause;
+use clause::Clause::{Did, Happened, Told};
 
 use crate::domain::{Event, Provenance, Version};
-use crate::replay::view::event::ActorView;
+use crate::replay::view::actor::ActorView;
 use crate::replay::view::resolve::Resolver;
 use crate::store::Record;
-
-/// What an event says, without who did it and why.
-enum Clause {
-    /// Somebody did something: goes on from their name.
-    Did(String),
-    /// The same, with what more there is to tell of it.
-    Told(String, String),
-    /// Something happened: stands by itself.
-    Happened(String),
-}
 
 /// The whole line.
 pub(super) fn of(record: &Record, resolver: &Resolver<'_>) -> String {
@@ -104,11 +96,6 @@ fn through(provenance: &Provenance) -> String {
         return String::new();
     }
     format!(" via {} {}", via.dialect, via.call)
-}
-
-fn counted(count: usize, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
 }
 
 /// The dialect of what the engine does by itself, see [`Provenance::of_engine`].

@@ -1,7 +1,7 @@
 //! What people and their connections did, and what was done to them, in words.
 //! Apart because all of them are named in the same way.
 
-use super::{Clause, counted};
+use super::clause::{Clause, counted};
 use crate::domain::ConnectionNumber;
 use crate::domain::event::{
     ByWhom, CloseCause, ConnectionOpened, ConnectionsClosed, MoveRequested, ParticipantBanned,

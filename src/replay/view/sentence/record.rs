@@ -1,7 +1,7 @@
 //! What happened to tracks, and what only went on record, in words. Apart for their number.
 
+use super::clause::{Clause, counted};
 use super::people::{one, whom};
-use super::{Clause, counted};
 use crate::domain::event::{
     ActivityReported, ByWhom, CommandRefused, DataSent, NoEffect, NoteAbout, NoteAdded,
     SubscriptionsChanged, TrackMuteChanged, TrackPublished, TrackUpdated, TracksUnpublished,

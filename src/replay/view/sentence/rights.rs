@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use super::clause::{Clause, counted};
 use super::people::{one, whom};
-use super::{Clause, counted};
 use crate::domain::event::{PermissionGroup, PermissionsChanged};
 use crate::domain::{AdminRight, Allowed, Permission};
 use crate::replay::view::resolve::Resolver;

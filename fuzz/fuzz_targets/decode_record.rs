@@ -1,0 +1,4 @@
+//! See `roomledger::testing::fuzz::decode_record`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| roomledger::testing::fuzz::decode_record(bytes));

@@ -1,0 +1,78 @@
+//! The journal healed from sled, and how that is told (log.md rule 10). Apart because an open, a
+//! comparison and an operator all ask for it. It is the journal that judges every byte.
+
+use crate::store::StoreError;
+use crate::store::caches::{LogCopy, Repaired};
+use crate::store::journal::{FrameKind, Journal, JournalReader, Recovery, Repair, RepairKind};
+use crate::store::record::{Link, Position};
+use crate::store::sled::{SledCopy, SledSource};
+
+use super::convert::{link_of, of_journal};
+
+/// Heals what is known to be damaged, after a fresh read past the cache.
+///
+/// # Errors
+/// `Corrupt`, when something is bad that the indexed copy does not have either; `Io`, which
+/// poisons the journal.
+pub(crate) fn heal(journal: &mut Journal, copy: &SledCopy) -> Result<Recovery, StoreError> {
+    let healed = journal.heal(&SledSource::new(copy)).map_err(of_journal)?;
+    match healed.damage.first() {
+        None => Ok(healed),
+        Some(damage) => Err(StoreError::Corrupt {
+            position: Position(damage.first_position),
+            problem: format!("{damage}; db/ does not have them either"),
+        }),
+    }
+}
+
+/// Whether a commit of the journal ends with this link.
+pub(crate) fn confirms(reader: &JournalReader, link: Link) -> bool {
+    let frame = reader.frame_containing(link.position.0);
+    let frame = frame.ok().flatten();
+    frame.is_some_and(|frame| frame.kind() == FrameKind::Commit && link_of(frame.link()) == link)
+}
+
+/// The repair of frames as the engine records it; headers and footers hold no history.
+pub(crate) fn healed_frames(repair: &Repair) -> Option<Repaired> {
+    match repair.kind {
+        RepairKind::Frames {
+            first_position,
+            last_position,
+            fault,
+        } => Some(Repaired {
+            from: Position(first_position),
+            to: Position(last_position.max(first_position)),
+            copy: LogCopy::Journal,
+            restored: true,
+            problem: format!(
+                "segment {} at byte {}: {fault}; the bad bytes are kept in aside/",
+                repair.at.segment, repair.at.offset
+            ),
+        }),
+        RepairKind::Rest | RepairKind::Header | RepairKind::Footer => None,
+    }
+}
+
+/// What a person should know of a recovery.
+pub(crate) fn notes_of(recovery: &Recovery) -> Vec<String> {
+    let tail = recovery.tail_aside.iter().map(|aside| {
+        format!(
+            "the last {} bytes of segment {} were unacknowledged or damaged, which cannot be told; \
+             they are kept in {}",
+            aside.bytes,
+            aside.segment,
+            aside.path.display()
+        )
+    });
+    let files = recovery
+        .repairs
+        .iter()
+        .filter_map(|repair| match repair.kind {
+            RepairKind::Rest => Some("rest"),
+            RepairKind::Header => Some("header"),
+            RepairKind::Footer => Some("footer"),
+            RepairKind::Frames { .. } => None,
+        });
+    let files = files.map(|part| format!("a segment's {part} was written anew"));
+    tail.chain(files).collect()
+}

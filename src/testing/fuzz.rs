@@ -1,0 +1,82 @@
+//! Bodies of the fuzz targets, here so that `cargo test` replays their corpora on stable.
+//!
+//! Each takes any bytes, must not panic, and holds to one round trip where the bytes are good.
+
+use crate::domain::{Timestamp, Version};
+use crate::replay::position::{Frame as Moment, Pos};
+use crate::store::{Position, decode_commands, decode_commit, encode_commit, places};
+use crate::testing::invariants::broken;
+use crate::testing::program::{Step, run};
+
+/// Bytes as a commit: whatever decodes encodes to a commit that decodes to the same.
+pub fn decode_record(bytes: &[u8]) {
+    let Ok(commit) = decode_commands(bytes) else {
+        return;
+    };
+    let encoded = encode_commit(&commit).unwrap_or_default();
+    let again = decode_commands(&encoded);
+    assert_eq!(
+        again.as_ref(),
+        Ok(&commit),
+        "decoding what was encoded gives the same"
+    );
+    let records = decode_commit(&encoded, Position(1)).unwrap_or_default();
+    assert_eq!(
+        records.len(),
+        commit.count(),
+        "every event becomes a record"
+    );
+    assert_eq!(
+        places(&encoded).map(|places| places.len()),
+        Ok(commit.count())
+    );
+}
+
+/// Bytes as a frame of the journal: whatever decodes is those bytes.
+#[cfg(feature = "sled")]
+pub fn decode_frame(bytes: &[u8]) {
+    if let Ok(frame) = crate::store::journal::Frame::decode(bytes) {
+        assert!(bytes.starts_with(frame.bytes()), "a frame is its own bytes");
+    }
+}
+
+/// Bytes as a program of commands: every room on the way keeps the invariants.
+pub fn commands(bytes: &[u8]) {
+    let program: Vec<Step> = bytes
+        .chunks_exact(STEP_BYTES)
+        .take(STEPS_MAX)
+        .map(step)
+        .collect();
+    for taken in run(&program) {
+        let found = broken(&taken.after);
+        assert!(found.is_empty(), "{:?}: {found:?}", taken.request);
+        assert!(taken.after.version >= taken.before.version.max(Version(0)));
+    }
+}
+
+/// Text as a moment: whatever is read is written so that it reads the same.
+pub fn moment(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    let frame = Moment::utc(Timestamp::from_seconds(1_700_000_000).micros());
+    if let Ok(moment) = Pos::parse(text, &frame) {
+        assert_eq!(Pos::parse(&moment.to_string(), &frame).ok(), Some(moment));
+    }
+}
+
+fn step(bytes: &[u8]) -> Step {
+    let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
+    Step {
+        kind: byte(0),
+        who: byte(1) % 8,
+        variant: byte(2),
+        wait_s: u16::from(byte(3)) * 3,
+        entropy: u128::from(u32::from_le_bytes([byte(4), byte(5), byte(6), byte(7)])),
+    }
+}
+
+/// What one step takes of the input.
+const STEP_BYTES: usize = 8;
+/// Longer programs only repeat what shorter ones do.
+const STEPS_MAX: usize = 200;

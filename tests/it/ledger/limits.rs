@@ -1,0 +1,188 @@
+//! What the machine refuses, and what we refuse before it does: nothing is half done.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+
+use roomledger::domain::{Kind, Version};
+use roomledger::store::ledger::{Ledger, LedgerOptions, LedgerReader};
+use roomledger::store::{CommandRecord, Commit, EventStore as _, NewRecord, Position, StoreError};
+use roomledger::testing::arbitrary::{Fullness, command_header, event};
+use roomledger::testing::faults::{DiskFault, SimulatedDisk};
+
+use super::{closed, fill, open_small, options, read};
+
+/// A commit of one event in the system stream.
+fn one(ledger: &Ledger) -> Commit {
+    Commit {
+        commands: vec![CommandRecord {
+            header: Arc::new(command_header(Fullness::Full, 1)),
+            events: vec![NewRecord {
+                room: None,
+                version: ledger.room_head(None).expect("known").next(),
+                event: event(Kind::NoteAdded, Fullness::Full, 1),
+            }],
+        }],
+    }
+}
+
+#[test]
+fn a_directory_that_cannot_be_written_is_refused_by_name() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let data = dir.path().join("data");
+    fs::create_dir(&data).expect("a folder");
+    fs::set_permissions(&data, fs::Permissions::from_mode(0o500)).expect("set");
+    let opened = Ledger::open(&data, options());
+    // Root writes anywhere: then a file in the way does the same.
+    if let Err(error) = opened {
+        assert!(error.to_string().contains("data"), "{error}");
+    }
+    let file = dir.path().join("file");
+    fs::write(&file, b"no folder").expect("written");
+    let error = Ledger::open(&file, options()).err().expect("refused");
+    assert!(error.to_string().contains("file"), "{error}");
+    assert!(LedgerReader::open(&dir.path().join("nothing")).is_err());
+}
+
+#[test]
+fn below_the_reserve_nothing_is_written_and_reads_go_on() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let written = closed(dir.path(), 20);
+    let full = LedgerOptions {
+        reserve_bytes: u64::MAX,
+        ..options()
+    };
+    let (ledger, _) = Ledger::open(dir.path(), full).expect("opens");
+    let before = ledger.head();
+    let commit = one(&ledger);
+    match ledger.append(&commit) {
+        Err(StoreError::Full { reserve_bytes, .. }) => assert_eq!(reserve_bytes, u64::MAX),
+        other => panic!("full, not {other:?}"),
+    }
+    assert_eq!(ledger.head(), before);
+    assert_eq!(read(&ledger).expect("reads"), written);
+    ledger.close().expect("closes");
+}
+
+#[test]
+fn a_commit_that_fits_no_frame_is_refused() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (ledger, _) = open_small(dir.path());
+    let events = (1..=400).map(|version| NewRecord {
+        room: None,
+        version: Version(version),
+        event: event(Kind::NoteAdded, Fullness::Full, version),
+    });
+    let commit = Commit {
+        commands: vec![CommandRecord {
+            header: Arc::new(command_header(Fullness::Full, 1)),
+            events: events.collect(),
+        }],
+    };
+    assert!(matches!(
+        ledger.append(&commit),
+        Err(StoreError::TooLarge { bytes_max, .. }) if bytes_max == 12 << 10
+    ));
+    let written = fill(&ledger, 3);
+    assert_eq!(read(&ledger).expect("reads"), written);
+}
+
+#[test]
+fn a_full_tail_answers_behind_before_anything_is_written() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let small = LedgerOptions {
+        tail_bytes_max: 1,
+        ..options()
+    };
+    let (ledger, _) = Ledger::open(dir.path(), small).expect("opens");
+    let mut behind = 0;
+    let mut accepted = 0;
+    for _ in 0..2_000 {
+        let commit = one(&ledger);
+        let before = ledger.head();
+        match ledger.append(&commit) {
+            Ok(_) => accepted += 1,
+            Err(StoreError::Behind { bytes_max, .. }) => {
+                assert_eq!((bytes_max, ledger.head()), (1, before));
+                behind += 1;
+            }
+            Err(other) => panic!("behind, not {other}"),
+        }
+    }
+    assert!(
+        behind > 0 && accepted > 0,
+        "{behind} refused, {accepted} accepted"
+    );
+    assert_eq!(ledger.head().position, Position(accepted));
+    ledger.close().expect("closes");
+}
+
+#[test]
+fn the_first_failed_write_stops_everything_but_reading() {
+    for nth in 0..10 {
+        let dir = tempfile::tempdir().expect("a directory");
+        let disk = SimulatedDisk::new();
+        let simulated = LedgerOptions {
+            disk: Arc::new(disk.clone()),
+            ..options()
+        };
+        let (ledger, _) = Ledger::open(dir.path(), simulated.clone()).expect("opens");
+        let mut written = fill(&ledger, 5);
+        let fault = [
+            DiskFault::Error(ErrorKind::StorageFull),
+            DiskFault::ShortWrite,
+        ];
+        disk.fail_at(disk.operations() + nth, fault[usize::from(nth % 2 == 1)]);
+        let failure = loop {
+            match ledger.append(&one(&ledger)) {
+                Ok(appended) => written.extend(appended.records.iter().map(|r| (**r).clone())),
+                Err(error) => break error,
+            }
+        };
+        let stopped = |error: &StoreError| {
+            matches!(error, StoreError::Io { .. } | StoreError::Poisoned { .. })
+        };
+        assert!(stopped(&failure), "{failure}");
+        let again = ledger.append(&one(&ledger)).expect_err("no retry");
+        assert!(matches!(again, StoreError::Poisoned { .. }), "{again}");
+        let found = ledger.read_all(Position(0), usize::MAX).expect("reads");
+        assert_eq!(found, written, "reads go on");
+        drop(ledger);
+        // The outcome of the one that failed is unknown; all that was answered is there.
+        let (ledger, _) = Ledger::open(dir.path(), simulated).expect("opens");
+        let found = ledger.read_all(Position(0), usize::MAX).expect("reads");
+        assert_eq!(found[..written.len()], written);
+        assert!(found.len() <= written.len() + 1);
+        ledger.close().expect("closes");
+    }
+}
+
+/// log.md rule 6: sled, whose writes all reached the disk here, never knows a commit that HEAD
+/// does not, so that a journal which lost what was not synced is no other history.
+#[test]
+fn a_power_cut_of_the_journal_alone_loses_nothing_that_was_answered() {
+    for seed in 0..8_u32 {
+        let dir = tempfile::tempdir().expect("a directory");
+        let disk = SimulatedDisk::new();
+        let with = |disk: &SimulatedDisk| LedgerOptions {
+            disk: Arc::new(disk.clone()),
+            ..options()
+        };
+        let (ledger, _) = Ledger::open(dir.path(), with(&disk)).expect("opens");
+        let written = fill(&ledger, 30 + u64::from(seed) * 7);
+        let mut bits = seed.wrapping_mul(0x9e37_79b9);
+        let cut = disk.power_cut(&mut || {
+            bits = bits.rotate_left(5).wrapping_mul(0x85eb_ca6b);
+            bits & 1 == 1
+        });
+        drop(ledger);
+        let (ledger, report) = Ledger::open(dir.path(), with(&cut)).expect("opens");
+        assert!(!report.was_clean);
+        assert_eq!(
+            ledger.read_all(Position(0), usize::MAX).expect("reads"),
+            written
+        );
+        ledger.close().expect("closes");
+    }
+}
