@@ -86,7 +86,11 @@ fn answer(line: &str, format: Format, reader: &dyn Reader) -> (Exit, String, Str
         Command::Participants(args) => commands::participants(args, &asking, &mut terminal),
         Command::Who(args) => commands::who(args, &asking, &mut terminal),
         Command::Sessions(args) => commands::sessions(args, &asking, &mut terminal),
-        _ => panic!("{line} reads nothing"),
+        Command::Serve(_)
+        | Command::Demo(_)
+        | Command::Token(_)
+        | Command::Verify(_)
+        | Command::Completions { .. } => panic!("{line} reads nothing"),
     };
     let exit = ended
         .as_ref()

@@ -3,14 +3,16 @@
 
 use std::fs::{self, OpenOptions, Permissions};
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 
-use crate::served::{Caller, Served, output, roomledger};
+use crate::served::{Caller, Served, all_rights, output, roomledger};
 
 /// Runs a command line that fails, and checks code and words.
 fn fails(command: &mut Command, exit: i32, parts: &[&str]) {
@@ -48,6 +50,19 @@ fn one_writer_at_a_time_and_an_orderly_end() {
         &json!({"command": "create_room"}),
     );
     assert_eq!(made.expect("an answer").status, 200);
+    // A stream that nobody ends is no reason not to stop.
+    let mut stream =
+        TcpStream::connect(served.url.trim_start_matches("http://")).expect("a server");
+    let request = format!(
+        "GET /api/v1/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n",
+        all_rights()
+    );
+    stream.write_all(request.as_bytes()).expect("a request");
+    let mut head = String::new();
+    BufReader::new(&stream)
+        .read_line(&mut head)
+        .expect("an answer");
+    assert!(head.contains("200"), "{head}");
     let (code, said) = served.stop();
     assert_eq!(code, Some(0), "{said:?}");
     assert_eq!(
@@ -178,9 +193,8 @@ fn a_token_is_minted_only_with_a_secret_worth_the_name() {
         let (code, out, err) = output(token(arguments).arg("--dev"));
         assert_eq!((code, err.as_str()), (Some(0), ""));
         let payload = out.split('.').nth(1).expect("three parts");
-        use base64::Engine as _;
-        let engine = base64::engine::general_purpose::URL_SAFE_NO_PAD;
-        let claims = String::from_utf8(engine.decode(payload).expect("base64")).expect("UTF-8");
+        let claims = URL_SAFE_NO_PAD.decode(payload).expect("base64");
+        let claims = String::from_utf8(claims).expect("UTF-8");
         assert!(claims.contains(claim), "{claims}");
     }
 }

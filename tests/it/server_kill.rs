@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 use std::time::Duration;
 
 use roomledger::cli::read::{DataReader, Reader};
@@ -80,7 +80,9 @@ fn live_and_die(data: &Path, clients: Vec<Client>) -> Vec<Client> {
         };
         let working: Vec<_> = clients.into_iter().map(work).collect();
         // Killed in the middle of work, wherever that is.
-        while answers.load(Ordering::Relaxed) < 40 && !working.iter().all(|one| one.is_finished()) {
+        while answers.load(Ordering::Relaxed) < 40
+            && !working.iter().all(ScopedJoinHandle::is_finished)
+        {
             thread::sleep(Duration::from_millis(1));
         }
         served.kill();
