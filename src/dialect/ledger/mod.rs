@@ -11,6 +11,7 @@ mod config_body;
 mod connections;
 mod events;
 mod fields;
+mod health;
 mod joins;
 mod moments;
 mod problem;
@@ -33,7 +34,7 @@ pub use state::Ledger;
 
 use crate::dialect::recorded::Recorded;
 
-/// All routes, under `/api/v1`.
+/// All routes: under `/api/v1`, and the two of health at the root.
 pub fn router(ledger: Ledger) -> Router {
     let routes = Router::new()
         .merge(reports())
@@ -45,7 +46,11 @@ pub fn router(ledger: Ledger) -> Router {
         .route("/batch", post(batch::batch).layer(Extension(single)))
         .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(from_fn_with_state(ledger.clone(), mark));
-    Router::new().nest("/api/v1", api).with_state(ledger)
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .nest("/api/v1", api)
+        .with_state(ledger)
 }
 
 fn reports() -> Router<Ledger> {
