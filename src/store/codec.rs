@@ -107,12 +107,11 @@ pub(crate) fn decode_where(
         let mut command: Option<Arc<CommandHeader>> = None;
         for event in events {
             if wanted(position, &event.place()) {
-                let command = match &command {
-                    Some(command) => Arc::clone(command),
-                    None => {
-                        let decoded = Arc::new(take(header, "a command header")?);
-                        Arc::clone(command.insert(decoded))
-                    }
+                let command = if let Some(command) = &command {
+                    Arc::clone(command)
+                } else {
+                    let decoded = Arc::new(take(header, "a command header")?);
+                    Arc::clone(command.insert(decoded))
                 };
                 records.push(Record {
                     position,
