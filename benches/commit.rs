@@ -126,7 +126,7 @@ fn zero(file: &mut File, bytes: usize) -> Fallible<()> {
     Ok(())
 }
 
-/// A LiveKit UpdateParticipant with new metadata, which differs from command to command.
+/// LiveKit's `UpdateParticipant` with new metadata, which differs from command to command.
 fn update(caller: usize, turn: usize) -> Call {
     let metadata = format!("{{\"caller\":{caller},\"turn\":{turn},\"hand\":\"raised\"}}");
     let profile = ProfileUpdate {
@@ -143,7 +143,7 @@ fn update(caller: usize, turn: usize) -> Call {
 
 fn call(command: Command) -> Call {
     let mut provenance = Provenance::of_engine(ActorKind::ApiKey, "devkey");
-    provenance.via.call = command.name().to_owned();
+    command.name().clone_into(&mut provenance.via.call);
     let room = RoomName::new("town-hall");
     let room = room.unwrap_or_else(|error| unreachable!("{error}"));
     Call::new(Request::new(room, command), provenance)

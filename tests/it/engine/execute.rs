@@ -1,7 +1,7 @@
 //! One command at a time: receipts, repeats, refusals, reads of the past.
 
 use roomledger::domain::command::CreateRoom;
-use roomledger::domain::{Command, Kind, RoomName, Target, Version};
+use roomledger::domain::{Command, Event, Kind, RoomName, Target, Version};
 use roomledger::engine::{Clock, EngineConfig, EngineError, Status};
 use roomledger::replay::Moment;
 use roomledger::store::{MemoryStore, Position, Record};
@@ -136,9 +136,11 @@ fn refusals_beyond_the_rate_are_recorded_in_sum() {
     let all = engine.store().read_all(Position(0), 100).unwrap();
     let sums: Vec<u64> = all
         .iter()
-        .filter_map(|record| match &record.event.event {
-            roomledger::domain::Event::RefusalsSuppressed(sum) => Some(sum.count),
-            _ => None,
+        .filter_map(|record| {
+            let Event::RefusalsSuppressed(sum) = &record.event.event else {
+                return None;
+            };
+            Some(sum.count)
         })
         .collect();
     assert_eq!(sums, [3]);

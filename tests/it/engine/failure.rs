@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use roomledger::domain::Kind;
 use roomledger::engine::{EngineConfig, EngineError};
-use roomledger::store::{EventStore, Position, StoreError};
+use roomledger::store::{Commit, EventStore, Position, StoreError};
 use roomledger::testing::virtual_time::VirtualEngine;
 
 use super::execute::kinds;
@@ -159,7 +159,7 @@ fn the_last_handle_gone_closes_in_order() {
     assert_eq!(kinds([&*stop.record]), [Kind::EngineStopped]);
     assert_eq!(run(following.next()).unwrap(), None);
     assert!(matches!(
-        gate.append(&Default::default()),
+        gate.append(&Commit::default()),
         Err(StoreError::Closed)
     ));
 }

@@ -18,9 +18,11 @@ fn open_again(store: &Arc<GateStore>, config: EngineConfig) -> VirtualEngine {
 fn starts(store: &dyn EventStore) -> Vec<bool> {
     let all = store.read_all(Position(0), usize::MAX).unwrap();
     all.iter()
-        .filter_map(|record| match &record.event.event {
-            Event::EngineStarted(started) => Some(started.clean),
-            _ => None,
+        .filter_map(|record| {
+            let Event::EngineStarted(started) = &record.event.event else {
+                return None;
+            };
+            Some(started.clean)
         })
         .collect()
 }

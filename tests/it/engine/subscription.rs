@@ -108,9 +108,9 @@ fn a_follower_beside_writers_misses_nothing() {
         .collect();
     let stopper = (*engine).clone();
     let stop = thread::spawn(move || {
-        writers
-            .into_iter()
-            .for_each(|writer| writer.join().unwrap());
+        for writer in writers {
+            writer.join().unwrap();
+        }
         stopper.shutdown_blocking().unwrap();
     });
     let positions = run(async {

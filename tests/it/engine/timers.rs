@@ -12,13 +12,16 @@ use super::support::{START, create, join, open, remove, room};
 fn ends(engine: &Engine) -> Vec<(EndReason, Timestamp, ActorKind)> {
     let all = engine.store().read_all(Position(0), usize::MAX).unwrap();
     all.iter()
-        .filter_map(|record| match &record.event.event {
-            Event::SessionEnded(ended) => Some((
+        .filter_map(|record| {
+            let Event::SessionEnded(ended) = &record.event.event else {
+                return None;
+            };
+            let command = &record.command;
+            Some((
                 ended.reason,
-                record.command.recorded_at,
-                record.command.provenance.actor.kind,
-            )),
-            _ => None,
+                command.recorded_at,
+                command.provenance.actor.kind,
+            ))
         })
         .collect()
 }
