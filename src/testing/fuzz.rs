@@ -9,6 +9,9 @@ use crate::testing::invariants::broken;
 use crate::testing::program::{Step, run};
 
 /// Bytes as a commit: whatever decodes encodes to a commit that decodes to the same.
+///
+/// # Panics
+/// When it does not hold: that is the finding.
 pub fn decode_record(bytes: &[u8]) {
     let Ok(commit) = decode_commands(bytes) else {
         return;
@@ -33,6 +36,9 @@ pub fn decode_record(bytes: &[u8]) {
 }
 
 /// Bytes as a frame of the journal: whatever decodes is those bytes.
+///
+/// # Panics
+/// When it does not hold: that is the finding.
 #[cfg(feature = "sled")]
 pub fn decode_frame(bytes: &[u8]) {
     if let Ok(frame) = crate::store::journal::Frame::decode(bytes) {
@@ -41,6 +47,9 @@ pub fn decode_frame(bytes: &[u8]) {
 }
 
 /// Bytes as a program of commands: every room on the way keeps the invariants.
+///
+/// # Panics
+/// When it does not hold: that is the finding.
 pub fn commands(bytes: &[u8]) {
     let program: Vec<Step> = bytes
         .chunks_exact(STEP_BYTES)
@@ -55,6 +64,9 @@ pub fn commands(bytes: &[u8]) {
 }
 
 /// Text as a moment: whatever is read is written so that it reads the same.
+///
+/// # Panics
+/// When it does not hold: that is the finding.
 pub fn moment(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
