@@ -485,7 +485,7 @@ const FORMAT: u8 = 1;
 const VALUE_BYTES_MAX: usize = 32 * 1024 * 1024;
 /// Caches are ours alone and checksummed: the bound is against a damaged length, and far above what
 /// a million outcomes and a hundred full rooms take.
-const CACHE_BYTES_MAX: usize = 4 * 1024 * 1024 * 1024 - 1;
+const CACHE_BYTES_MAX: usize = u32::MAX as usize;
 const CONFIG: Configuration<LittleEndian, Varint, Limit<VALUE_BYTES_MAX>> =
     bincode::config::standard().with_limit::<VALUE_BYTES_MAX>();
 const CACHE_CONFIG: Configuration<LittleEndian, Varint, Limit<CACHE_BYTES_MAX>> =
