@@ -11,6 +11,8 @@ use crate::cli::output::{Format, Printer, Row, write_record};
 use crate::cli::read::failure_of;
 use crate::cli::sanitize;
 use crate::cli::terminal::Terminal;
+use crate::domain::Event;
+use crate::domain::event::HistoryRepaired;
 use crate::replay::{Verified, Verifier};
 use crate::store::StoredCommit;
 use crate::store::ledger::{self, VerifyReport};
@@ -27,15 +29,11 @@ pub fn verify(
 ) -> Result<(), Failure> {
     let place = args.data.display().to_string();
     let mut verifier = Verifier::default();
-    let report = checked(&args.data, args.sled, &mut verifier)?;
+    let (report, repairs) = checked(&args.data, args.sled, &mut verifier)?;
     let folded = verifier.verified();
     let problems = problems(&report, &folded);
-    write_record(
-        terminal.out,
-        format,
-        &summary(&report, &folded, &problems),
-        COLUMNS,
-    )?;
+    let summary = summary(&report, &folded, &problems, &repairs);
+    write_record(terminal.out, format, &summary, COLUMNS)?;
     for note in &report.notes {
         writeln!(terminal.err, "note: {}", sanitize::visible(note))?;
     }
@@ -68,12 +66,28 @@ pub fn verify(
     ))
 }
 
-fn checked(data: &Path, with_sled: bool, verifier: &mut Verifier) -> Result<VerifyReport, Failure> {
+/// What the store says of the bytes, and the repairs that stand on record, in words.
+fn checked(
+    data: &Path,
+    with_sled: bool,
+    verifier: &mut Verifier,
+) -> Result<(VerifyReport, Vec<String>), Failure> {
     let place = data.display().to_string();
+    let mut repairs = Vec::new();
     let mut fold = |commit: &StoredCommit| {
-        commit.records().for_each(|record| verifier.absorb(&record));
+        commit.records().for_each(|record| {
+            if let Event::HistoryRepaired(it) = &record.event.event {
+                let HistoryRepaired { from, to, copy } = it;
+                repairs.push(format!(
+                    "#{from} to #{to} of {copy}, by #{}",
+                    record.position
+                ));
+            }
+            verifier.absorb(&record);
+        });
     };
-    ledger::verify(data, with_sled, &mut fold).map_err(|error| failure_of(&error, &place))
+    let report = ledger::verify(data, with_sled, &mut fold);
+    Ok((report.map_err(|error| failure_of(&error, &place))?, repairs))
 }
 
 fn problems(report: &VerifyReport, folded: &Verified) -> Vec<Row> {
@@ -97,7 +111,7 @@ fn row(from: Option<u64>, to: Option<u64>, place: &str, problem: &str) -> Row {
     }
 }
 
-fn summary(report: &VerifyReport, folded: &Verified, problems: &[Row]) -> Row {
+fn summary(report: &VerifyReport, folded: &Verified, problems: &[Row], repairs: &[String]) -> Row {
     let chain = report.head.map(|head| head.chain.to_string());
     let result = match problems.len() {
         0 => "whole and unaltered, and all of it folds".to_owned(),
@@ -118,6 +132,7 @@ fn summary(report: &VerifyReport, folded: &Verified, problems: &[Row]) -> Row {
             compared
                 .map(|frames| format!("{frames} frames are the same"))
                 .unwrap_or_default(),
+            repairs.join("; "),
         ],
         record: json!({
             "whole": problems.is_empty(),
@@ -128,6 +143,7 @@ fn summary(report: &VerifyReport, folded: &Verified, problems: &[Row]) -> Row {
             "position": folded.position,
             "chain": chain,
             "sled_frames": compared,
+            "repaired": repairs,
             "problems": problems.iter().map(|row| row.record.clone()).collect::<Vec<_>>(),
             "notes": report.notes,
         }),
@@ -143,5 +159,6 @@ const COLUMNS: &[&str] = &[
     "LAST",
     "CHAIN",
     "INDEXED COPY",
+    "REPAIRED",
 ];
 const PROBLEM_COLUMNS: &[&str] = &["FROM", "TO", "WHERE", "PROBLEM"];

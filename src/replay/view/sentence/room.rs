@@ -32,7 +32,7 @@ pub(super) fn refusals_suppressed(it: &RefusalsSuppressed) -> String {
 
 pub(super) fn history_repaired(it: &HistoryRepaired) -> String {
     format!(
-        "positions {} to {} of the {} were restored from the other copy",
+        "positions {} to {} of the {} copy were restored from the other one",
         it.from, it.to, it.copy
     )
 }
