@@ -99,12 +99,29 @@ fn values_with_every_field_set_are_the_same_on_both_sides() {
 }
 
 #[test]
-fn what_we_do_not_declare_is_passed_over() {
+fn integers_are_no_wider_at_the_vendors() {
+    // A value of ours fits a wider type as well; one beyond ours shows it.
+    for pair in messages() {
+        for field in pair.our_fields {
+            let beyond = match field.kind {
+                Kind::Uint32 => json!(1_u64 << 32),
+                Kind::Int32 => json!(1_u64 << 31),
+                Kind::Int64 => json!((1_u64 << 63).to_string()),
+                _ => continue,
+            };
+            let value = json!({ field.name: beyond });
+            assert!(!(pair.they_read)(&value), "{}: {value}", pair.theirs);
+        }
+    }
+}
+
+#[test]
+fn what_we_do_not_declare_is_passed_over() -> Result<(), TestCaseError> {
     let track = json!({"pubHandle": 7, "sid": "DTR_1", "name": "chat", "encryption": "GCM"});
     let mut whole = track.clone();
     whole["frameEncoding"] = json!({"wellKnown": 1});
     whole["schema"] = json!({"name": "a.schema"});
-    passes_over::<models::DataTrackInfo, vendor::DataTrackInfo>(&track, &whole);
+    passes_over::<models::DataTrackInfo, vendor::DataTrackInfo>(&track, &whole)?;
 
     let egress = json!({"room": {}, "participant": {}, "tracks": {}});
     let whole = json!({
@@ -112,14 +129,15 @@ fn what_we_do_not_declare_is_passed_over() {
         "participant": {"fileOutputs": [{"filepath": "p.mp4"}]},
         "tracks": {"filepath": "t.ogg", "disableManifest": true},
     });
-    passes_over::<service::RoomEgress, vendor::RoomEgress>(&egress, &whole);
+    passes_over::<service::RoomEgress, vendor::RoomEgress>(&egress, &whole)
 }
 
-fn passes_over<O: Ours, T: Theirs>(declared: &Value, whole: &Value) {
-    let bytes = theirs_of::<T>(whole).encode_to_vec();
-    let declared = ours_of::<O>(declared);
-    assert!(bytes.len() > declared.encoded_len());
-    assert_eq!(O::decode(bytes.as_slice()).unwrap(), declared);
+fn passes_over<O: Ours, T: Theirs>(declared: &Value, whole: &Value) -> Result<(), TestCaseError> {
+    let bytes = theirs_of::<T>(whole)?.encode_to_vec();
+    let declared = ours_of::<O>(declared)?;
+    prop_assert!(bytes.len() > declared.encoded_len());
+    prop_assert_eq!(O::decode(bytes.as_slice())?, declared);
+    Ok(())
 }
 
 /// One of our messages beside the vendor's.
@@ -128,6 +146,7 @@ struct MessagePair {
     theirs: &'static str,
     our_fields: &'static [Field],
     their_names: Vec<&'static str>,
+    they_read: fn(&Value) -> bool,
     agree: fn(Shape),
 }
 
@@ -140,6 +159,7 @@ fn message<O: Ours, T: Theirs>() -> MessagePair {
         theirs: short_name::<T>(),
         our_fields: O::FIELDS,
         their_names,
+        they_read: |value| theirs_of::<T>(value).is_ok(),
         agree: agree::<O, T>,
     }
 }
@@ -152,50 +172,49 @@ fn agree<O: Ours, T: Theirs>(shape: Shape) {
         ..ProptestConfig::default()
     };
     let outcome = TestRunner::new(config).run(&object(O::FIELDS, shape), |value| {
-        agree_on::<O, T>(&value, shape);
-        Ok(())
+        agree_on::<O, T>(&value, shape)
     });
     if let Err(error) = outcome {
         panic!("{}: {error}", short_name::<T>());
     }
 }
 
-fn agree_on<O: Ours, T: Theirs>(value: &Value, shape: Shape) {
-    let (ours, theirs) = (ours_of::<O>(value), theirs_of::<T>(value));
+fn agree_on<O: Ours, T: Theirs>(value: &Value, shape: Shape) -> Result<(), TestCaseError> {
+    let (ours, theirs) = (ours_of::<O>(value)?, theirs_of::<T>(value)?);
     let (our_bytes, their_bytes) = (ours.encode_to_vec(), theirs.encode_to_vec());
+    let their_json = serde_json::to_value(&theirs)?;
     if shape.entries_max <= 1 {
-        assert_eq!(our_bytes, their_bytes, "bytes");
+        prop_assert_eq!(&our_bytes, &their_bytes, "bytes");
     }
     if shape.least > 0 {
-        let shown = serde_json::to_value(&theirs).unwrap();
-        let shown = shown.as_object().unwrap().len();
-        assert_eq!(shown, O::FIELDS.len(), "fields that the vendor has set");
+        let set = their_json.as_object().map(Map::len);
+        prop_assert_eq!(set, Some(O::FIELDS.len()), "fields set at the vendor's");
     }
 
-    let through_theirs = T::decode(our_bytes.as_slice()).unwrap();
-    assert_eq!(through_theirs, theirs, "ours, read by theirs");
-    let back = O::decode(through_theirs.encode_to_vec().as_slice()).unwrap();
-    assert_eq!(back.encode_to_vec(), our_bytes, "ours, by theirs and back");
+    let through_theirs = T::decode(our_bytes.as_slice())?;
+    prop_assert_eq!(&through_theirs, &theirs, "ours, read by theirs");
+    let back = O::decode(through_theirs.encode_to_vec().as_slice())?;
+    prop_assert_eq!(back.encode_to_vec(), our_bytes, "ours, by theirs and back");
 
-    let through_ours = O::decode(their_bytes.as_slice()).unwrap();
-    assert_eq!(through_ours, ours, "theirs, read by ours");
-    let back = T::decode(through_ours.encode_to_vec().as_slice()).unwrap();
-    assert_eq!(back, theirs, "theirs, by ours and back");
+    let through_ours = O::decode(their_bytes.as_slice())?;
+    prop_assert_eq!(&through_ours, &ours, "theirs, read by ours");
+    let back = T::decode(through_ours.encode_to_vec().as_slice())?;
+    prop_assert_eq!(&back, &theirs, "theirs, by ours and back");
 
-    let read: T = serde_json::from_str(&ours_json::encode(&ours)).unwrap();
-    assert_eq!(read, theirs, "our JSON, read by theirs");
-    let read = ours_of::<O>(&serde_json::to_value(&theirs).unwrap());
-    assert_eq!(read, ours, "their JSON, read by ours");
+    let read: T = serde_json::from_str(&ours_json::encode(&ours))?;
+    prop_assert_eq!(read, theirs, "our JSON, read by theirs");
+    prop_assert_eq!(ours_of::<O>(&their_json)?, ours, "their JSON, read by ours");
+    Ok(())
 }
 
-fn ours_of<O: Ours>(value: &Value) -> O {
-    let decoded = ours_json::decode::<O>(value.to_string().as_bytes()).unwrap();
-    assert_eq!(decoded.unknown_names, []);
-    decoded.message
+fn ours_of<O: Ours>(value: &Value) -> Result<O, TestCaseError> {
+    let decoded = ours_json::decode::<O>(value.to_string().as_bytes())?;
+    prop_assert_eq!(decoded.unknown_names, []);
+    Ok(decoded.message)
 }
 
-fn theirs_of<T: Theirs>(value: &Value) -> T {
-    serde_json::from_value(value.clone()).unwrap()
+fn theirs_of<T: Theirs>(value: &Value) -> Result<T, TestCaseError> {
+    Ok(serde_json::from_value(value.clone())?)
 }
 
 /// How full a value is.
