@@ -1,5 +1,5 @@
 //! Our own API: how media servers report what happens, how admins give commands, how reviewers and
-//! programs read the ledger. Its contract is the table of routes and shapes in the documentation.
+//! programs read the ledger. Its contract is docs/api.md.
 //!
 //! Apart from the vendors' dialects, none of whose words it knows but the join token. It decides
 //! nothing and folds nothing: it reads strictly, asks the engine, and shows.
