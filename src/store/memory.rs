@@ -10,6 +10,7 @@ use super::caches::Caches;
 use super::codec::{CodecError, decode_commands, decode_commit, encode_commit};
 use super::record::{Commit, Link, Position, Record, StoredCommit};
 use super::{Appended, Commits, EventStore, StoreError};
+use crate::audit::chain;
 use crate::domain::{Digest, RoomName, Version};
 
 /// A log that lives as long as the process.
@@ -67,14 +68,12 @@ impl EventStore for MemoryStore {
         };
         let bytes = encode_commit(commit).map_err(corrupt)?;
         let records = decode_commit(&bytes, first).map_err(corrupt)?;
-        let mut chained = before.chain.0.to_vec();
-        chained.extend_from_slice(&bytes);
         let position = records
             .last()
             .map_or(before.position, |record| record.position);
         let link = Link {
             position,
-            chain: Digest::of(&chained),
+            chain: Digest(chain(&before.chain.0, &[&bytes])),
         };
         for record in &records {
             log.streams
