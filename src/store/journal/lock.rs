@@ -34,7 +34,18 @@ pub(super) fn lock(
         return Err(io::ErrorKind::NotFound.into());
     }
     write_note(&mut file, note)?;
-    Ok(Ok(Box::new(file)))
+    Ok(Ok(Box::new(Held(file))))
+}
+
+/// Unlocks by name, since closing is not enough: a child process between fork and exec shares the
+/// open file, and with it the lock.
+struct Held(File);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Closing it, next, is the other way; nothing is written under either.
+        let _ = self.0.unlock();
+    }
 }
 
 fn write_note(file: &mut File, note: &str) -> io::Result<()> {

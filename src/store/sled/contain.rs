@@ -1,10 +1,12 @@
 //! sled behind a wall: every call into it is made here, so that a panic inside becomes an error
-//! of ours (log.md rule 19). It never retries.
+//! of ours (log.md rule 19). It never retries but for sled's lock.
 
 use std::any::Any;
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use super::error::CopyError;
 
@@ -16,6 +18,10 @@ pub(super) struct Contained {
 
 impl Contained {
     /// Opens, or creates, the database in `path`.
+    ///
+    /// Whoever calls this holds the ledger's LOCK, so sled's own lock can be held by no other
+    /// writer, only by what is left of the last one: a child process between fork and exec, which
+    /// shares every open file, or a thread of sled's that is still ending. It is waited for.
     pub(super) fn open(path: &Path, cache_bytes: u64) -> Result<Self, CopyError> {
         let config = ::sled::Config::new()
             .path(path)
@@ -23,8 +29,15 @@ impl Contained {
             .segment_size(SEGMENT_BYTES)
             // Nothing is written but by us, so that the distance between syncs is ours to keep.
             .flush_every_ms(None);
-        let db = contained(|| config.open())?;
-        Ok(Self { db: Some(db) })
+        let mut opened = contained(|| config.open());
+        for _ in 1..LOCK_TRIES {
+            if !matches!(&opened, Err(CopyError::Io(text)) if text.contains(LOCK_REFUSED)) {
+                break;
+            }
+            thread::sleep(LOCK_PAUSE);
+            opened = contained(|| config.open());
+        }
+        Ok(Self { db: Some(opened?) })
     }
 
     /// Runs one call into sled.
@@ -87,3 +100,8 @@ const DAMAGE: [ErrorKind; 3] = [
 /// log.md rule 16: 8 MiB, so that no leaf of ours becomes a blob file (a quarter of a segment is
 /// sled's bound, a leaf holds 16 values), and one sync always comes before the next segment.
 const SEGMENT_BYTES: usize = 8 << 20;
+/// How sled 0.34.7 words a lock that is held; its error kind is `Other`.
+const LOCK_REFUSED: &str = "could not acquire lock";
+/// 5 s in all: a fork reaches exec within milliseconds, on a loaded machine within a second.
+const LOCK_TRIES: u32 = 250;
+const LOCK_PAUSE: Duration = Duration::from_millis(20);

@@ -3,7 +3,11 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use roomledger::domain::{Kind, Version};
 use roomledger::store::ledger::{Ledger, LedgerOptions, LedgerReader};
@@ -185,4 +189,40 @@ fn a_power_cut_of_the_journal_alone_loses_nothing_that_was_answered() {
         );
         ledger.close().expect("closes");
     }
+}
+
+#[test]
+fn a_lock_that_outlives_its_ledger_is_waited_for() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let written = closed(dir.path(), 10);
+    // What a child process between fork and exec does: it holds sled's file open, locked.
+    let held = fs::File::open(dir.path().join("db/db")).expect("opens");
+    held.lock().expect("locked");
+    let child = thread::spawn(move || {
+        thread::sleep(Duration::from_millis(200));
+        drop(held);
+    });
+    let (ledger, _) = open_small(dir.path());
+    child.join().expect("ends");
+    assert_eq!(read(&ledger).expect("reads"), written);
+}
+
+#[test]
+fn a_ledger_is_opened_again_while_the_process_starts_others() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let written = closed(dir.path(), 10);
+    let stop = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                Command::new("true").status().expect("runs");
+            }
+        });
+        let reopened = (0..50).map(|_| Ledger::open(dir.path(), options()).map(drop));
+        let failed = reopened.filter_map(Result::err).collect::<Vec<_>>();
+        stop.store(true, Ordering::Relaxed);
+        assert!(failed.is_empty(), "{failed:?}");
+    });
+    let (ledger, _) = open_small(dir.path());
+    assert_eq!(read(&ledger).expect("reads"), written);
 }
