@@ -44,8 +44,10 @@ class Campaign:
             for path in keep:
                 subprocess.run(["cp", "-r", "--sparse=always", path, folder], check=False)
             (folder / "why.txt").write_text(f"{where}\n{what}\n")
+            print(f"FAILED {where}: {what[:1500]}\n  kept: {folder}", flush=True)
+        else:
+            print(f"FAILED {where}", flush=True)
         self.failures.append(where)
-        print(f"FAILED {where}: {what}\n  kept: {folder}", flush=True)
 
     def args(self, mode, data, acks, **options):
         """The driver's command line."""

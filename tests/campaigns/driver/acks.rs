@@ -89,10 +89,7 @@ pub(crate) fn read(path: &Path, bytes_max: u64) -> Fallible<Acknowledged> {
     let whole = text.rfind('\n').map_or("", |end| &text[..end]);
     let mut acknowledged = Acknowledged::new();
     for line in whole.lines() {
-        let numbers: Vec<u64> = line
-            .split(' ')
-            .map(str::parse)
-            .collect::<Result<_, _>>()?;
+        let numbers: Vec<u64> = line.split(' ').map(str::parse).collect::<Result<_, _>>()?;
         let [caller, number, bytes, position] = numbers[..] else {
             return Err(format!("an acknowledgement reads {line:?}").into());
         };

@@ -23,7 +23,10 @@ pub(crate) fn run(options: &Options) -> Fallible<u8> {
         Ok(opened) => opened,
         Err(error) => {
             let problem = error.to_string();
-            println!("{}", json!({"acknowledged": count, "opens": false, "problem": problem}));
+            println!(
+                "{}",
+                json!({"acknowledged": count, "opens": false, "problem": problem})
+            );
             return Ok(3);
         }
     };
@@ -109,7 +112,10 @@ impl Found {
         };
         self.commands += 1;
         let turns = self.turns.entry(turn.caller).or_default();
-        turns.entry(turn.number).or_default().push(record.position.0);
+        turns
+            .entry(turn.number)
+            .or_default()
+            .push(record.position.0);
         let is_whole = match &record.event.event {
             Event::RoomMetadataChanged(changed) => changed.metadata.as_str() == turn.metadata(),
             _ => false,
@@ -144,7 +150,9 @@ impl Found {
                 before = position;
             }
         }
-        problems.into_iter().for_each(|what| self.problem("order", what));
+        problems
+            .into_iter()
+            .for_each(|what| self.problem("order", what));
     }
 
     /// The last acknowledged command of a few callers, again, and a next one.

@@ -38,9 +38,12 @@ pub(crate) struct Options {
     pub(crate) checkpoint_events: u64,
     /// Leaves fdatasync of the journal out, to show that the rig sees it.
     pub(crate) unsynced: bool,
-    /// How long a soak lasts, and in how many rooms.
+    /// How long a soak lasts, in how many rooms, and how many commands a second it gives.
     pub(crate) seconds: u64,
     pub(crate) rooms: u64,
+    pub(crate) commands_per_second: u64,
+    /// Outcomes kept for repeats: what makes memory grow until there are so many.
+    pub(crate) outcomes: usize,
 }
 
 impl Options {
@@ -61,7 +64,9 @@ impl Options {
             checkpoint_events: config.checkpoint_events,
             unsynced: false,
             seconds: 60,
-            rooms: 8,
+            rooms: 10_000,
+            commands_per_second: 1_000,
+            outcomes: config.outcomes_max,
         };
         while let Some(name) = words.next() {
             if name == "--unsynced" {
@@ -85,6 +90,8 @@ impl Options {
                 "--checkpoint-events" => options.checkpoint_events = number()?,
                 "--seconds" => options.seconds = number()?,
                 "--rooms" => options.rooms = number()?,
+                "--commands-per-second" => options.commands_per_second = number()?,
+                "--outcomes" => options.outcomes = value.parse()?,
                 _ => return Err(format!("no option {name}").into()),
             }
         }
@@ -112,6 +119,8 @@ impl Options {
             repairs: report.repairs.clone(),
             snapshot_events: self.snapshot_events,
             checkpoint_events: self.checkpoint_events,
+            outcomes_max: self.outcomes,
+            outcomes_min: EngineConfig::default().outcomes_min.min(self.outcomes),
             ..EngineConfig::default()
         };
         let clock = Arc::new(SystemClock::new());

@@ -35,9 +35,13 @@ async fn soak(engine: &Engine, options: &Options) -> Fallible<()> {
         .map(|caller| {
             let (engine, commands) = (engine.clone(), Arc::clone(&commands));
             let (rooms, callers) = (options.rooms, options.callers);
+            let per_second = options.commands_per_second;
             tokio::spawn(async move {
                 let mut round = 0;
                 while started.elapsed() < length {
+                    let given = commands.load(Ordering::Relaxed);
+                    let due = Duration::from_millis(given.saturating_mul(1_000) / per_second);
+                    tokio::time::sleep(due.saturating_sub(started.elapsed())).await;
                     let room = (caller + round * callers) % rooms;
                     visit(&engine, room, round, &commands).await?;
                     round += 1;
@@ -59,13 +63,8 @@ async fn soak(engine: &Engine, options: &Options) -> Fallible<()> {
 }
 
 /// Two people come, the room changes, one goes and one is removed.
-async fn visit(
-    engine: &Engine,
-    room: u64,
-    round: u64,
-    commands: &AtomicU64,
-) -> Fallible<()> {
-    let somebody = |number: u64| Identity::new(&format!("guest-{}", (round + number) % GUESTS));
+async fn visit(engine: &Engine, room: u64, round: u64, commands: &AtomicU64) -> Fallible<()> {
+    let somebody = |number: u64| Identity::new(&format!("guest-{}", (round / 3 + number) % GUESTS));
     let steps = [
         Command::CreateRoom(CreateRoom {
             opens_session: true,
@@ -122,5 +121,5 @@ fn sample(phase: &str, seconds: u64, commands: u64) -> Fallible<serde_json::Valu
 
 /// Samples in a run.
 const SAMPLES: u32 = 60;
-/// Different people in one room: what it remembers of them is bounded.
-const GUESTS: u64 = 50;
+/// Different people in one room: all have been there after a few rounds, and it grows no more.
+const GUESTS: u64 = 4;
