@@ -54,6 +54,7 @@ mod server_bad_input;
 #[cfg(feature = "cli")]
 mod server_kill;
 #[cfg(feature = "sled")]
+mod simulation;
 mod sled_copy;
 mod store_contract;
 mod tidy;
