@@ -27,6 +27,7 @@ mod cli_read;
 #[cfg(feature = "cli")]
 mod cli_run;
 mod decide;
+mod documents;
 #[cfg(feature = "engine")]
 mod engine;
 mod fuzz_corpus;
@@ -53,8 +54,9 @@ mod served;
 mod server_bad_input;
 #[cfg(feature = "cli")]
 mod server_kill;
-#[cfg(feature = "sled")]
+#[cfg(feature = "engine")]
 mod simulation;
+#[cfg(feature = "sled")]
 mod sled_copy;
 mod store_contract;
 mod tidy;
