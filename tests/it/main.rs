@@ -45,6 +45,8 @@ mod livekit_json;
 mod livekit_service;
 #[cfg(feature = "server")]
 mod livekit_wire;
+#[cfg(feature = "server")]
+mod rate_limit;
 mod readme;
 mod replay;
 mod scenario;
