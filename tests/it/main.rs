@@ -26,6 +26,8 @@ mod cli_position;
 mod cli_read;
 #[cfg(feature = "cli")]
 mod cli_run;
+#[cfg(feature = "server")]
+mod coverage;
 mod decide;
 mod documents;
 #[cfg(feature = "engine")]
