@@ -29,6 +29,7 @@ mod cli_run;
 #[cfg(feature = "server")]
 mod coverage;
 mod decide;
+mod documents;
 #[cfg(feature = "engine")]
 mod engine;
 mod fuzz_corpus;
@@ -46,6 +47,8 @@ mod livekit_json;
 mod livekit_service;
 #[cfg(feature = "server")]
 mod livekit_wire;
+#[cfg(feature = "server")]
+mod rate_limit;
 mod readme;
 mod replay;
 mod scenario;
@@ -55,6 +58,8 @@ mod served;
 mod server_bad_input;
 #[cfg(feature = "cli")]
 mod server_kill;
+#[cfg(feature = "engine")]
+mod simulation;
 #[cfg(feature = "sled")]
 mod sled_copy;
 mod store_contract;

@@ -68,17 +68,24 @@ const OWNED: &[(&str, &[&str])] = &[
     ("bincode", &["store/codec.rs"]),
     ("sled", &["store/sled/"]),
     ("crc32c", &["store/"]),
-    ("rustix", &["store/"]),
+    ("rustix", &["store/", "server/descriptors.rs"]),
     // The chain and trees of audit/, and the one digest that events carry.
     ("sha2", &["audit/", "domain/digest.rs"]),
     ("arc_swap", &["engine/"]),
     (
         "tokio",
-        &["engine/", "dialect/", "web/", "server.rs", "cli/"],
+        &[
+            "engine/",
+            "dialect/",
+            "web/",
+            "server.rs",
+            "server/",
+            "cli/",
+        ],
     ),
-    ("axum", &["dialect/", "web/", "server.rs"]),
-    ("hyper", &["server.rs"]),
-    ("hyper_util", &["server.rs"]),
+    ("axum", &["dialect/", "web/", "server.rs", "server/"]),
+    ("hyper", &["server/doorway.rs"]),
+    ("hyper_util", &["server/doorway.rs"]),
     ("prost", &["dialect/livekit/"]),
     ("jsonwebtoken", &["dialect/auth"]),
     (
@@ -115,11 +122,25 @@ const OWNED: &[(&str, &[&str])] = &[
 const WORDS: &[(&str, &[&str])] = &[
     (
         "async",
-        &["engine/", "dialect/", "web/", "server.rs", "cli/"],
+        &[
+            "engine/",
+            "dialect/",
+            "web/",
+            "server.rs",
+            "server/",
+            "cli/",
+        ],
     ),
     (
         "await",
-        &["engine/", "dialect/", "web/", "server.rs", "cli/"],
+        &[
+            "engine/",
+            "dialect/",
+            "web/",
+            "server.rs",
+            "server/",
+            "cli/",
+        ],
     ),
     ("HashMap", &[]),
     ("HashSet", &[]),

@@ -17,13 +17,14 @@ use std::future::Future;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use crate::dialect::auth::claims::Claims;
 use crate::dialect::auth::keys::KeyRing;
+use crate::dialect::auth::rate::RateLimits;
 use crate::dialect::auth::token::{self, TokenError};
 use crate::dialect::caller::{Caller, header_text};
 use crate::dialect::livekit::json::schema::UnknownName;
@@ -83,6 +84,7 @@ pub struct LiveKit<S> {
     service: S,
     keys: Arc<KeyRing>,
     now_s: Arc<dyn Fn() -> i64 + Send + Sync>,
+    limits: Option<Arc<RateLimits>>,
 }
 
 /// The dialect as the fallback of a router: it answers every path that nothing else takes.
@@ -102,7 +104,15 @@ impl<S: RoomService> LiveKit<S> {
             service,
             keys,
             now_s: Arc::new(now_s),
+            limits: None,
         }
+    }
+
+    /// Lets each key call only so often.
+    #[must_use]
+    pub fn limited(mut self, limits: Option<Arc<RateLimits>>) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// Answers one request.
@@ -111,7 +121,8 @@ impl<S: RoomService> LiveKit<S> {
         if let Some(response) = cors::preflight(&parts) {
             return response;
         }
-        let mut response = match self.claims(&parts) {
+        let (form, body) = form(&parts, body).await;
+        let mut response = match self.claims(&parts, &form) {
             Ok(claims) => self.answer(&parts, claims, body).await,
             Err(error) => text(StatusCode::UNAUTHORIZED, error.to_string()),
         };
@@ -123,10 +134,13 @@ impl<S: RoomService> LiveKit<S> {
         let content_type = header_text(&parts.headers, &header::CONTENT_TYPE).unwrap_or_default();
         match route(parts.method.as_str(), parts.uri.path(), &content_type) {
             Ok(Route::Call(call, encoding)) => match claims {
-                Some(claims) => {
-                    self.call(call, encoding, Caller::new(claims, parts), body)
-                        .await
-                }
+                Some(claims) => match self.limits.as_ref().map(|all| all.admit(&claims)) {
+                    None | Some(Ok(())) => {
+                        self.call(call, encoding, Caller::new(claims, parts), body)
+                            .await
+                    }
+                    Some(Err(error)) => refusal::too_often(&error).into_response(),
+                },
                 // Before the body is read: nobody unknown makes us read 10 MiB.
                 None => TwirpError::permissions_denied().into_response(),
             },
@@ -141,7 +155,14 @@ impl<S: RoomService> LiveKit<S> {
     }
 
     async fn call(&self, call: Call, encoding: Encoding, caller: Caller, body: Body) -> Response {
-        let Ok(body) = axum::body::to_bytes(body, BODY_BYTES_MAX).await else {
+        // What says itself that it is too large is not read at all.
+        let is_too_large = body.size_hint().lower() > BODY_BYTES_MAX as u64;
+        let body = if is_too_large {
+            None
+        } else {
+            axum::body::to_bytes(body, BODY_BYTES_MAX).await.ok()
+        };
+        let Some(body) = body else {
             let limit = format!("request body is larger than {BODY_BYTES_MAX} bytes\n");
             return text(StatusCode::PAYLOAD_TOO_LARGE, limit);
         };
@@ -171,12 +192,14 @@ impl<S: RoomService> LiveKit<S> {
         response
     }
 
-    /// The claims of the header's token, else of the query parameter's; none without a token.
-    fn claims(&self, parts: &Parts) -> Result<Option<Claims>, TokenError> {
+    /// The claims of the header's token, else of the form's or the query's; none without a token.
+    fn claims(&self, parts: &Parts, form: &str) -> Result<Option<Claims>, TokenError> {
         let header = header_text(&parts.headers, &header::AUTHORIZATION);
-        let token = match &header {
-            Some(header) => Some(token::bearer(header)?),
-            None => query_token(parts.uri.query().unwrap_or_default()),
+        let token = if let Some(header) = &header {
+            Some(token::bearer(header)?)
+        } else {
+            let query = parts.uri.query().unwrap_or_default();
+            parameter_token(form).or_else(|| parameter_token(query))
         };
         token
             .map(|token| token::verify(&self.keys, token, (self.now_s)()))
@@ -184,9 +207,24 @@ impl<S: RoomService> LiveKit<S> {
     }
 }
 
+/// A form that may bring a token, which LiveKit reads where no header brings one; no call takes a
+/// form, so nothing else is lost. Any other body is handed back unread.
+async fn form(parts: &Parts, body: Body) -> (String, Body) {
+    let kind = header_text(&parts.headers, &header::CONTENT_TYPE).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+        || parts.headers.contains_key(header::AUTHORIZATION)
+    {
+        return (String::new(), body);
+    }
+    let bytes = axum::body::to_bytes(body, FORM_BYTES_MAX).await;
+    let form = String::from_utf8(bytes.unwrap_or_default().into());
+    (form.unwrap_or_default(), Body::empty())
+}
+
 /// A token needs no percent-encoding, so none is undone.
-fn query_token(query: &str) -> Option<&str> {
-    let mut values = query
+fn parameter_token(parameters: &str) -> Option<&str> {
+    let mut values = parameters
         .split('&')
         .filter_map(|pair| pair.strip_prefix("access_token="));
     values.next().filter(|token| !token.is_empty())
@@ -206,6 +244,9 @@ fn text(status: StatusCode, body: String) -> Response {
     ];
     (status, headers, body).into_response()
 }
+
+/// Nobody is known yet who sends it; a token is as long as a header may be.
+const FORM_BYTES_MAX: usize = 64 * 1024;
 
 /// LiveKit's limit in builds after 1.13.4.
 pub const BODY_BYTES_MAX: usize = 10 << 20;
