@@ -3,6 +3,8 @@
 
 pub mod descriptors;
 mod doorway;
+#[cfg(feature = "testing")]
+pub mod fuzz;
 mod stall;
 
 use std::future::Future;

@@ -51,6 +51,8 @@ mod livekit_wire;
 mod rate_limit;
 mod readme;
 mod replay;
+#[cfg(feature = "server")]
+mod router_fuzz;
 mod scenario;
 #[cfg(feature = "cli")]
 mod served;
@@ -58,6 +60,12 @@ mod served;
 mod server_bad_input;
 #[cfg(feature = "cli")]
 mod server_kill;
+#[cfg(feature = "cli")]
+mod server_protection;
+#[cfg(feature = "cli")]
+mod server_secrets;
+#[cfg(feature = "cli")]
+mod server_slow;
 #[cfg(feature = "engine")]
 mod simulation;
 #[cfg(feature = "sled")]

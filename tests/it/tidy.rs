@@ -96,6 +96,7 @@ const OWNED: &[(&str, &[&str])] = &[
             "dialect/",
             "web/",
             "server.rs",
+            "server/fuzz.rs",
             "cli/",
         ],
     ),
