@@ -1,6 +1,8 @@
 //! The composition root of `serve`: one ledger, one engine, the dialects on one port, and an
 //! orderly end. Apart, so that nothing else knows all of them; it decides nothing about rooms.
 
+mod webhooks;
+
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -25,11 +27,14 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 
+pub use webhooks::{WebhookConfig, WebhookError};
+
 use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::ledger;
 use crate::dialect::livekit;
 use crate::domain::Digest;
 use crate::engine::{Engine, EngineConfig, EngineError, IdSource, RandomIds, SystemClock};
+use crate::outbox::{Outbox, ReceiverStatus};
 use crate::store::StoreError;
 use crate::store::ledger::{Ledger, LedgerOptions, OpenReport, boot_id};
 
@@ -46,11 +51,14 @@ pub struct ServerConfig {
     pub is_dev: bool,
     /// Whether admins may unmute others in rooms that do not say.
     pub enable_remote_unmute: bool,
+    /// Who is told what happens.
+    pub webhooks: WebhookConfig,
 }
 
 /// A server that holds its port and its ledger, and answers once it runs.
 pub struct Server {
     engine: Engine,
+    outbox: Outbox,
     router: Router,
     listener: TcpListener,
     address: SocketAddr,
@@ -86,7 +94,9 @@ impl Server {
             Arc::new(SystemClock::new()),
             ids,
         )?;
+        let outbox = webhooks::open(&engine, &config.webhooks, &config.keys, &config.data)?;
         Ok(Server {
+            outbox,
             router: router(&engine, &config.keys),
             engine,
             listener,
@@ -98,6 +108,11 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Who will be told what happens, and after which position.
+    pub fn receivers(&self) -> Vec<ReceiverStatus> {
+        self.outbox.status()
     }
 
     /// What the ledger found when it was opened.
@@ -119,6 +134,7 @@ impl Server {
                 source: Arc::new(error),
             }
         })?;
+        let outbox = self.outbox.start();
         let (drain, draining) = watch::channel(false);
         // Every connection holds one end: when all are gone, `ended` says so.
         let (hold, mut ended) = mpsc::channel::<Infallible>(1);
@@ -139,6 +155,7 @@ impl Server {
         tracing::info!("stopping");
         drain.send_replace(true);
         let drained = timeout(DRAIN_MAX, ended.recv()).await.is_ok();
+        outbox.stop().await;
         let stopped = self.engine.shutdown().await;
         if !drained {
             // Streams end when the engine does.
@@ -293,6 +310,9 @@ pub enum ServerError {
         /// The operating system's words.
         source: Arc<std::io::Error>,
     },
+    /// Webhooks cannot be sent.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
     /// The ledger cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -59,6 +59,18 @@ impl<N: Number> Ranges<N> {
             .map(N::from_u32)
     }
 
+    /// The number with that many before it.
+    pub fn nth(&self, before: u32) -> Option<N> {
+        let mut before = before;
+        for &(first, length) in &self.pairs {
+            if before < length {
+                return Some(N::from_u32(first.saturating_add(before)));
+            }
+            before -= length;
+        }
+        None
+    }
+
     /// How many numbers there are.
     pub fn len(&self) -> usize {
         self.pairs.iter().map(|&(_, length)| length as usize).sum()

@@ -57,4 +57,8 @@ mod server_kill;
 mod sled_copy;
 mod store_contract;
 mod tidy;
+#[cfg(feature = "server")]
+mod told;
 mod views;
+#[cfg(feature = "cli")]
+mod webhooks;

@@ -12,6 +12,7 @@ pub mod service;
 pub mod translate;
 pub mod twirp;
 mod validate;
+pub mod webhook;
 
 use std::future::Future;
 use std::sync::Arc;

@@ -6,4 +6,5 @@ mod maps;
 mod recordings;
 mod refusals;
 mod semantics;
-mod support;
+pub(crate) mod support;
+mod webhooks;
