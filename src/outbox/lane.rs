@@ -29,9 +29,9 @@ pub(crate) async fn tell(receiver: Arc<Receiver>, name: RoomName) {
     loop {
         // The semaphore is never closed.
         let slot = receiver.slots.acquire().await;
-        let told = Turn::begin(&receiver, &name, failures).await;
+        let ended = Turn::run(&receiver, &name, failures).await;
         drop(slot);
-        match told {
+        match ended {
             Ok(true) => return,
             Ok(false) => failures = 0,
             Err(trouble) => {
@@ -60,21 +60,21 @@ struct Turn<'a> {
 
 impl Turn<'_> {
     /// `true` when there is nothing more to tell.
-    async fn begin(receiver: &Receiver, name: &RoomName, failures: u32) -> Result<bool, Trouble> {
+    async fn run(receiver: &Receiver, name: &RoomName, failures: u32) -> Result<bool, Trouble> {
         let mut turn = Turn {
             receiver,
             name,
             failures,
             told: 0,
         };
-        let done = turn.take().await;
+        let done = turn.work().await;
         done.map_err(|problem| Trouble {
             problem,
             is_new: turn.told > 0,
         })
     }
 
-    async fn take(&mut self) -> Result<bool, String> {
+    async fn work(&mut self) -> Result<bool, String> {
         let engine = &self.receiver.engine;
         let Some(mut place) = self.receiver.places.of(self.name) else {
             return Ok(true);

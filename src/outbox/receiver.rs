@@ -155,7 +155,7 @@ impl Receiver {
             receiver = self.shown,
             rooms_waiting = rooms,
             problem,
-            "a receiver does not take what it is told; it will be told again"
+            "a receiver could not be told; it is tried again"
         );
         true
     }
@@ -221,14 +221,12 @@ fn cursor_of(
     Ok(cursor)
 }
 
-/// Scheme, host and port.
-fn without_path(address: &str) -> &str {
-    let host = address.find("://").map_or(0, |at| at + 3);
-    let rest = address.get(host..).unwrap_or_default();
-    let end = rest
-        .find(['/', '?', '#'])
-        .map_or(address.len(), |at| host + at);
-    address.get(..end).unwrap_or_default()
+/// Scheme, host and port: the rest may hold a secret.
+fn without_path(address: &str) -> String {
+    let (scheme, rest) = address.split_once("://").unwrap_or_default();
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = authority.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{host}")
 }
 
 /// Attempts under way for one receiver: as many rooms are told at once. Each holds at most a page

@@ -6,12 +6,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use roomledger::dialect::auth::keys::KeyRing;
 use roomledger::dialect::auth::token;
-use roomledger::domain::Digest;
+use roomledger::domain::command::Join;
+use roomledger::domain::{Command, Digest};
 use roomledger::store::Position;
+use serde_json::json;
 
 use super::hook::{Hook, Seen, until};
 use super::stage::Stage;
-use crate::livekit_service::support::NOW_S;
+use crate::livekit_service::support::{NOW_S, accepted, create, join_token};
 
 fn bodies(seen: &[Seen]) -> Vec<String> {
     seen.iter().map(|seen| seen.body.clone()).collect()
@@ -42,6 +44,12 @@ async fn a_receiver_hears_everything_once_in_order_and_signed() {
     assert_eq!(bodies(&hook.seen()), stage.told_of("r"));
     let ids: BTreeSet<String> = seen.iter().map(Seen::id).collect();
     assert_eq!(ids.len(), seen.len(), "every event has an id of its own");
+    let counts = seen
+        .iter()
+        .map(|seen| seen.json()["room"]["numParticipants"].as_u64());
+    let visit = [Some(1), None, None, None];
+    let exact: Vec<Option<u64>> = [None].into_iter().chain(visit).chain(visit).collect();
+    assert_eq!(counts.collect::<Vec<_>>(), exact);
     for (seen, (position, _)) in seen.iter().zip(stage.told()) {
         is_signed(seen);
         assert_eq!(seen.header("x-ledger-position"), position.to_string());
@@ -135,4 +143,54 @@ async fn many_rooms_are_told_each_in_its_own_order() {
     let status = running.status();
     assert_eq!((status[0].told, status[0].failed), (360, 0));
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_never_arrived_does_not_leave_and_a_deleted_room_tells_of_each() {
+    let hook = Hook::good();
+    let stage = Stage::new(&[&hook.url]);
+    let running = stage.start();
+    let server = &stage.server;
+    for who in ["alice", "bob", "carol"] {
+        let token = join_token(who, "r");
+        let (_, join) = server.parsed(&token);
+        let active = who != "bob";
+        let join = Command::Join(Join { active, ..join });
+        assert!(accepted(&server.report("r", join).await));
+    }
+    let leave = Command::Leave {
+        connection: server.newest("r", "alice"),
+        reason: None,
+    };
+    assert!(accepted(&server.report("r", leave).await));
+    assert!(accepted(&server.join(&join_token("alice", "r")).await));
+    let deleted = server
+        .call("DeleteRoom", create(), json!({"room": "r"}))
+        .await;
+    assert_eq!(deleted.status, 200);
+    let seen = hook.wait_for(9);
+    running.stop().await;
+    let brief = |seen: &Seen| {
+        let who = seen.json()["participant"].clone();
+        let text = |field: &str| who[field].as_str().unwrap_or_default().to_owned();
+        format!(
+            "{} {} {}",
+            seen.kind(),
+            text("identity"),
+            text("disconnectReason")
+        )
+    };
+    let seen: Vec<String> = seen.iter().map(brief).collect();
+    let expected = [
+        "room_started  ",
+        "participant_joined alice ",
+        "participant_joined carol ",
+        "participant_left alice CLIENT_INITIATED",
+        "participant_joined alice ",
+        "participant_connection_aborted bob ROOM_DELETED",
+        "participant_left carol ROOM_DELETED",
+        "participant_left alice ROOM_DELETED",
+        "room_finished  ",
+    ];
+    assert_eq!(seen, expected);
 }
