@@ -142,6 +142,16 @@ pub struct ServeArgs {
     #[arg(long, value_name = "TIME", default_value = "60s",
           value_parser = humantime::parse_duration)]
     pub stall_timeout: Duration,
+    /// Tell this address what happens, as LiveKit's webhooks do; may be given several times.
+    #[arg(long, value_name = "URL")]
+    pub webhook: Vec<String>,
+    /// API key that signs webhooks [default: the first one]
+    #[arg(long, value_name = "KEY", requires = "webhook")]
+    pub webhook_key: Option<String>,
+    /// Position after which a receiver begins that has no cursor yet, or a damaged one; 0 for
+    /// everything [default: what happens from now on]
+    #[arg(long, value_name = "POS", requires = "webhook")]
+    pub webhook_from: Option<u64>,
     /// The key of the environment, where there is no file.
     #[command(flatten)]
     pub key: KeyArgs,

@@ -72,4 +72,8 @@ mod simulation;
 mod sled_copy;
 mod store_contract;
 mod tidy;
+#[cfg(feature = "server")]
+mod told;
 mod views;
+#[cfg(feature = "cli")]
+mod webhooks;
