@@ -314,7 +314,7 @@ fn live_of(survey: &Survey) -> Live {
     let sealed = survey
         .last
         .as_ref()
-        .is_none_or(|(frame, _)| frame.kind() == FrameKind::Seal);
+        .is_none_or(|(frame, _)| frame.kind() != FrameKind::Commit);
     Live {
         segments: survey.segments.clone(),
         end: survey.end,

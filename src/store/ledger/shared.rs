@@ -2,12 +2,13 @@
 //! nowhere else. Locks are taken in the order of the fields, and none is held across a read of the
 //! disk but the writer's own.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::store::StoreError;
-use crate::store::caches::{LogCopy, Repaired};
+use crate::store::caches::{LogCopy, Repaired, Scrubbed};
 use crate::store::journal::{Journal, Link as ChainEnd};
 use crate::store::record::{Link, Position};
 use crate::store::sled::{CopyError, SledCopy};
@@ -40,6 +41,10 @@ pub(crate) struct Shared {
     pub(crate) repairs: Mutex<Vec<Repaired>>,
     /// Whether the indexed copy gave something bad already.
     pub(crate) distrusted: AtomicBool,
+    /// What the scrub has read and found.
+    pub(crate) scrub: Mutex<Scrubbed>,
+    /// Holes that the scrub has told of.
+    pub(crate) lost: Told,
 }
 
 /// What changes with every commit, seen as a whole or not at all.
@@ -49,6 +54,17 @@ pub(crate) struct Recent {
     pub(crate) tail: Tail,
     pub(crate) applier_sleeps: bool,
     pub(crate) ending: Ending,
+}
+
+/// Positions that were told of, each once.
+#[derive(Default)]
+pub(crate) struct Told(Mutex<BTreeSet<Position>>);
+
+impl Told {
+    /// Whether it was not told before.
+    pub(crate) fn insert(&self, position: Position) -> bool {
+        guard(&self.0).insert(position)
+    }
 }
 
 /// How the applier is to end.
@@ -148,6 +164,10 @@ impl Shared {
             "a copy of the log was bad"
         );
         guard(&self.repairs).push(repaired);
+    }
+
+    pub(crate) fn scrubbed(&self, change: impl FnOnce(&mut Scrubbed)) {
+        change(&mut guard(&self.scrub));
     }
 
     pub(crate) fn take_repairs(&self) -> Vec<Repaired> {
