@@ -25,6 +25,7 @@ mod cli_position;
 #[cfg(feature = "cli")]
 mod cli_read;
 #[cfg(feature = "cli")]
+mod cli_repair;
 mod cli_run;
 mod decide;
 #[cfg(feature = "engine")]
@@ -46,6 +47,7 @@ mod livekit_service;
 mod livekit_wire;
 mod readme;
 mod replay;
+mod rules;
 mod scenario;
 #[cfg(feature = "cli")]
 mod served;

@@ -51,7 +51,7 @@ pub fn restore(
 }
 
 fn row(done: &BackupReport) -> Row {
-    let (from, to) = (done.from.position, done.to.position);
+    let (from, to) = (done.from, done.to.position);
     let added = to.0.saturating_sub(from.0);
     Row {
         name: format!("#{to}"),

@@ -13,7 +13,7 @@ use crate::store::journal::frame::{Frame, FrameHeader, FrameKind, LOSS_BYTES_MIN
 use crate::store::journal::handle::Journal;
 use crate::store::journal::layout::{FRAMES_OFFSET, Layout, Place};
 use crate::store::journal::recover;
-use crate::store::journal::scan::left_of;
+use crate::store::journal::scan::{left_of, read_frame};
 use crate::store::journal::segment::Segment;
 use crate::store::journal::survey::{Survey, survey};
 
@@ -106,6 +106,11 @@ impl Bridge<'_> {
             Some(right) => right,
             None => self.guessed(gap)?,
         };
+        if let Some(seal) = self.seal_between(hole, &right)? {
+            let segment = self.segment(gap.at.segment)?;
+            self.put(&segment, &seal, gap.at)?;
+            return Ok(bridged(&seal, gap.at));
+        }
         let last = self.survey.segments.last().map_or(1, |last| last.ordinal);
         let is_tail = hole.next.is_none() && self.survey.waits_for() == Some(*gap);
         let until = hole
@@ -135,21 +140,59 @@ impl Bridge<'_> {
         let fits = at.offset + bytes <= segment.layout.footer_offset();
         let frame = Frame::loss(ids, &gap.left, &right, bytes).filter(|_| fits);
         let frame = frame.ok_or_else(|| JournalError::Damaged(gap.damage()))?;
-        let (disk, dir) = (&self.journal.shared.disk, &self.journal.shared.dir);
-        aside::keep(disk.as_ref(), dir, &segment, at.offset, at.offset + bytes)?;
-        segment.write(frame.bytes(), at.offset)?;
-        segment.sync_data()?;
+        self.put(&segment, &frame, at)?;
         // What a footer says of the frames is no longer so; the next open writes it anew.
         for changed in [self.segment(gap.at.segment)?, segment] {
             let layout = changed.layout;
             let (from, to) = (layout.footer_offset(), layout.segment_bytes);
             recover::clear(&self.journal.shared, &changed, from, to)?;
         }
-        Ok(Bridged {
-            first_position: frame.first_position(),
-            last_position: frame.last_position(),
-            at,
-        })
+        Ok(bridged(&frame, at))
+    }
+
+    /// Writes a frame where others stood, which are kept aside.
+    fn put(&self, segment: &Segment, frame: &Frame, at: Place) -> Result<(), JournalError> {
+        let (disk, dir) = (&self.journal.shared.disk, &self.journal.shared.dir);
+        aside::keep(
+            disk.as_ref(),
+            dir,
+            segment,
+            at.offset,
+            at.offset + frame.len(),
+        )?;
+        segment.write(frame.bytes(), at.offset)?;
+        segment.sync_data()
+    }
+
+    /// The seal that stood in a hole without a position, bit for bit: all but its epoch is known,
+    /// that is its neighbours', and the hash behind the hole tells whether it is the right one.
+    fn seal_between(&self, hole: &Hole, right: &Link) -> Result<Option<Frame>, JournalError> {
+        let (gap, log_id) = (&hole.gap, self.journal.shared.log_id);
+        if gap.left.next_position != right.next_position {
+            return Ok(None);
+        }
+        let mut epochs = vec![self.epoch];
+        let before = gap.before.map(|(place, _)| place);
+        for place in [before, hole.next].into_iter().flatten() {
+            let segment = self.segment(place.segment)?;
+            let frame = read_frame(&segment, log_id, place.offset)?;
+            epochs.extend(frame.ok().map(|frame| frame.header().epoch));
+        }
+        let seal = |epoch| {
+            let header = FrameHeader {
+                kind: FrameKind::Seal,
+                log_id,
+                segment: gap.at.segment,
+                epoch,
+                first_position: gap.left.next_position,
+                count: 0,
+                payload_bytes: 0,
+                previous: gap.left.hash,
+            };
+            Frame::encode(&mut Vec::new(), header, &[])
+        };
+        let mut seals = epochs.into_iter().map(seal);
+        Ok(seals.find(|seal| seal.link() == *right))
     }
 
     /// Where the frame goes, and its size: it fills what lies before an intact frame that does not
@@ -233,5 +276,13 @@ impl Bridge<'_> {
             },
             |segment| segment.layout,
         )
+    }
+}
+
+fn bridged(frame: &Frame, at: Place) -> Bridged {
+    Bridged {
+        first_position: frame.first_position(),
+        last_position: frame.last_position(),
+        at,
     }
 }

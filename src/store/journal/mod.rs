@@ -25,6 +25,7 @@ mod scan;
 mod segment;
 mod shared;
 mod survey;
+mod trim;
 mod writer;
 
 pub use self::accept::Bridged;

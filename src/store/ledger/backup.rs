@@ -5,19 +5,20 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::store::StoreError;
 use crate::store::journal::{self, Disk, RealDisk};
-use crate::store::record::Link;
+use crate::store::record::{Link, Position};
 use crate::store::stream::streams_of;
+use crate::store::{EventStore as _, StoreError};
 
 use super::convert::{link_of, of_journal};
+use super::reader::LedgerReader;
 
 /// What a backup came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BackupReport {
-    /// The end of the backup before.
-    pub from: Link,
-    /// Its end now.
+    /// Where the backup ended before.
+    pub from: Position,
+    /// Its last commit now.
     pub to: Link,
     /// Bytes that were added.
     pub bytes: u64,
@@ -33,8 +34,8 @@ pub fn backup(from: &Path, to: &Path) -> Result<BackupReport, StoreError> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let copied = journal::backup(&disk, from, to, streams_of).map_err(of_journal)?;
     Ok(BackupReport {
-        from: link_of(copied.from),
-        to: link_of(copied.to),
+        from: link_of(copied.from).position,
+        to: LedgerReader::open(to)?.head(),
         bytes: copied.bytes,
     })
 }

@@ -26,7 +26,10 @@ pub(crate) fn copy_of(
     };
     let checked = opened.and_then(|copy| compare_healing(shared, &copy).map(|()| copy));
     let copy = match checked {
-        Ok(copy) => copy,
+        Ok(copy) => {
+            name_what_it_lost(shared, &copy);
+            copy
+        }
         Err(Verdict::Rebuild(why)) => start_over(shared, &why)?,
         Err(Verdict::Refuse(error)) => return Err(error),
     };
@@ -53,6 +56,24 @@ fn mend(
     let repairs = healed.repairs.iter().filter_map(healed_frames);
     repairs.for_each(|repair| shared.note(repair));
     Ok(())
+}
+
+/// sled may lose its end, or all, without a word; after a close in order, that shows.
+fn name_what_it_lost(shared: &Shared, copy: &SledCopy) {
+    let (mark, end) = (copy.mark(), shared.opened_at);
+    if !shared.was_clean || mark == end {
+        return;
+    }
+    shared.note(Repaired {
+        from: Position(mark.next_position.min(end.position())),
+        to: Position(end.position()),
+        copy: LogCopy::Sled,
+        restored: true,
+        problem: format!(
+            "it was closed complete, and ends at position {} now",
+            mark.position()
+        ),
+    });
 }
 
 /// What to do about a copy that is not as it should be.

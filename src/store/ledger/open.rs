@@ -81,6 +81,7 @@ pub(crate) fn open(
         log_id: journal.log_id(),
         scan: Mutex::new(Some(Arc::new(JournalScan::new(reader)))),
         opened_at: journal.end(),
+        was_clean: recovery.was_clean,
         writer: Mutex::new(Some(journal)),
         recent: Mutex::new(Recent {
             head,

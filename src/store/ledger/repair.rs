@@ -102,6 +102,11 @@ pub fn repair(
     report.lost = losses(dir, &journal)?;
     if report.is_whole() {
         compare(dir, &journal, copy, &mut report)?;
+        for segment in journal.trim().map_err(of_journal)? {
+            report.notes.push(format!(
+                "segment {segment} was longer than it may be: what stood behind it is in aside/"
+            ));
+        }
         return Ok(report);
     }
     if accept_loss {

@@ -36,6 +36,8 @@ pub(crate) struct Shared {
     /// Where the journal ended when it was opened: the applier fetches everything up to here from
     /// it, and everything behind from the tail.
     pub(crate) opened_at: ChainEnd,
+    /// Whether the last process closed it: then the indexed copy had everything.
+    pub(crate) was_clean: bool,
     /// Why nothing more is acknowledged.
     pub(crate) stopped: OnceLock<StoreError>,
     pub(crate) repairs: Mutex<Vec<Repaired>>,

@@ -144,7 +144,9 @@ impl Walk<'_> {
             )),
             Finding::Header(path) => self.file(&path, "has a bad header"),
             Finding::Footer(path) => self.file(&path, "has a bad footer"),
-            Finding::Length(path) => self.file(&path, "has not the length its header says"),
+            Finding::Length(path) => {
+                self.file(&path, "has not the length its header says");
+            }
         }
     }
 
@@ -246,7 +248,10 @@ impl Walk<'_> {
     }
 
     fn file(&mut self, path: &Path, what: &str) {
-        let what = format!("{} {what}; the next open writes it anew", path.display());
+        let what = format!(
+            "{} {what}; `roomledger repair` puts it right",
+            path.display()
+        );
         self.problem(LogCopy::Journal, None, None, what);
     }
 

@@ -263,7 +263,7 @@ const HARMS: &[(&str, Harm)] = &[
     ("the end that HEAD knows", |dir, _| {
         let files = segments(dir);
         fs::remove_file(files.last().expect("one")).expect("removed");
-        overwrite(&files[files.len() - 2], SEGMENT_BYTES / 2, &[0; 8_192]);
+        overwrite(&files[files.len() - 2], 200, &[0; 14_000]);
         without_db(dir);
     }),
     ("everything", |dir, _| {
