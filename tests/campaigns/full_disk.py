@@ -4,8 +4,9 @@ On tmpfs (where short writes come whole) and on ext4 in a loop image of a few Mi
 must happen while the cause lasts; when it is gone the ledger must open and have everything that was
 acknowledged.
 
-  reserve     less is free than the reserve: commands are refused, nothing stops, reads go on; once
-              room is made the same process takes commands again
+  reserve     less is free than the reserve: commands are refused, nothing stops; once room is made
+              the same process takes commands again. The load is slow: what sled still has to take
+              comes out of the reserve, and more of it than fits would stop the engine
   full        no reserve: the engine stops itself at ENOSPC, with an error that says so
   full open   a full file system: an open works, or is refused with an error that says why
   read-only   an open on a file system mounted read-only is refused with an error that says so
@@ -41,8 +42,9 @@ class FullDisk(Campaign):
             return self.mount("-t", "tmpfs", "-o", "size=64M", "tmpfs", there)
         return self.mount("-o", "loop", self.image(self.place / "disk.img", 72), there)
 
-    def start(self, there, reserve_kib):
-        words = self.args("load", there / "data", self.acks, reserve_kib=reserve_kib, **LOAD)
+    def start(self, there, reserve_kib, **load):
+        options = {**LOAD, "reserve_kib": reserve_kib, **load}
+        words = self.args("load", there / "data", self.acks, **options)
         return subprocess.Popen(
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
         )
@@ -82,9 +84,9 @@ class FullDisk(Campaign):
     def reserve(self, kind):
         where, there = f"{kind}: reserve", self.disk(kind)
         filler = there / "filler"
-        filler.write_bytes(bytes(36 * MIB))
-        process = self.start(there, 4096)
-        if not self.until(process, lambda: free_bytes(there) < 5 * MIB):
+        filler.write_bytes(bytes(30 * MIB))
+        process = self.start(there, 12 << 10, rate_kib=2 << 10)
+        if not self.until(process, lambda: free_bytes(there) < 12 * MIB):
             self.fail(where, "it never came near the reserve")
         before = -1
         # Refused: nothing more is acknowledged.
@@ -105,7 +107,7 @@ class FullDisk(Campaign):
         where, there = f"{kind}: full", self.disk(kind)
         filler = there / "filler"
         # As much as the indexed copy may still need once there is room.
-        filler.write_bytes(bytes(self.random.randrange(24 * MIB, 32 * MIB)))
+        filler.write_bytes(bytes(self.random.randrange(34 * MIB, 42 * MIB)))
         process = self.start(there, 0)
         self.stopped(where, process, ["No space left", "StorageFull"])
         code, said = self.load(there / "data", self.acks, commands=1, **{**LOAD, "callers": 1})
