@@ -19,7 +19,7 @@ use crate::cli::terminal::Terminal;
 use crate::cli::token::Key;
 use crate::dialect::auth::keys::{KeyRing, ShortSecrets};
 use crate::engine::EngineError;
-use crate::server::{Server, ServerConfig, ServerError};
+use crate::server::{ConnectionLimits, Server, ServerConfig, ServerError, descriptors};
 
 /// Serves until SIGINT or SIGTERM; a second one ends at once.
 ///
@@ -29,6 +29,7 @@ use crate::server::{Server, ServerConfig, ServerError};
 pub fn serve(args: &ServeArgs, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
     let keys = Arc::new(keys(args)?);
     trace();
+    descriptors::raise();
     let place = args.data.display().to_string();
     let told = |error: ServerError| failure(&error, &place);
     let server = Server::open(&ServerConfig {
@@ -37,6 +38,13 @@ pub fn serve(args: &ServeArgs, terminal: &mut Terminal<'_>) -> Result<(), Failur
         keys,
         is_dev: args.dev,
         enable_remote_unmute: args.enable_remote_unmute,
+        rate_limit: args.rate_limit,
+        limits: ConnectionLimits {
+            connections_max: args.connections_max,
+            head_max: args.head_timeout,
+            answer_max: args.answer_timeout,
+            stall_max: args.stall_timeout,
+        },
     })
     .map_err(told)?;
     greet(args, &server, terminal.err)?;

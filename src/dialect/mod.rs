@@ -3,7 +3,9 @@
 
 pub mod auth;
 pub mod caller;
+pub mod coverage;
 pub mod join_token;
 pub mod ledger;
 pub mod livekit;
+pub mod metrics;
 pub mod recorded;

@@ -7,8 +7,10 @@ use axum::http::{HeaderMap, StatusCode, header};
 
 use crate::dialect::auth::claims::{Claims, Right};
 use crate::dialect::auth::keys::KeyRing;
+use crate::dialect::auth::rate::RateLimits;
 use crate::dialect::auth::token;
 use crate::dialect::ledger::problem::Problem;
+use crate::dialect::metrics::Requests;
 use crate::domain::RoomName;
 use crate::engine::{Engine, Receipt};
 use crate::replay::view::EventView;
@@ -24,6 +26,8 @@ pub struct Ledger {
     /// The names of rooms whose past is read, apart so that a long read delays no answer.
     pub(super) past: Shared<NamesBook>,
     pub(super) sessions: Shared<SessionIndex>,
+    pub(super) limits: Option<Arc<RateLimits>>,
+    pub(super) requests: Requests,
 }
 
 /// Something that calls share; whoever broke while holding it left it whole.
@@ -51,7 +55,21 @@ impl Ledger {
             live: Shared::default(),
             past: Shared::default(),
             sessions: Shared::default(),
+            limits: None,
+            requests: Requests::default(),
         }
+    }
+
+    /// Where requests are counted: what `/metrics` tells.
+    pub const fn requests(&self) -> &Requests {
+        &self.requests
+    }
+
+    /// Lets each key call only so often.
+    #[must_use]
+    pub fn limited(mut self, limits: Option<Arc<RateLimits>>) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// The verified token of a call.
