@@ -1,5 +1,5 @@
-//! Whether the server is alive and takes commands, and its figures. Apart because nobody needs a token for it; it
-//! tells nothing of any room.
+//! Whether the server is alive and takes commands, and its figures. Apart because nobody needs a
+//! token for it; it tells nothing of any room.
 
 use axum::Json;
 use axum::extract::State;

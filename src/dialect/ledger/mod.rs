@@ -16,6 +16,7 @@ mod health;
 mod joins;
 mod moments;
 mod openapi;
+mod permission_body;
 mod problem;
 mod profile;
 mod query;

@@ -250,7 +250,7 @@ fn headers_read() -> Map<String, Value> {
             "name": name,
             "in": "header",
             "description": description,
-            "schema": { "type": "string", "maxLength": 256 },
+            "schema": { "type": "string" },
         });
         ((*name).to_owned(), told)
     });
