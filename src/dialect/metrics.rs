@@ -82,7 +82,7 @@ fn of_requests(requests: &Requests, text: &mut Text) {
     text.family(name, "counter", "Requests answered.");
     for ((dialect, call, status), count) in &requests.by_status {
         let labels = format!("dialect=\"{dialect}\",call=\"{call}\",status=\"{status}\"");
-        text.sample(name, &labels, *count);
+        text.sample(name, &labels, &count.to_string());
     }
     let name = "roomledger_request_duration_seconds";
     let help = "From the head of a request to the head of its answer.";
@@ -157,11 +157,25 @@ fn of_rooms(engine: &Engine, text: &mut Text) {
     let people: u64 = sessions().map(|session| u64::from(session.counted)).sum();
     let connections = sessions().flat_map(Session::live).count();
     let help = "Rooms with an open session.";
-    text.single("roomledger_live_rooms", "gauge", help, rooms.len());
+    text.single(
+        "roomledger_live_rooms",
+        "gauge",
+        help,
+        count_of(rooms.len()),
+    );
     let help = "People inside who count.";
     text.single("roomledger_live_participants", "gauge", help, people);
     let help = "Connections that are open, dependents included.";
-    text.single("roomledger_live_connections", "gauge", help, connections);
+    text.single(
+        "roomledger_live_connections",
+        "gauge",
+        help,
+        count_of(connections),
+    );
+}
+
+fn count_of(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
 
 /// The text in the making.
@@ -174,13 +188,12 @@ impl Text {
         self.line(&format!("# TYPE {name} {kind}"));
     }
 
-    fn single(&mut self, name: &str, kind: &str, help: &str, value: impl ToString) {
+    fn single(&mut self, name: &str, kind: &str, help: &str, value: u64) {
         self.family(name, kind, help);
-        self.sample(name, "", value);
+        self.sample(name, "", &value.to_string());
     }
 
-    fn sample(&mut self, name: &str, labels: &str, value: impl ToString) {
-        let value = value.to_string();
+    fn sample(&mut self, name: &str, labels: &str, value: &str) {
         if labels.is_empty() {
             self.line(&format!("{name} {value}"));
         } else {
@@ -200,11 +213,11 @@ impl Text {
         for (bound, count) in histogram.cumulative() {
             let bound = bound.map_or_else(|| "+Inf".to_owned(), unit);
             let labels = format!("{labels}{comma}le=\"{bound}\"");
-            self.sample(&format!("{name}_bucket"), &labels, count);
+            self.sample(&format!("{name}_bucket"), &labels, &count.to_string());
             all = count;
         }
-        self.sample(&format!("{name}_sum"), labels, unit(histogram.sum()));
-        self.sample(&format!("{name}_count"), labels, all);
+        self.sample(&format!("{name}_sum"), labels, &unit(histogram.sum()));
+        self.sample(&format!("{name}_count"), labels, &all.to_string());
     }
 
     fn line(&mut self, line: &str) {

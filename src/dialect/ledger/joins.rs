@@ -101,9 +101,10 @@ struct AskedJoin {
 }
 
 fn read(fields: &mut Fields) -> Result<AskedJoin, Wrong> {
-    let token: Option<String> = match fields.has("token") {
-        true => Some(fields.required("token")?),
-        false => None,
+    let token: Option<String> = if fields.has("token") {
+        Some(fields.required("token")?)
+    } else {
+        None
     };
     let mut join = Join {
         identity: None,
