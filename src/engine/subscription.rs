@@ -39,6 +39,7 @@ impl Subscription {
         after: Position,
         filter: Filter,
     ) -> Self {
+        shared.figures.subscriptions.up();
         Self {
             visible: shared.visible(),
             shared,
@@ -91,6 +92,12 @@ impl Subscription {
         let shared = Arc::clone(&self.shared);
         let after = self.position;
         self.readers.run(move || page(&shared, after, head)).await?
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        self.shared.figures.subscriptions.down();
     }
 }
 

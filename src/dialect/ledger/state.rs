@@ -10,6 +10,7 @@ use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::auth::rate::RateLimits;
 use crate::dialect::auth::token;
 use crate::dialect::ledger::problem::Problem;
+use crate::dialect::metrics::Requests;
 use crate::domain::RoomName;
 use crate::engine::{Engine, Receipt};
 use crate::replay::view::EventView;
@@ -26,6 +27,7 @@ pub struct Ledger {
     pub(super) past: Shared<NamesBook>,
     pub(super) sessions: Shared<SessionIndex>,
     pub(super) limits: Option<Arc<RateLimits>>,
+    pub(super) requests: Requests,
 }
 
 /// Something that calls share; whoever broke while holding it left it whole.
@@ -54,7 +56,13 @@ impl Ledger {
             past: Shared::default(),
             sessions: Shared::default(),
             limits: None,
+            requests: Requests::default(),
         }
+    }
+
+    /// Where requests are counted: what `/metrics` tells.
+    pub const fn requests(&self) -> &Requests {
+        &self.requests
     }
 
     /// Lets each key call only so often.

@@ -226,6 +226,13 @@ impl EventStore for Ledger {
 }
 
 impl Caches for Ledger {
+    fn copy_behind(&self) -> Option<u64> {
+        self.shared.copy_now()?;
+        let recent = self.shared.recent();
+        let behind = |first: u64| (recent.head.position.0 + 1).saturating_sub(first);
+        Some(recent.tail.first_position().map_or(0, behind))
+    }
+
     fn save_checkpoint(
         &self,
         link: Link,
