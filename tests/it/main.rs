@@ -26,7 +26,10 @@ mod cli_position;
 mod cli_read;
 #[cfg(feature = "cli")]
 mod cli_run;
+#[cfg(feature = "server")]
+mod coverage;
 mod decide;
+mod documents;
 #[cfg(feature = "engine")]
 mod engine;
 mod fuzz_corpus;
@@ -63,8 +66,12 @@ mod server_protection;
 mod server_secrets;
 #[cfg(feature = "cli")]
 mod server_slow;
+#[cfg(feature = "engine")]
+mod simulation;
 #[cfg(feature = "sled")]
 mod sled_copy;
 mod store_contract;
+#[cfg(feature = "cli")]
+mod stream_many;
 mod tidy;
 mod views;
