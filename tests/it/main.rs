@@ -25,6 +25,7 @@ mod cli_position;
 #[cfg(feature = "cli")]
 mod cli_read;
 #[cfg(feature = "cli")]
+mod cli_repair;
 mod cli_run;
 #[cfg(feature = "server")]
 mod coverage;
@@ -53,6 +54,7 @@ mod readme;
 mod replay;
 #[cfg(feature = "server")]
 mod router_fuzz;
+mod rules;
 mod scenario;
 #[cfg(feature = "cli")]
 mod served;
@@ -74,4 +76,8 @@ mod store_contract;
 #[cfg(feature = "cli")]
 mod stream_many;
 mod tidy;
+#[cfg(feature = "server")]
+mod told;
 mod views;
+#[cfg(feature = "cli")]
+mod webhooks;

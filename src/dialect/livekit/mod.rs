@@ -13,6 +13,7 @@ pub mod service;
 pub mod translate;
 pub mod twirp;
 mod validate;
+pub mod webhook;
 
 use std::future::Future;
 use std::sync::Arc;

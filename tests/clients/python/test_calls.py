@@ -1,5 +1,5 @@
-"""Every method of the SDK's room service: what it leaves in the log, and its errors as the SDK's own
-type. The methods are read from the SDK, so that an upgrade which brings a new one fails here until
+"""Every method of the SDK's room service: what it leaves in the log, and its errors as the SDK's
+own type. The methods are read from the SDK, so that an upgrade which brings a new one fails here until
 it has a line.
 """
 
