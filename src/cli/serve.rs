@@ -20,7 +20,9 @@ use crate::cli::token::Key;
 use crate::dialect::auth::keys::{KeyRing, ShortSecrets};
 use crate::engine::EngineError;
 use crate::outbox::{OutboxConfig, OutboxError};
-use crate::server::{Server, ServerConfig, ServerError, WebhookConfig, WebhookError};
+use crate::server::{
+    ConnectionLimits, Server, ServerConfig, ServerError, WebhookConfig, WebhookError, descriptors,
+};
 use crate::store::Position;
 
 /// Serves until SIGINT or SIGTERM; a second one ends at once.
@@ -31,6 +33,7 @@ use crate::store::Position;
 pub fn serve(args: &ServeArgs, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
     let keys = Arc::new(keys(args)?);
     trace();
+    descriptors::raise();
     let place = args.data.display().to_string();
     let told = |error: ServerError| failure(&error, &place);
     let server = Server::open(&ServerConfig {
@@ -39,6 +42,13 @@ pub fn serve(args: &ServeArgs, terminal: &mut Terminal<'_>) -> Result<(), Failur
         keys,
         is_dev: args.dev,
         enable_remote_unmute: args.enable_remote_unmute,
+        rate_limit: args.rate_limit,
+        limits: ConnectionLimits {
+            connections_max: args.connections_max,
+            head_max: args.head_timeout,
+            answer_max: args.answer_timeout,
+            stall_max: args.stall_timeout,
+        },
         webhooks: WebhookConfig {
             outbox: OutboxConfig {
                 receivers: args.webhook.clone(),

@@ -21,8 +21,10 @@ pub(super) async fn batch(
     Extension(single): Extension<Router>,
     asked: Asked,
 ) -> Result<Json<Value>, Problem> {
-    ledger.claims(asked.headers())?;
     let items = asked.read_alone(read)?;
+    if let Some(limits) = &ledger.limits {
+        limits.charge(asked.claims(), items.len().saturating_sub(1));
+    }
     let outer = asked.into_parts();
     let mut answers = Vec::with_capacity(items.len());
     for item in items {

@@ -11,6 +11,7 @@ mod config_body;
 mod connections;
 mod events;
 mod fields;
+mod guard;
 mod health;
 mod joins;
 mod moments;
@@ -44,7 +45,8 @@ pub fn router(ledger: Ledger) -> Router {
     let single: Router = routes.clone().with_state(ledger.clone());
     let api = routes
         .route("/batch", post(batch::batch).layer(Extension(single)))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
+        .layer(DefaultBodyLimit::max(write::BODY_BYTES_MAX))
+        .layer(from_fn_with_state(ledger.clone(), guard::guard))
         .layer(from_fn_with_state(ledger.clone(), mark));
     Router::new()
         .route("/healthz", get(health::alive))
@@ -110,6 +112,3 @@ async fn mark(State(ledger): State<Ledger>, request: Request, next: Next) -> Res
     }
     response
 }
-
-/// As LiveKit's newer builds: what a message of the largest size needs.
-const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;

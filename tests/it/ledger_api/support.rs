@@ -8,9 +8,10 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request};
 use roomledger::dialect::auth::claims::{Grants, LedgerGrant, VideoGrant};
 use roomledger::dialect::auth::keys::KeyRing;
+use roomledger::dialect::auth::rate::{RateLimit, RateLimits};
 use roomledger::dialect::auth::token::mint;
 use roomledger::dialect::ledger::{Ledger, router};
-use roomledger::engine::Clock as _;
+use roomledger::engine::{Clock as _, Engine};
 use roomledger::testing::virtual_time::VirtualEngine;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -47,9 +48,20 @@ impl Answer {
 
 impl Server {
     pub(crate) fn new() -> Self {
+        Self::with(None)
+    }
+
+    /// The same, where each key may call only so often.
+    pub(crate) fn limited(limit: &str) -> Self {
+        Self::with(Some(limit.parse().unwrap()))
+    }
+
+    fn with(limit: Option<RateLimit>) -> Self {
         let engine = VirtualEngine::in_memory().unwrap();
         let keys = Arc::new(KeyRing::dev());
-        let ledger = Ledger::new((*engine).clone(), Arc::clone(&keys));
+        let clock = Engine::clock(&engine);
+        let limits = limit.map(|limit| Arc::new(RateLimits::new(limit, Arc::clone(clock))));
+        let ledger = Ledger::new((*engine).clone(), Arc::clone(&keys)).limited(limits);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()

@@ -1,6 +1,7 @@
 //! LiveKit's calls against the real service on a real engine, its log in memory.
 
 mod comparison;
+mod coverage;
 mod join_token;
 mod maps;
 mod recordings;

@@ -24,7 +24,7 @@ async fn each_kind_of_failure_is_told_again_until_it_is_taken() {
         let hook = Hook::deciding(move |_| {
             requests += 1;
             // Two failures before every yes.
-            if requests % 3 == 0 {
+            if requests.is_multiple_of(3) {
                 Answer::Take
             } else {
                 *bad

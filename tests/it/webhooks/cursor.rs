@@ -7,7 +7,7 @@ use roomledger::outbox::OutboxError;
 use roomledger::store::Position;
 use roomledger::testing::faults::{DiskFault, SimulatedDisk};
 
-use super::hook::{Hook, until};
+use super::hook::{Hook, Seen, until};
 use super::stage::Stage;
 
 /// The one file whose name ends so.
@@ -55,7 +55,7 @@ async fn a_damaged_cursor_is_named_and_kept() {
     assert_eq!(file(&stage.disk, ".damaged-").unwrap().1, good[..20]);
     let again = hook.wait_for(10);
     running.stop().await;
-    let ids: Vec<String> = again.iter().map(|seen| seen.id()).collect();
+    let ids: Vec<String> = again.iter().map(Seen::id).collect();
     assert_eq!(ids[..5], ids[5..], "a repeat has the same id");
 }
 

@@ -194,3 +194,24 @@ async fn who_never_arrived_does_not_leave_and_a_deleted_room_tells_of_each() {
     ];
     assert_eq!(seen, expected);
 }
+
+/// More than one turn's worth in one event: the turn ends in the middle of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_about_many_people_is_told_whole() {
+    let hook = Hook::good();
+    let stage = Stage::new(&[&hook.url]);
+    let server = &stage.server;
+    for number in 0..600 {
+        let token = join_token(&format!("guest-{number}"), "r");
+        assert!(accepted(&server.join(&token).await));
+    }
+    let running = stage.start();
+    let deleted = server
+        .call("DeleteRoom", create(), json!({"room": "r"}))
+        .await;
+    assert_eq!(deleted.status, 200);
+    let seen = hook.wait_for(601);
+    running.stop().await;
+    let all = stage.told_of("r");
+    assert_eq!(bodies(&seen), all[all.len() - 601..]);
+}
