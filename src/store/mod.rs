@@ -21,7 +21,7 @@ mod stream;
 
 use std::sync::Arc;
 
-pub use caches::{Caches, LogCopy, Repaired, SavedCheckpoint, SavedSnapshot};
+pub use caches::{Caches, LogCopy, Repaired, SavedCheckpoint, SavedSnapshot, Scrubbed};
 pub use codec::{
     CodecError, RecordPlace, decode_cache, decode_commands, decode_commit, encode_cache,
     encode_commit, places,

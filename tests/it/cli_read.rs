@@ -93,6 +93,9 @@ fn answer(line: &str, format: Format, reader: &dyn Reader) -> (Exit, String, Str
         | Command::Demo(_)
         | Command::Token(_)
         | Command::Verify(_)
+        | Command::Repair(_)
+        | Command::Backup(_)
+        | Command::Restore(_)
         | Command::Completions { .. } => panic!("{line} reads nothing"),
     };
     let exit = ended

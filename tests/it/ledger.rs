@@ -1,9 +1,14 @@
 //! The ledger on disk: opened, damaged, copied, and opened again. Each rule of the log that
 //! concerns both copies has a test that fails without it.
 
+mod backup;
 mod caches;
+mod campaign;
 mod damage;
 mod limits;
+mod repair;
+mod rules;
+mod scrub;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -25,6 +25,7 @@ mod cli_position;
 #[cfg(feature = "cli")]
 mod cli_read;
 #[cfg(feature = "cli")]
+mod cli_repair;
 mod cli_run;
 #[cfg(feature = "server")]
 mod coverage;
@@ -53,6 +54,7 @@ mod readme;
 mod replay;
 #[cfg(feature = "server")]
 mod router_fuzz;
+mod rules;
 mod scenario;
 #[cfg(feature = "cli")]
 mod served;

@@ -49,10 +49,15 @@ pub(crate) fn output(command: &mut Command) -> (Option<i32>, String, String) {
 impl Served {
     /// Serves a directory with the key of `--dev`, on a port of its own.
     pub(crate) fn dev(data: &Path) -> Self {
-        Self::start(data, &[], "warn")
+        Self::with(data, &[])
     }
 
-    /// The same with more arguments, and as talkative as `log` says.
+    /// The same, with more options.
+    pub(crate) fn with(data: &Path, options: &[&str]) -> Self {
+        Self::start(data, options, "warn")
+    }
+
+    /// The same, and as talkative as `log` says.
     pub(crate) fn start(data: &Path, more: &[&str], log: &str) -> Self {
         let mut child = roomledger()
             .args(["serve", "--dev", "--listen", "127.0.0.1:0", "--data"])
