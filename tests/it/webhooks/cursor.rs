@@ -8,7 +8,7 @@ use roomledger::store::Position;
 use roomledger::testing::faults::{DiskFault, SimulatedDisk};
 
 use super::hook::{Hook, Seen, until};
-use super::stage::Stage;
+use super::stage::{Stage, heard};
 
 /// The one file whose name ends so.
 fn file(disk: &SimulatedDisk, end: &str) -> Option<(PathBuf, Vec<u8>)> {
@@ -24,7 +24,7 @@ async fn one_visit_told(hook: &Hook) -> Stage {
     let stage = Stage::new(&[&hook.url]);
     let running = stage.start();
     stage.visit("r", "alice").await;
-    hook.wait_for(5);
+    heard(&running, &hook.url, 5);
     running.stop().await;
     stage
 }

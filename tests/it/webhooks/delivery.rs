@@ -12,7 +12,7 @@ use roomledger::store::Position;
 use serde_json::json;
 
 use super::hook::{Hook, Seen, until};
-use super::stage::Stage;
+use super::stage::{Stage, heard};
 use crate::livekit_service::support::{NOW_S, accepted, create, join_token};
 
 fn bodies(seen: &[Seen]) -> Vec<String> {
@@ -77,7 +77,7 @@ async fn a_new_receiver_hears_what_comes_and_a_known_one_goes_on() {
     stage.visit("before", "alice").await;
     let running = stage.start();
     stage.visit("r", "alice").await;
-    old.wait_for(5);
+    heard(&running, &old.url, 5);
     running.stop().await;
 
     stage.visit("r", "bob").await;
@@ -105,6 +105,7 @@ async fn a_new_receiver_can_hear_all_that_ever_was() {
     let running = stage.start();
     let all = stage.told_of("r");
     assert_eq!(bodies(&hook.wait_for(all.len())), all);
+    heard(&running, &hook.url, 13);
     running.stop().await;
     // The position is for receivers without a cursor: this one has its own now.
     let running = stage.start();
