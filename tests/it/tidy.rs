@@ -106,6 +106,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("humantime", &["cli/"]),
     ("tracing_subscriber", &["cli/"]),
     ("ureq", &["cli/"]),
+    ("mimalloc", &["main.rs"]),
     ("proptest", &["testing/"]),
     ("getrandom", &["engine/clock.rs"]),
     ("SystemTime::now", &["engine/clock.rs"]),

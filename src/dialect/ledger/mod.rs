@@ -14,6 +14,7 @@ mod fields;
 mod guard;
 mod health;
 mod joins;
+mod lines;
 mod moments;
 mod problem;
 mod query;

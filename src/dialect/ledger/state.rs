@@ -9,6 +9,7 @@ use crate::dialect::auth::claims::{Claims, Right};
 use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::auth::rate::RateLimits;
 use crate::dialect::auth::token;
+use crate::dialect::ledger::lines::Lines;
 use crate::dialect::ledger::problem::Problem;
 use crate::domain::RoomName;
 use crate::engine::{Engine, Receipt};
@@ -25,6 +26,8 @@ pub struct Ledger {
     /// The names of rooms whose past is read, apart so that a long read delays no answer.
     pub(super) past: Shared<NamesBook>,
     pub(super) sessions: Shared<SessionIndex>,
+    /// What followers were sent last.
+    pub(super) lines: Shared<Lines>,
     pub(super) limits: Option<Arc<RateLimits>>,
 }
 
@@ -53,6 +56,7 @@ impl Ledger {
             live: Shared::default(),
             past: Shared::default(),
             sessions: Shared::default(),
+            lines: Shared::default(),
             limits: None,
         }
     }

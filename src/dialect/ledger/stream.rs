@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -52,7 +52,7 @@ pub(super) async fn stream(
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    Ok((headers, Body::from_stream(Lines(waiting))).into_response())
+    Ok((headers, Body::from_stream(Coming(waiting))).into_response())
 }
 
 /// A place to go on from: `412`, or `412-9f86d081` with the start of the chain hash there.
@@ -102,14 +102,14 @@ async fn check_history(ledger: &Ledger, mark: &Mark) -> Result<(), Problem> {
 }
 
 /// Sends what comes until the reader is gone or the engine is shut down.
-async fn feed(ledger: Ledger, subscription: Subscription, lines: Sender<String>) {
+async fn feed(ledger: Ledger, subscription: Subscription, lines: Sender<Bytes>) {
     let mut subscription = subscription;
-    if lines.send(COMMENT.to_owned()).await.is_err() {
+    if lines.send(COMMENT).await.is_err() {
         return;
     }
     loop {
         let line = match tokio::time::timeout(KEEP_ALIVE, subscription.next()).await {
-            Err(_) => COMMENT.to_owned(),
+            Err(_) => COMMENT,
             Ok(Ok(Some(delivery))) => match shown(&ledger, delivery).await {
                 Ok(line) => line,
                 // The reader resumes from the last id that it got.
@@ -123,31 +123,39 @@ async fn feed(ledger: Ledger, subscription: Subscription, lines: Sender<String>)
     }
 }
 
-async fn shown(ledger: &Ledger, delivery: Delivery) -> Result<String, EngineError> {
-    let live = ledger.live.clone();
-    let id = format!(
-        "{}-{}",
-        delivery.record.position,
-        short(delivery.commit.chain)
-    );
-    let record = delivery.record;
-    let event = ledger
-        .engine
-        .read(move |store| live.lock().show(store, &record))
-        .await?;
-    let data = serde_json::to_string(&event).unwrap_or_default();
-    Ok(format!("id: {id}\nevent: {}\ndata: {data}\n\n", event.kind))
+async fn shown(ledger: &Ledger, delivery: Delivery) -> Result<Bytes, EngineError> {
+    let position = delivery.record.position;
+    if let Some(line) = ledger.lines.lock().of(position) {
+        return Ok(line);
+    }
+    let (live, lines) = (ledger.live.clone(), ledger.lines.clone());
+    let shown = ledger.engine.read(move |store| {
+        let mut names = live.lock();
+        // Who waited for the names may find it shown by another.
+        if let Some(line) = lines.lock().of(position) {
+            return Ok(line);
+        }
+        let event = names.show(store, &delivery.record)?;
+        let data = serde_json::to_string(&event).unwrap_or_default();
+        let chain = short(delivery.commit.chain);
+        let kind = &event.kind;
+        let line = format!("id: {position}-{chain}\nevent: {kind}\ndata: {data}\n\n");
+        let line = Bytes::from(line);
+        lines.lock().keep(position, line.clone());
+        Ok(line)
+    });
+    shown.await
 }
 
 fn short(chain: Digest) -> String {
     chain.to_string().chars().take(CHAIN_DIGITS).collect()
 }
 
-/// The lines of a body, as they come.
-struct Lines(Receiver<String>);
+/// A body of lines, as they come.
+struct Coming(Receiver<Bytes>);
 
-impl Stream for Lines {
-    type Item = Result<String, Infallible>;
+impl Stream for Coming {
+    type Item = Result<Bytes, Infallible>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         self.0.poll_recv(context).map(|line| line.map(Ok))
@@ -158,6 +166,6 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const CHAIN_DIGITS: usize = 8;
 /// As api.md promises.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-const COMMENT: &str = ": still here\n\n";
+const COMMENT: Bytes = Bytes::from_static(b": still here\n\n");
 /// Lines that wait for a slow reader; the subscription keeps its place meanwhile.
 const LINES_MAX: usize = 64;

@@ -74,7 +74,7 @@ impl Model {
         let room = self.room(&request.room);
         let decided = if let Command::Move { to_room, .. } = &request.command {
             let moved = decide_move(&room, &self.room(to_room), request, &context);
-            moved.map(|moved| [moved.from, moved.to].concat())
+            moved.map(|moved| [moved.from.events, moved.to.events].concat())
         } else {
             decide(&room, request, &context).map(|decision| decision.events)
         };
