@@ -49,7 +49,8 @@ fn main() -> Fallible<()> {
     );
     println!("{LISTENERS} listeners on its stream; livekit-server as recorded, on another day");
     println!(
-        "call                connections   bytes     ours      bare   ours/bare   livekit  ours/livekit"
+        "call                connections   bytes     ours      bare   ours/bare   livekit  \
+         ours/livekit"
     );
     for load in LOADS {
         measure(load, &ours, &admin, dir.path())?;
@@ -218,7 +219,8 @@ impl Wire {
 fn listen(server: &Server, token: &str) -> Fallible<()> {
     let mut wire = Wire::to(server)?;
     let request = format!(
-        "GET /api/v1/stream?room={ROOM} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\n\r\n",
+        "GET /api/v1/stream?room={ROOM} HTTP/1.1\r\nHost: {}\r\n\
+         Authorization: Bearer {token}\r\n\r\n",
         wire.host
     );
     wire.stream.get_mut().write_all(request.as_bytes())?;

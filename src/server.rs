@@ -3,7 +3,10 @@
 
 pub mod descriptors;
 mod doorway;
+#[cfg(feature = "testing")]
+pub mod fuzz;
 mod stall;
+mod webhooks;
 
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr, TcpListener};
@@ -18,6 +21,7 @@ use axum::response::Response;
 use tracing::Instrument;
 
 pub use doorway::ConnectionLimits;
+pub use webhooks::{WebhookConfig, WebhookError};
 
 use doorway::Doorway;
 
@@ -27,6 +31,7 @@ use crate::dialect::ledger;
 use crate::dialect::livekit;
 use crate::domain::Digest;
 use crate::engine::{Engine, EngineConfig, EngineError, IdSource, RandomIds, SystemClock};
+use crate::outbox::{Outbox, ReceiverStatus};
 use crate::store::StoreError;
 use crate::store::ledger::{Ledger, LedgerOptions, OpenReport, boot_id};
 
@@ -47,11 +52,14 @@ pub struct ServerConfig {
     pub rate_limit: Option<RateLimit>,
     /// What a connection may cost.
     pub limits: ConnectionLimits,
+    /// Who is told what happens.
+    pub webhooks: WebhookConfig,
 }
 
 /// A server that holds its port and its ledger, and answers once it runs.
 pub struct Server {
     engine: Engine,
+    outbox: Outbox,
     router: Router,
     limits: ConnectionLimits,
     listener: TcpListener,
@@ -88,7 +96,9 @@ impl Server {
             Arc::new(SystemClock::new()),
             ids,
         )?;
+        let outbox = webhooks::open(&engine, &config.webhooks, &config.keys, &config.data)?;
         Ok(Server {
+            outbox,
             router: router(&engine, &config.keys, config.rate_limit),
             limits: ConnectionLimits {
                 connections_max: descriptors::connections(config.limits.connections_max),
@@ -104,6 +114,11 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Who will be told what happens, and after which position.
+    pub fn receivers(&self) -> Vec<ReceiverStatus> {
+        self.outbox.status()
     }
 
     /// What the ledger found when it was opened.
@@ -125,6 +140,7 @@ impl Server {
                 source: Arc::new(error),
             }
         })?;
+        let outbox = self.outbox.start();
         let mut doorway = Doorway::new(self.router, self.limits);
         tokio::select! {
             () = stop => {}
@@ -133,6 +149,7 @@ impl Server {
         drop(listener);
         tracing::info!("stopping");
         let drained = doorway.drain(DRAIN_MAX).await;
+        outbox.stop().await;
         let stopped = self.engine.shutdown().await;
         if !drained {
             // Streams end when the engine does.
@@ -219,6 +236,9 @@ pub enum ServerError {
         /// The operating system's words.
         source: Arc<std::io::Error>,
     },
+    /// Webhooks cannot be sent.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
     /// The ledger cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),

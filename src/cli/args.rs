@@ -58,6 +58,14 @@ pub enum Command {
     Sessions(SessionsArgs),
     /// Check that the log is whole, unaltered, and folds to what was stored.
     Verify(VerifyArgs),
+    /// Put a stopped ledger right, one copy from the other, with what it replaces kept aside.
+    #[command(after_help = REPAIR_EXAMPLES)]
+    Repair(RepairArgs),
+    /// Copy a ledger, running or not, into a directory; later runs add what is new.
+    #[command(after_help = BACKUP_EXAMPLES)]
+    Backup(BackupArgs),
+    /// Make a ledger from a backup, in a directory that does not exist yet.
+    Restore(RestoreArgs),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -142,6 +150,16 @@ pub struct ServeArgs {
     #[arg(long, value_name = "TIME", default_value = "60s",
           value_parser = humantime::parse_duration)]
     pub stall_timeout: Duration,
+    /// Tell this address what happens, as LiveKit's webhooks do; may be given several times.
+    #[arg(long, value_name = "URL")]
+    pub webhook: Vec<String>,
+    /// API key that signs webhooks [default: the first one]
+    #[arg(long, value_name = "KEY", requires = "webhook")]
+    pub webhook_key: Option<String>,
+    /// Position after which a receiver begins that has no cursor yet, or a damaged one; 0 for
+    /// everything [default: what happens from now on]
+    #[arg(long, value_name = "POS", requires = "webhook")]
+    pub webhook_from: Option<u64>,
     /// The key of the environment, where there is no file.
     #[command(flatten)]
     pub key: KeyArgs,
@@ -348,6 +366,48 @@ pub struct VerifyArgs {
     pub show: ShowAs,
 }
 
+/// Arguments of `repair`.
+#[derive(Args, Debug)]
+pub struct RepairArgs {
+    /// The data directory; the ledger must not be running.
+    #[arg(long, value_name = "DIR", default_value = DATA_DEFAULT, env = "ROOMLEDGER_DATA")]
+    pub data: PathBuf,
+    /// Record as lost what no copy has any more, so that the ledger opens; cannot be undone.
+    #[arg(long)]
+    pub accept_loss: bool,
+    /// How the answer is written.
+    #[command(flatten)]
+    pub show: ShowAs,
+}
+
+/// Arguments of `backup`.
+#[derive(Args, Debug)]
+pub struct BackupArgs {
+    /// The data directory; it is only read, also beside a running server.
+    #[arg(long, value_name = "DIR", default_value = DATA_DEFAULT, env = "ROOMLEDGER_DATA")]
+    pub data: PathBuf,
+    /// Where the backup is kept; made when missing. Reading commands take it with --data.
+    #[arg(long, value_name = "DIR")]
+    pub to: PathBuf,
+    /// How the answer is written.
+    #[command(flatten)]
+    pub show: ShowAs,
+}
+
+/// Arguments of `restore`.
+#[derive(Args, Debug)]
+pub struct RestoreArgs {
+    /// The backup.
+    #[arg(long, value_name = "DIR")]
+    pub from: PathBuf,
+    /// The data directory to make; it must not exist yet.
+    #[arg(long, value_name = "DIR")]
+    pub data: PathBuf,
+    /// How the answer is written.
+    #[command(flatten)]
+    pub show: ShowAs,
+}
+
 /// A right that `who --can` asks about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Right {
@@ -414,6 +474,19 @@ Examples:
   roomledger token --dev --join --room town-hall --identity alice
   roomledger token --admin --room town-hall --ttl 10m
   roomledger token --audit";
+
+const REPAIR_EXAMPLES: &str = "\
+Examples:
+  roomledger verify --data DIR --sled     what is wrong
+  roomledger repair --data DIR            heals it, and says what it did
+  roomledger repair --data DIR --accept-loss
+                                          where both copies are damaged at one place";
+
+const BACKUP_EXAMPLES: &str = "\
+Examples:
+  roomledger backup --data DIR --to BACKUP      beside a running server; again to add what is new
+  roomledger verify --data BACKUP               a backup is read like any ledger
+  roomledger restore --from BACKUP --data NEW";
 
 const LOG_EXAMPLES: &str = "\
 Examples:

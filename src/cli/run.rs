@@ -60,6 +60,21 @@ pub fn run(command: &Command, terminal: &mut Terminal<'_>) -> Result<(), Failure
             let format = format_of(&args.show, terminal);
             commands::verify(args, format, terminal)
         }
+        Command::Repair(args) => {
+            exists(&args.data)?;
+            let format = format_of(&args.show, terminal);
+            commands::repair(args, format, terminal)
+        }
+        Command::Backup(args) => {
+            exists(&args.data)?;
+            let format = format_of(&args.show, terminal);
+            commands::backup(args, format, terminal)
+        }
+        Command::Restore(args) => {
+            exists(&args.from)?;
+            let format = format_of(&args.show, terminal);
+            commands::restore(args, format, terminal)
+        }
     }
 }
 

@@ -22,6 +22,8 @@ mod open;
 mod plan;
 mod readers;
 mod refusals;
+#[cfg(feature = "sled")]
+mod repair;
 mod repeat;
 mod rules;
 mod shared;
@@ -43,6 +45,8 @@ pub use call::{Call, Receipt, Refused, Status};
 pub use clock::{Clock, IdSource, ManualClock, RandomIds, SeededIds, SystemClock};
 pub use config::EngineConfig;
 pub use error::EngineError;
+#[cfg(feature = "sled")]
+pub use repair::{repair, repair_dir, restore, restore_dir};
 pub use rules::{Decide, DecideMove, Refuse, Rules};
 pub use subscription::{Filter, Subscription};
 pub use tail::Delivery;
@@ -58,7 +62,7 @@ use writer::{Ask, Job, Writer};
 
 use crate::domain::{Room, RoomName, Timestamp, Version};
 use crate::replay::Moment;
-use crate::store::{EventStore, Link, Position, Record, StoreError};
+use crate::store::{Caches, EventStore, Link, Position, Record, Scrubbed, StoreError};
 
 /// A handle to a running engine: cheap to clone, usable from any thread. The engine stops when the
 /// last handle is gone; [`Engine::shutdown`] also tells when it has.
@@ -290,6 +294,12 @@ impl Engine {
     /// The last position whose effect can be seen.
     pub fn head(&self) -> Position {
         self.shared.head()
+    }
+
+    /// What the background scrub of the log has read and found since the open.
+    pub fn scrubbed(&self) -> Scrubbed {
+        let caches = self.shared.store.caches();
+        caches.map(Caches::scrubbed).unwrap_or_default()
     }
 
     /// Why nothing more can be recorded, if that is so.

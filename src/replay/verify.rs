@@ -3,7 +3,7 @@
 //!
 //! Apart from the bytes, which the store checks. It reports every finding and repairs nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -83,6 +83,12 @@ pub struct Verifier {
     command: Position,
     /// What its events name as their causes, with where they stand.
     causes: Vec<(Position, RoomName, Reference)>,
+    /// Lost positions that no stream's missing versions explain yet.
+    lost: u64,
+    /// Whether anything was lost at all.
+    has_losses: bool,
+    /// Rooms that lack events: what follows in them need not fold.
+    incomplete: BTreeSet<RoomName>,
 }
 
 impl Verifier {
@@ -113,6 +119,24 @@ impl Verifier {
             None => self.absorb_system(record),
             Some(room) => self.absorb_room(room, record),
         }
+    }
+
+    /// Takes a stretch that was lost from every copy and accepted: positions and versions are
+    /// missing behind it, and the rooms that lack any are no longer held to their fold.
+    pub fn absorb_loss(&mut self, from: Position, to: Position) {
+        if from != self.position.next() {
+            let expected = self.position.next();
+            let problem = format!("position {expected} was expected, a loss from {from} follows");
+            self.find(from, None, problem);
+        }
+        self.has_losses = true;
+        self.lost += (to.0 + 1).saturating_sub(from.0);
+        self.position = self.position.max(to);
+    }
+
+    /// The rooms that lack events.
+    pub fn incomplete(&self) -> impl Iterator<Item = &RoomName> {
+        self.incomplete.iter()
     }
 
     /// Compares a state that was stored or served with the fold; it must be of the fold's version.
@@ -166,7 +190,9 @@ impl Verifier {
             let cause = (record.position, room.clone(), cause.clone());
             self.causes.push(cause);
         }
-        if let Some(problem) = misfit(&folded, &record.event.event) {
+        let is_complete = !self.incomplete.contains(room);
+        let problem = is_complete.then(|| misfit(&folded, &record.event.event));
+        if let Some(problem) = problem.flatten() {
             self.find(record.position, Some(room), problem);
         }
         folded.absorb(record);
@@ -174,7 +200,11 @@ impl Verifier {
     }
 
     fn expect_version(&mut self, record: &Record, before: Version) {
-        if record.version != before.next() {
+        let missing = record.version.0.checked_sub(before.next().0);
+        if let Some(missing) = missing.filter(|missing| (1..=self.lost).contains(missing)) {
+            self.lost -= missing;
+            self.incomplete.extend(record.room.clone());
+        } else if record.version != before.next() {
             let problem = format!(
                 "version {} was expected, {} follows",
                 before.next(),
@@ -189,7 +219,9 @@ impl Verifier {
         for (position, room, cause) in std::mem::take(&mut self.causes) {
             let stream = cause.room.as_ref().unwrap_or(&room);
             let last = self.rooms.get(stream).map(|folded| folded.room.version);
-            let exists = last.is_some_and(|last| (Version(1)..=last).contains(&cause.version));
+            // What it names may be among what was lost.
+            let exists = self.has_losses
+                || last.is_some_and(|last| (Version(1)..=last).contains(&cause.version));
             if !exists {
                 let problem = format!("its cause, version {}, does not exist", cause.version);
                 self.find(position, Some(&room), problem);

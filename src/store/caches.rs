@@ -86,6 +86,30 @@ pub trait Caches: Send + Sync {
     fn take_repairs(&self) -> Vec<Repaired> {
         Vec::new()
     }
+
+    /// What the background scrub has read and found since the open.
+    fn scrubbed(&self) -> Scrubbed {
+        Scrubbed::default()
+    }
+}
+
+/// Counters of the background scrub, since the open.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Scrubbed {
+    /// How often everything was read.
+    pub passes: u64,
+    /// Frames that were read and compared.
+    pub frames: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// The last position that was read.
+    pub position: Position,
+    /// Stretches of the journal that were healed.
+    pub healed: u64,
+    /// Stretches that no copy has.
+    pub unhealed: u64,
+    /// Frames that the indexed copy lacks or has otherwise; it is rebuilt at the next open.
+    pub sled_faults: u64,
 }
 
 /// One of the two copies of the log.

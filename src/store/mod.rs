@@ -19,7 +19,7 @@ mod sled;
 #[cfg(feature = "sled")]
 mod stream;
 
-pub use caches::{Caches, LogCopy, Repaired, SavedCheckpoint, SavedSnapshot};
+pub use caches::{Caches, LogCopy, Repaired, SavedCheckpoint, SavedSnapshot, Scrubbed};
 pub use codec::{
     CodecError, RecordPlace, decode_cache, decode_commands, decode_commit, encode_cache,
     encode_commit, places,

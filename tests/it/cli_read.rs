@@ -16,7 +16,7 @@ use roomledger::cli::read::{DataReader, Reader, ServerReader};
 use roomledger::cli::terminal::Terminal;
 use roomledger::cli::zone::TimeFormat;
 use roomledger::dialect::auth::keys::KeyRing;
-use roomledger::server::{ConnectionLimits, Server, ServerConfig};
+use roomledger::server::{ConnectionLimits, Server, ServerConfig, WebhookConfig};
 use roomledger::store::ledger::LedgerReader;
 use tokio::sync::oneshot;
 
@@ -49,6 +49,7 @@ fn serve(data: &Path) -> (SocketAddr, oneshot::Sender<()>, thread::JoinHandle<()
         enable_remote_unmute: false,
         rate_limit: None,
         limits: ConnectionLimits::default(),
+        webhooks: WebhookConfig::default(),
     });
     let server = server.expect("a server");
     let address = server.address();
@@ -92,6 +93,9 @@ fn answer(line: &str, format: Format, reader: &dyn Reader) -> (Exit, String, Str
         | Command::Demo(_)
         | Command::Token(_)
         | Command::Verify(_)
+        | Command::Repair(_)
+        | Command::Backup(_)
+        | Command::Restore(_)
         | Command::Completions { .. } => panic!("{line} reads nothing"),
     };
     let exit = ended

@@ -45,6 +45,15 @@ impl Rig {
         rig
     }
 
+    /// The same on a disk of its own.
+    fn copied(&self) -> Self {
+        Self {
+            disk: self.disk.power_cut(&mut || true),
+            written: self.written.clone(),
+            epoch: self.epoch,
+        }
+    }
+
     fn open(&mut self) -> (Journal, Recovery) {
         self.try_open().expect("opens")
     }

@@ -25,6 +25,7 @@ mod cli_position;
 #[cfg(feature = "cli")]
 mod cli_read;
 #[cfg(feature = "cli")]
+mod cli_repair;
 mod cli_run;
 #[cfg(feature = "server")]
 mod coverage;
@@ -51,6 +52,9 @@ mod livekit_wire;
 mod rate_limit;
 mod readme;
 mod replay;
+#[cfg(feature = "server")]
+mod router_fuzz;
+mod rules;
 mod scenario;
 #[cfg(feature = "cli")]
 mod served;
@@ -58,10 +62,20 @@ mod served;
 mod server_bad_input;
 #[cfg(feature = "cli")]
 mod server_kill;
+#[cfg(feature = "cli")]
+mod server_protection;
+#[cfg(feature = "cli")]
+mod server_secrets;
+#[cfg(feature = "cli")]
+mod server_slow;
 #[cfg(feature = "engine")]
 mod simulation;
 #[cfg(feature = "sled")]
 mod sled_copy;
 mod store_contract;
 mod tidy;
+#[cfg(feature = "server")]
+mod told;
 mod views;
+#[cfg(feature = "cli")]
+mod webhooks;

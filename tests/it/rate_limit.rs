@@ -119,7 +119,7 @@ proptest! {
         for (from, start) in admitted.iter().enumerate() {
             for (to, end) in admitted.iter().enumerate().skip(from) {
                 let calls = u32::try_from(to - from + 1).unwrap();
-                let earned = (*end - *start).as_secs_f64() * f64::from(per_second);
+                let earned = end.saturating_sub(*start).as_secs_f64() * f64::from(per_second);
                 prop_assert!(f64::from(calls) <= earned + f64::from(burst) + 1e-3);
             }
         }

@@ -4,10 +4,12 @@
 //! [`Reader`]: crate::cli::read::Reader
 
 mod asking;
+mod backup;
 mod log;
 mod near;
 mod people;
 mod permission;
+mod repair;
 mod rooms;
 mod sessions;
 mod show;
@@ -16,8 +18,10 @@ mod verify;
 mod who;
 
 pub use asking::Asking;
+pub use backup::{backup, restore};
 pub use log::log;
 pub use people::participants;
+pub use repair::repair;
 pub use rooms::rooms;
 pub use sessions::sessions;
 pub use show::show;

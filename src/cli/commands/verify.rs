@@ -12,10 +12,10 @@ use crate::cli::read::failure_of;
 use crate::cli::sanitize;
 use crate::cli::terminal::Terminal;
 use crate::domain::Event;
-use crate::domain::event::HistoryRepaired;
+use crate::domain::event::{HistoryRepaired, LossAccepted};
 use crate::replay::{Verified, Verifier};
-use crate::store::StoredCommit;
-use crate::store::ledger::{self, VerifyReport};
+use crate::store::ledger::{self, Met, Problem, VerifyReport};
+use crate::store::{LogCopy, Position};
 
 /// Checks a data directory: one record of what was read, and a row for each thing that is wrong.
 ///
@@ -29,10 +29,19 @@ pub fn verify(
 ) -> Result<(), Failure> {
     let place = args.data.display().to_string();
     let mut verifier = Verifier::default();
-    let (report, repairs) = checked(&args.data, args.sled, &mut verifier)?;
+    let Checked {
+        report,
+        repairs,
+        accepted,
+    } = checked(&args.data, args.sled, &mut verifier)?;
     let folded = verifier.verified();
     let problems = problems(&report, &folded);
-    let summary = summary(&report, &folded, &problems, &repairs);
+    let on_record = OnRecord {
+        repairs,
+        accepted,
+        incomplete: verifier.incomplete().map(ToString::to_string).collect(),
+    };
+    let summary = summary(&report, &folded, &problems, &on_record);
     write_record(terminal.out, format, &summary, COLUMNS)?;
     for note in &report.notes {
         writeln!(terminal.err, "note: {}", sanitize::visible(note))?;
@@ -61,33 +70,69 @@ pub fn verify(
     };
     let failure = Failure::new(Exit::Damaged, format!("{place}: {count}{things} wrong"));
     Err(failure.hint(
-        "keep a copy of the directory, then 'roomledger serve' heals what one copy of the log \
+        "keep a copy of the directory, then 'roomledger repair' heals what one copy of the log \
          lost and the other has",
     ))
 }
 
-/// What the store says of the bytes, and the repairs that stand on record, in words.
-fn checked(
-    data: &Path,
-    with_sled: bool,
-    verifier: &mut Verifier,
-) -> Result<(VerifyReport, Vec<String>), Failure> {
+/// What the store says of the bytes, and what stands on record, in words.
+struct Checked {
+    report: VerifyReport,
+    repairs: Vec<String>,
+    accepted: Vec<String>,
+}
+
+/// What a ledger that is whole may have behind it.
+struct OnRecord {
+    repairs: Vec<String>,
+    accepted: Vec<String>,
+    /// Rooms that lack events.
+    incomplete: Vec<String>,
+}
+
+fn checked(data: &Path, with_sled: bool, verifier: &mut Verifier) -> Result<Checked, Failure> {
     let place = data.display().to_string();
-    let mut repairs = Vec::new();
-    let mut fold = |commit: &StoredCommit| {
-        commit.records().for_each(|record| {
-            if let Event::HistoryRepaired(it) = &record.event.event {
-                let HistoryRepaired { from, to, copy } = it;
-                repairs.push(format!(
-                    "#{from} to #{to} of {copy}, by #{}",
-                    record.position
-                ));
+    let (mut repairs, mut losses) = (Vec::new(), Vec::new());
+    let mut fold = |met: Met<'_>| match met {
+        Met::Loss { from, to } => verifier.absorb_loss(from, to),
+        Met::Commit(commit) => commit.records().for_each(|record| {
+            let by = record.position;
+            match &record.event.event {
+                Event::HistoryRepaired(HistoryRepaired { from, to, copy }) => {
+                    repairs.push(format!("#{from} to #{to} of {copy}, by #{by}"));
+                }
+                Event::LossAccepted(LossAccepted { from, to, .. }) => {
+                    losses.push((Position(*from), Position(*to), by));
+                }
+                _ => {}
             }
             verifier.absorb(&record);
-        });
+        }),
     };
     let report = ledger::verify(data, with_sled, &mut fold);
-    Ok((report.map_err(|error| failure_of(&error, &place))?, repairs))
+    let mut report = report.map_err(|error| failure_of(&error, &place))?;
+    let mut accepted = Vec::new();
+    for (from, to) in std::mem::take(&mut report.lost) {
+        let on_record = losses
+            .iter()
+            .find(|(first, last, _)| (*first, *last) == (from, to));
+        match on_record {
+            Some((_, _, by)) => accepted.push(format!("#{from} to #{to}, by #{by}")),
+            None => report.problems.push(Problem {
+                copy: LogCopy::Journal,
+                from: Some(from),
+                to: Some(to),
+                what: "lost, and no loss_accepted says so: 'roomledger repair --accept-loss' \
+                       records it"
+                    .to_owned(),
+            }),
+        }
+    }
+    Ok(Checked {
+        report,
+        repairs,
+        accepted,
+    })
 }
 
 fn problems(report: &VerifyReport, folded: &Verified) -> Vec<Row> {
@@ -111,10 +156,16 @@ fn row(from: Option<u64>, to: Option<u64>, place: &str, problem: &str) -> Row {
     }
 }
 
-fn summary(report: &VerifyReport, folded: &Verified, problems: &[Row], repairs: &[String]) -> Row {
+fn summary(
+    report: &VerifyReport,
+    folded: &Verified,
+    problems: &[Row],
+    on_record: &OnRecord,
+) -> Row {
     let chain = report.head.map(|head| head.chain.to_string());
     let result = match problems.len() {
-        0 => "whole and unaltered, and all of it folds".to_owned(),
+        0 if on_record.accepted.is_empty() => "whole and unaltered, and all of it folds".to_owned(),
+        0 => "unaltered but for what was lost and accepted".to_owned(),
         1 => "damaged: 1 problem".to_owned(),
         count => format!("damaged: {count} problems"),
     };
@@ -132,7 +183,8 @@ fn summary(report: &VerifyReport, folded: &Verified, problems: &[Row], repairs: 
             compared
                 .map(|frames| format!("{frames} frames are the same"))
                 .unwrap_or_default(),
-            repairs.join("; "),
+            on_record.repairs.join("; "),
+            on_record.accepted.join("; "),
         ],
         record: json!({
             "whole": problems.is_empty(),
@@ -143,7 +195,9 @@ fn summary(report: &VerifyReport, folded: &Verified, problems: &[Row], repairs: 
             "position": folded.position,
             "chain": chain,
             "sled_frames": compared,
-            "repaired": repairs,
+            "repaired": on_record.repairs,
+            "lost": on_record.accepted,
+            "incomplete_rooms": on_record.incomplete,
             "problems": problems.iter().map(|row| row.record.clone()).collect::<Vec<_>>(),
             "notes": report.notes,
         }),
@@ -160,5 +214,6 @@ const COLUMNS: &[&str] = &[
     "CHAIN",
     "INDEXED COPY",
     "REPAIRED",
+    "LOST",
 ];
 const PROBLEM_COLUMNS: &[&str] = &["FROM", "TO", "WHERE", "PROBLEM"];

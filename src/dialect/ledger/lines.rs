@@ -1,5 +1,5 @@
-//! The lines that followers were sent last. Apart from the stream, whose every follower shares them;
-//! it never makes one.
+//! The lines that followers were sent last. Apart from the stream, whose followers share them; it
+//! never makes one.
 
 use std::collections::BTreeMap;
 

@@ -9,8 +9,8 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Request as HttpRequest}
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 use crate::dialect::auth::claims::{Claims, Right};
 use crate::dialect::caller::Caller;
@@ -258,7 +258,7 @@ impl Write {
 }
 
 /// The answer to a write, with where it stands in the log.
-pub(super) fn answer(status: StatusCode, receipt: &Receipt, body: Value) -> Response {
+pub(super) fn answer(status: StatusCode, receipt: &Receipt, body: &impl Serialize) -> Response {
     let mut response = (status, Json(body)).into_response();
     Recorded::of(receipt).mark(response.headers_mut());
     response

@@ -2,6 +2,7 @@
 //! reply to the answer. Apart from what the calls do, which a [`RoomService`] tells; it never
 //! knows a room.
 
+mod body;
 mod declare;
 pub mod json;
 pub mod permission;
@@ -12,12 +13,13 @@ pub mod service;
 pub mod translate;
 pub mod twirp;
 mod validate;
+pub mod webhook;
 
 use std::future::Future;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, HttpBody as _};
+use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -30,10 +32,12 @@ use crate::dialect::caller::{Caller, header_text};
 use crate::dialect::livekit::json::schema::UnknownName;
 use crate::dialect::livekit::twirp::calls::{Call, Encoding, Reply, Request};
 use crate::dialect::livekit::twirp::cors;
-use crate::dialect::livekit::twirp::error::TwirpError;
+use crate::dialect::livekit::twirp::error::{ErrorCode, TwirpError};
 use crate::dialect::livekit::twirp::route::{Route, route};
 use crate::dialect::recorded::Recorded;
 use crate::domain::Digest;
+pub use body::BODY_BYTES_MAX;
+use body::NoBody;
 
 /// Carries out the calls.
 pub trait RoomService: Clone + Send + Sync + 'static {
@@ -121,7 +125,7 @@ impl<S: RoomService> LiveKit<S> {
         if let Some(response) = cors::preflight(&parts) {
             return response;
         }
-        let (form, body) = form(&parts, body).await;
+        let (form, body) = body::form(&parts, body).await;
         let mut response = match self.claims(&parts, &form) {
             Ok(claims) => self.answer(&parts, claims, body).await,
             Err(error) => text(StatusCode::UNAUTHORIZED, error.to_string()),
@@ -155,16 +159,16 @@ impl<S: RoomService> LiveKit<S> {
     }
 
     async fn call(&self, call: Call, encoding: Encoding, caller: Caller, body: Body) -> Response {
-        // What says itself that it is too large is not read at all.
-        let is_too_large = body.size_hint().lower() > BODY_BYTES_MAX as u64;
-        let body = if is_too_large {
-            None
-        } else {
-            axum::body::to_bytes(body, BODY_BYTES_MAX).await.ok()
-        };
-        let Some(body) = body else {
-            let limit = format!("request body is larger than {BODY_BYTES_MAX} bytes\n");
-            return text(StatusCode::PAYLOAD_TOO_LARGE, limit);
+        let body = match body::whole(body).await {
+            Ok(body) => body,
+            Err(NoBody::TooLarge) => {
+                let limit = format!("request body is larger than {BODY_BYTES_MAX} bytes\n");
+                return text(StatusCode::PAYLOAD_TOO_LARGE, limit);
+            }
+            Err(NoBody::Broken) => {
+                let words = "the request ended before its body did";
+                return TwirpError::new(ErrorCode::Malformed, words).into_response();
+            }
         };
         let answer = match Request::decode(call, encoding, &body) {
             Ok(read) => {
@@ -207,21 +211,6 @@ impl<S: RoomService> LiveKit<S> {
     }
 }
 
-/// A form that may bring a token, which LiveKit reads where no header brings one; no call takes a
-/// form, so nothing else is lost. Any other body is handed back unread.
-async fn form(parts: &Parts, body: Body) -> (String, Body) {
-    let kind = header_text(&parts.headers, &header::CONTENT_TYPE).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default().trim();
-    if !kind.eq_ignore_ascii_case("application/x-www-form-urlencoded")
-        || parts.headers.contains_key(header::AUTHORIZATION)
-    {
-        return (String::new(), body);
-    }
-    let bytes = axum::body::to_bytes(body, FORM_BYTES_MAX).await;
-    let form = String::from_utf8(bytes.unwrap_or_default().into());
-    (form.unwrap_or_default(), Body::empty())
-}
-
 /// A token needs no percent-encoding, so none is undone.
 fn parameter_token(parameters: &str) -> Option<&str> {
     let mut values = parameters
@@ -244,9 +233,3 @@ fn text(status: StatusCode, body: String) -> Response {
     ];
     (status, headers, body).into_response()
 }
-
-/// Nobody is known yet who sends it; a token is as long as a header may be.
-const FORM_BYTES_MAX: usize = 64 * 1024;
-
-/// LiveKit's limit in builds after 1.13.4.
-pub const BODY_BYTES_MAX: usize = 10 << 20;

@@ -75,7 +75,7 @@ pub struct HistoryRepaired {
     pub from: u64,
     /// Last restored position.
     pub to: u64,
-    /// The copy that was damaged: `journal` or `sled`.
+    /// The copy that was damaged: `journal` or `sled`; `backup` when all was restored from one.
     pub copy: String,
 }
 

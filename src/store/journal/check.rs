@@ -43,6 +43,8 @@ pub struct CheckReport {
     pub commits: u64,
     /// Seals.
     pub seals: u64,
+    /// Accepted losses.
+    pub losses: u64,
     /// The last position.
     pub end_position: u64,
     /// Findings that are not frames.
@@ -144,6 +146,7 @@ impl Check<'_> {
         match frame.kind() {
             FrameKind::Commit => self.report.commits += 1,
             FrameKind::Seal => self.report.seals += 1,
+            FrameKind::Loss => self.report.losses += 1,
         }
         self.report.end_position = frame.last_position();
         (self.visit)(Finding::Frame(frame));

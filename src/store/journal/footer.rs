@@ -1,6 +1,6 @@
 //! The footer of a closed segment: what is inside and which rooms, apart because it only saves
 //! reading; it never outranks the frames it sums up.
-use crate::store::journal::frame::{Fields, Frame, Hash, Link};
+use crate::store::journal::frame::{Fields, Frame, FrameKind, Hash, Link};
 use crate::store::journal::layout::{FOOTER_BYTES, FRAMES_OFFSET, Layout};
 
 /// What a closed segment holds (log.md rule 7).
@@ -134,6 +134,10 @@ impl Sum {
         self.end_offset = offset + frame.len();
         for room in rooms {
             self.filter.insert(*room);
+        }
+        if frame.kind() == FrameKind::Loss {
+            // Any room may be among what was lost: no reader may skip this segment.
+            self.filter.0.fill(u8::MAX);
         }
     }
 

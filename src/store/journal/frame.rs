@@ -14,6 +14,9 @@ pub enum FrameKind {
     Commit,
     /// Nothing but the confirmation of the frame before it (log.md rule 3): no position.
     Seal,
+    /// Stands where frames were lost from both copies and an operator accepted it: it covers
+    /// their positions and leads the chain on to what followed them. Written by a repair alone.
+    Loss,
 }
 
 /// The state of the chain after a frame, which the next one must continue.
@@ -94,6 +97,7 @@ impl FrameHeader {
         out.extend_from_slice(&[match self.kind {
             FrameKind::Commit => 1,
             FrameKind::Seal => 2,
+            FrameKind::Loss => 3,
         }]);
         out.extend_from_slice(&[0; 3]);
         out.extend_from_slice(&self.log_id);
@@ -124,6 +128,7 @@ impl FrameHeader {
         let kind = match fields.take::<4>() {
             [1, 0, 0, 0] => FrameKind::Commit,
             [2, 0, 0, 0] => FrameKind::Seal,
+            [3, 0, 0, 0] => FrameKind::Loss,
             _ => return Err(Fault::Header),
         };
         let header = Self {
@@ -136,7 +141,12 @@ impl FrameHeader {
             payload_bytes: fields.u32(),
             previous: fields.take(),
         };
-        let counts = (header.kind == FrameKind::Seal) == (header.count == 0);
+        let counts = match header.kind {
+            FrameKind::Commit => header.count > 0,
+            FrameKind::Seal => header.count == 0,
+            // Where only a seal was lost, no position was.
+            FrameKind::Loss => true,
+        };
         let fits = header
             .first_position
             .checked_add(u64::from(header.count))
@@ -175,11 +185,44 @@ impl Frame {
         if crc32c::crc32c(payload_of(body)).to_le_bytes() != *crc {
             return Err(Fault::Payload);
         }
+        let hash = match header.kind {
+            FrameKind::Commit | FrameKind::Seal => chain_hash(&header.previous, body),
+            FrameKind::Loss => *payload_of(body).first_chunk().ok_or(Fault::Payload)?,
+        };
+        let bytes = Arc::from(bytes);
         Ok(Self {
-            bytes: Arc::from(bytes),
+            bytes,
             header,
-            hash: chain_hash(&header.previous, body),
+            hash,
         })
+    }
+
+    /// A frame of exactly `frame_bytes` bytes that leads from `left` over what was lost to `right`;
+    /// `None` when there is no room for one, or the two do not lie in this order.
+    pub(crate) fn loss(
+        (log_id, segment, epoch): ([u8; 16], u64, u64),
+        left: &Link,
+        right: &Link,
+        frame_bytes: u64,
+    ) -> Option<Self> {
+        let count = right.next_position.checked_sub(left.next_position)?;
+        let payload_bytes = frame_bytes.checked_sub(FRAME_OVERHEAD_BYTES)?;
+        let header = FrameHeader {
+            kind: FrameKind::Loss,
+            log_id,
+            segment,
+            epoch,
+            first_position: left.next_position,
+            count: u32::try_from(count).ok()?,
+            payload_bytes: u32::try_from(payload_bytes).ok()?,
+            previous: left.hash,
+        };
+        let mut payload = right.hash.to_vec();
+        let length = usize::try_from(payload_bytes).ok()?;
+        (length >= payload.len()).then(|| payload.resize(length, 0))?;
+        let mut frame = Self::encode(&mut Vec::new(), header, &[&payload]);
+        frame.hash = right.hash;
+        Some(frame)
     }
 
     /// Builds a frame in `scratch`, whose capacity is reused: one allocation per frame, its own.
@@ -230,7 +273,8 @@ impl Frame {
         self.link().position()
     }
 
-    /// SHA-256 of (previous hash, header, payload).
+    /// SHA-256 of (previous hash, header, payload); of a loss, the hash of the last lost frame, as
+    /// what follows it says.
     pub fn hash(&self) -> &Hash {
         &self.hash
     }
@@ -309,5 +353,7 @@ fn chain_hash(previous: &Hash, header_and_payload: &[u8]) -> Hash {
 pub(crate) const MAGIC: [u8; 4] = *b"RLf1";
 /// Magic, kind, log id, segment, epoch, first position, count, length, previous, checksum.
 pub(crate) const HEADER_BYTES: usize = 4 + 4 + 16 + 8 + 8 + 8 + 4 + 4 + 32 + 4;
+/// The smallest frame that stands for a loss: overhead and the hash it leads on to.
+pub(crate) const LOSS_BYTES_MIN: u64 = FRAME_OVERHEAD_BYTES + 32;
 /// What a frame adds to its payload: the header and the payload's checksum.
 pub(crate) const FRAME_OVERHEAD_BYTES: u64 = HEADER_BYTES as u64 + 4;

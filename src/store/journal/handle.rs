@@ -106,6 +106,21 @@ impl Journal {
         &self.damage
     }
 
+    /// Whether the end waits for healing, so that nothing can be appended.
+    pub fn waits(&self) -> bool {
+        self.writer.is_none()
+    }
+
+    /// Whether every byte is as it should be, read afresh.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn is_whole(&self) -> Result<bool, JournalError> {
+        let mut frames = self.reader().frames_from(1)?;
+        let damaged = frames.any(|frame| frame.is_err());
+        Ok(!damaged && !self.waits())
+    }
+
     /// A reader of this process, up to what is durable.
     pub fn reader(&self) -> JournalReader {
         JournalReader::live(Arc::clone(&self.shared))

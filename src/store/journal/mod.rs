@@ -2,7 +2,9 @@
 //!
 //! Apart from sled because each of the two copies heals the other. It knows bytes only: what a
 //! payload means is decided elsewhere. (log.md rules 1 to 8, 10, 11, 14 and 20.)
+mod accept;
 mod aside;
+mod backup;
 mod chain;
 mod check;
 mod disk;
@@ -18,13 +20,17 @@ mod options;
 mod prepare;
 mod reader;
 mod recover;
+mod rehead;
 mod scan;
 mod segment;
 mod shared;
 mod survey;
+mod trim;
 mod writer;
 
+pub use self::accept::Bridged;
 pub use self::aside::Aside;
+pub use self::backup::{Copied, backup};
 pub use self::check::{CheckReport, Finding, check};
 pub use self::disk::{Disk, DiskFile, RealDisk};
 pub use self::error::{Damage, JournalError};
@@ -35,3 +41,4 @@ pub use self::layout::Place;
 pub use self::options::Options;
 pub use self::reader::{Frames, JournalReader, ReaderEnd};
 pub use self::recover::{Recovery, Repair, RepairKind};
+pub use self::rehead::{NewHead, head_fault, log_of_segments, write_head_anew};

@@ -76,6 +76,16 @@ impl JournalReader {
         }
     }
 
+    /// Asks the system to forget what it has read of the journal, so that the next read is the
+    /// medium's.
+    pub fn forget_cache(&self) {
+        if let Origin::Live(shared) = &self.origin {
+            for segment in &shared.live().segments {
+                segment.file.drop_cache();
+            }
+        }
+    }
+
     /// The log; `None` when there is none.
     pub fn log_id(&self) -> Option<[u8; 16]> {
         match &self.origin {

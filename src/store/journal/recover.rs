@@ -9,7 +9,7 @@ use crate::store::journal::aside::{self, Aside};
 use crate::store::journal::chain::Gap;
 use crate::store::journal::disk::Disk;
 use crate::store::journal::error::{Damage, JournalError};
-use crate::store::journal::footer::{FooterState, Sum};
+use crate::store::journal::footer::Sum;
 use crate::store::journal::frame::{Fault, FrameKind, Hash, Link};
 use crate::store::journal::head::Head;
 use crate::store::journal::layout::{FRAMES_OFFSET, Layout, Place};
@@ -314,7 +314,7 @@ fn live_of(survey: &Survey) -> Live {
     let sealed = survey
         .last
         .as_ref()
-        .is_none_or(|(frame, _)| frame.kind() == FrameKind::Seal);
+        .is_none_or(|(frame, _)| frame.kind() != FrameKind::Commit);
     Live {
         segments: survey.segments.clone(),
         end: survey.end,
@@ -420,12 +420,16 @@ pub(crate) fn write_footers(
         let Some(sum) = survey.sums.get(&segment.ordinal).filter(|sum| sum.whole) else {
             continue;
         };
-        if segment.footer(shared.log_id)? == FooterState::Good(sum.footer()) {
+        // Filter included: its checksum alone would let a changed bit of it stand for ever.
+        let expected = sum.encode(shared.log_id, segment.ordinal);
+        let mut found = vec![0; expected.len()];
+        segment.read(&mut found, segment.layout.footer_offset())?;
+        if found == expected {
             continue;
         }
         let (from, to) = (segment.layout.footer_offset(), segment.layout.segment_bytes);
         aside::keep(shared.disk.as_ref(), &shared.dir, segment, from, to)?;
-        segment.write(&sum.encode(shared.log_id, segment.ordinal), from)?;
+        segment.write(&expected, from)?;
         segment.sync_data()?;
         let at = Place {
             segment: segment.ordinal,

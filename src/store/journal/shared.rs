@@ -145,7 +145,7 @@ fn knows(head: &Link, frame: &Frame) -> bool {
     let end = frame.link();
     let same_place = end.next_position == head.next_position;
     end.next_position < head.next_position
-        || (same_place && (frame.kind() == FrameKind::Commit || end.hash == head.hash))
+        || (same_place && (frame.kind() != FrameKind::Seal || end.hash == head.hash))
 }
 
 /// A panic elsewhere leaves these values whole: each is replaced in one step.

@@ -82,7 +82,14 @@ impl Survey {
 /// segment belongs to another log; `OtherHistory` when HEAD and an intact journal differ.
 pub(crate) fn survey(scope: &Scope<'_>) -> Result<Option<Survey>, JournalError> {
     // HEAD first: beside a running writer the frames it knows are then in what is listed.
-    let head = Head::read(scope.disk, scope.dir)?;
+    survey_with(scope, Head::read(scope.disk, scope.dir)?)
+}
+
+/// As [`survey`], with what stands, or is to stand, in HEAD.
+pub(crate) fn survey_with(
+    scope: &Scope<'_>,
+    head: HeadState,
+) -> Result<Option<Survey>, JournalError> {
     let mut segments = segment::list(scope.disk, scope.dir, scope.write)?;
     while let Some(last) = segments.last()
         && !last.has_content()?
@@ -241,8 +248,11 @@ fn vouched(
         let FooterState::Good(footer) = segment.footer(head.log_id)? else {
             break;
         };
+        // A repair leaves nothing in a segment whose frames were all lost.
+        let is_empty = footer.frames == 0 && footer.link == left;
         match read_frame(segment, head.log_id, FRAMES_OFFSET)? {
             Ok(frame) if frame.follows(&left) => {}
+            Err(Fault::Missing) if is_empty => {}
             Ok(_) | Err(_) => break,
         }
         skipped += 1;

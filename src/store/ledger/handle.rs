@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use crate::domain::{Digest, RoomName, Version};
-use crate::store::caches::{Caches, Repaired, SavedCheckpoint, SavedSnapshot};
+use crate::store::caches::{Caches, Repaired, SavedCheckpoint, SavedSnapshot, Scrubbed};
 use crate::store::codec::encode_commit;
 use crate::store::journal::Journal;
 use crate::store::record::{Commit, Link, Position, Record};
@@ -19,6 +19,7 @@ use super::heal::{confirms, heal, healed_frames};
 use super::history;
 use super::open::{self, OpenReport};
 use super::options::LedgerOptions;
+use super::scrub::{self, Scrubber};
 use super::shared::{Ending, Shared, guard};
 use super::tail::firsts_of;
 
@@ -29,6 +30,7 @@ use super::tail::firsts_of;
 pub struct Ledger {
     shared: Arc<Shared>,
     applier: Mutex<Option<JoinHandle<()>>>,
+    scrubber: Mutex<Option<Scrubber>>,
 }
 
 impl Ledger {
@@ -40,8 +42,13 @@ impl Ledger {
     /// what to do; `Corrupt` when something is bad in both copies; `Io`.
     pub fn open(dir: &Path, options: LedgerOptions) -> Result<(Self, OpenReport), StoreError> {
         let (shared, applier, report) = open::open(dir, options)?;
-        let applier = Mutex::new(Some(applier));
-        Ok((Self { shared, applier }, report))
+        let (scrubber, applier) = (scrub::start(&shared)?, Some(applier));
+        let ledger = Self {
+            shared,
+            applier: Mutex::new(applier),
+            scrubber: Mutex::new(scrubber),
+        };
+        Ok((ledger, report))
     }
 
     /// Reads the whole journal past every cache, and heals from the indexed copy what is damaged.
@@ -66,8 +73,20 @@ impl Ledger {
         Ok(())
     }
 
-    /// Stops the applier; the second call finds it gone.
+    /// Reads both copies through now, as the background does slowly; what it came to is in
+    /// [`Caches::scrubbed`] and [`Caches::take_repairs`].
+    ///
+    /// # Errors
+    /// `Closed`; `Io`.
+    pub fn scrub(&self) -> Result<(), StoreError> {
+        scrub::pass(&self.shared, &|_| true)
+    }
+
+    /// Stops the scrub and the applier; the second call finds it gone.
     fn end(&self, ending: Ending) {
+        if let Some(scrubber) = guard(&self.scrubber).take() {
+            scrubber.stop();
+        }
         self.shared.recent().ending = ending;
         self.shared.work.notify_all();
         if let Some(applier) = guard(&self.applier).take() {
@@ -273,6 +292,10 @@ impl Caches for Ledger {
 
     fn take_repairs(&self) -> Vec<Repaired> {
         self.shared.take_repairs()
+    }
+
+    fn scrubbed(&self) -> Scrubbed {
+        *guard(&self.shared.scrub)
     }
 }
 

@@ -16,12 +16,16 @@ use super::convert::corrupt_at;
 
 /// The last version of every stream, by name; the system stream is the empty name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Heads(BTreeMap<Arc<str>, Version>);
+pub(crate) struct Heads {
+    by_name: BTreeMap<Arc<str>, Version>,
+    /// Positions that were lost, and accepted, and that no stream's missing versions explain yet.
+    lost: u64,
+}
 
 impl Heads {
     /// The last version of a stream, 0 when there is none.
     pub(crate) fn of(&self, room: Option<&RoomName>) -> Version {
-        self.0.get(name_of(room)).copied().unwrap_or_default()
+        self.by_name.get(name_of(room)).copied().unwrap_or_default()
     }
 
     /// Whether a commit continues every stream it touches.
@@ -49,11 +53,11 @@ impl Heads {
     pub(crate) fn advance(&mut self, commit: &Commit) {
         for record in events_of(commit) {
             let room = record.room.as_ref();
-            if let Some(head) = self.0.get_mut(name_of(room)) {
+            if let Some(head) = self.by_name.get_mut(name_of(room)) {
                 *head = record.version;
             } else {
                 let name = room.map(RoomName::shared).cloned().unwrap_or_default();
-                self.0.insert(name, record.version);
+                self.by_name.insert(name, record.version);
             }
         }
     }
@@ -62,22 +66,30 @@ impl Heads {
     /// are gathered while commits come in; it may not be ahead.
     ///
     /// # Errors
-    /// `Corrupt` when a stream has a hole before this frame, or it does not decode.
+    /// `Corrupt` when a stream has a hole before this frame that no accepted loss explains, or it
+    /// does not decode.
     pub(crate) fn replay(&mut self, frame: &Frame) -> Result<(), StoreError> {
-        if frame.kind() == FrameKind::Seal {
-            return Ok(());
+        match frame.kind() {
+            FrameKind::Commit => {}
+            FrameKind::Seal => return Ok(()),
+            FrameKind::Loss => {
+                self.lost += u64::from(frame.header().count);
+                return Ok(());
+            }
         }
         let first = Position(frame.first_position());
         for place in places(frame.payload()).map_err(corrupt_at(first))? {
             let RecordPlace { room, version, .. } = place;
-            let head = self.0.get(room).copied().unwrap_or_default();
-            if version > head.next() {
+            let head = self.by_name.get(room).copied().unwrap_or_default();
+            let missing = version.0.saturating_sub(head.next().0);
+            let Some(rest) = self.lost.checked_sub(missing) else {
                 let problem = format!("stream {room:?} goes from version {head} to {version}");
                 return Err(StoreError::Corrupt {
                     position: first,
                     problem,
                 });
-            }
+            };
+            self.lost = rest;
             if version > head {
                 self.set(room, version);
             }
@@ -94,10 +106,10 @@ impl Heads {
 
     /// Sets the head of one stream.
     pub(crate) fn set(&mut self, name: &str, version: Version) {
-        match self.0.get_mut(name) {
+        match self.by_name.get_mut(name) {
             Some(head) => *head = version,
             None => {
-                self.0.insert(Arc::from(name), version);
+                self.by_name.insert(Arc::from(name), version);
             }
         }
     }
@@ -105,7 +117,7 @@ impl Heads {
     /// Up to `limit` streams after a name, in order; the system stream comes first.
     pub(crate) fn page(&self, after: Option<&str>, limit: usize) -> Vec<(Arc<str>, Version)> {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
-        let range = self.0.range::<str, _>((from, Bound::Unbounded));
+        let range = self.by_name.range::<str, _>((from, Bound::Unbounded));
         let page = range.take(limit);
         page.map(|(name, version)| (Arc::clone(name), *version))
             .collect()

@@ -1,13 +1,15 @@
 //! The journal healed from sled, and how that is told (log.md rule 10). Apart because an open, a
 //! comparison and an operator all ask for it. It is the journal that judges every byte.
 
+use std::path::Path;
+
 use crate::store::StoreError;
 use crate::store::caches::{LogCopy, Repaired};
 use crate::store::journal::{FrameKind, Journal, JournalReader, Recovery, Repair, RepairKind};
 use crate::store::record::{Link, Position};
-use crate::store::sled::{SledCopy, SledSource};
+use crate::store::sled::{Salvage, SledCopy, SledSource};
 
-use super::convert::{link_of, of_journal};
+use super::convert::{link_of, of_copy, of_journal};
 
 /// Heals what is known to be damaged, after a fresh read past the cache.
 ///
@@ -15,21 +17,42 @@ use super::convert::{link_of, of_journal};
 /// `Corrupt`, when something is bad that the indexed copy does not have either; `Io`, which
 /// poisons the journal.
 pub(crate) fn heal(journal: &mut Journal, copy: &SledCopy) -> Result<Recovery, StoreError> {
-    let healed = journal.heal(&SledSource::new(copy)).map_err(of_journal)?;
+    whole(journal.heal(&SledSource::new(copy)).map_err(of_journal)?)
+}
+
+/// As [`heal`], from what can still be read of copies that are not believed; `with_db` when `db/`
+/// itself is one of them, and not open.
+///
+/// # Errors
+/// As [`heal`].
+pub(crate) fn salvage(
+    journal: &mut Journal,
+    data: &Path,
+    with_db: bool,
+) -> Result<Recovery, StoreError> {
+    let copies = Salvage::open(data, journal.log_id(), with_db);
+    let copies = copies.map_err(|error| of_copy(data, &error))?;
+    whole(journal.heal(&copies).map_err(of_journal)?)
+}
+
+fn whole(healed: Recovery) -> Result<Recovery, StoreError> {
     match healed.damage.first() {
         None => Ok(healed),
         Some(damage) => Err(StoreError::Corrupt {
             position: Position(damage.first_position),
-            problem: format!("{damage}; db/ does not have them either"),
+            problem: format!(
+                "{damage}; no other copy has them: stop the server, then `roomledger repair` says \
+                 which rooms are concerned"
+            ),
         }),
     }
 }
 
-/// Whether a commit of the journal ends with this link.
+/// Whether a commit of the journal, or an accepted loss, ends with this link.
 pub(crate) fn confirms(reader: &JournalReader, link: Link) -> bool {
     let frame = reader.frame_containing(link.position.0);
     let frame = frame.ok().flatten();
-    frame.is_some_and(|frame| frame.kind() == FrameKind::Commit && link_of(frame.link()) == link)
+    frame.is_some_and(|frame| frame.kind() != FrameKind::Seal && link_of(frame.link()) == link)
 }
 
 /// The repair of frames as the engine records it; headers and footers hold no history.

@@ -42,7 +42,9 @@ pub(crate) fn read_room(
     };
     frames.extend(tail.frames);
     let found = by_version(&frames, name, first, last)?;
-    if found.is_empty() {
+    // Where a stream's last events were lost, nothing is left to be read.
+    let at_a_loss = frames.iter().any(|frame| frame.kind() == FrameKind::Loss);
+    if found.is_empty() && !at_a_loss {
         let problem = format!("version {first} of stream {name:?} is in neither copy");
         let position = Position(0);
         return Err(StoreError::Corrupt { position, problem });
@@ -73,11 +75,21 @@ pub(crate) fn read_all(
     };
     frames.extend(tail.frames);
     let found = by_position(&frames, first, last)?;
-    if found.is_empty() {
-        let position = Position(first);
-        return Err(StoreError::Missing { position });
+    if !found.is_empty() {
+        return Ok(found);
     }
-    Ok(found)
+    let position = Position(first);
+    match behind_loss(&frames, first) {
+        Some(behind) => read_all(shared, behind, limit),
+        None => Err(StoreError::Missing { position }),
+    }
+}
+
+/// The last position of the accepted loss that holds `position`, where nothing else was read.
+pub(crate) fn behind_loss(frames: &[Frame], position: u64) -> Option<Position> {
+    let last = frames.last()?;
+    let is_loss = last.kind() == FrameKind::Loss && holds(position)(&last);
+    is_loss.then(|| Position(last.last_position()))
 }
 
 /// As `EventStore::commit_of`.
@@ -94,7 +106,9 @@ pub(crate) fn commit_of(shared: &Shared, position: Position) -> Result<Link, Sto
         Some(starts) if starts <= position.0 => Vec::new(),
         _ => history(shared, position.0, position.0)?,
     };
-    let mut commits = tail.frames.iter().chain(&older).filter(holds(position.0));
+    let commits = tail.frames.iter().chain(&older);
+    let mut commits = commits.filter(|frame| frame.kind() == FrameKind::Commit);
+    let mut commits = commits.by_ref().filter(holds(position.0));
     let link = commits.next().map(|frame| link_of(frame.link()));
     link.ok_or(missing)
 }
@@ -128,7 +142,10 @@ fn room_history(
     match commits_of_room(&copy, room, first, last) {
         Ok(frames) => Ok(frames),
         Err(error) => {
-            shared.distrust(&copy, 0, copy.mark().position(), &error);
+            // Over a loss that was accepted versions are missing, and only the journal tells which.
+            if !copy.has_losses().unwrap_or(false) {
+                shared.distrust(&copy, 0, copy.mark().position(), &error);
+            }
             shared.scan()?.commits_of(room, first, last)
         }
     }
@@ -194,8 +211,9 @@ fn commits_of_room(
     Ok(found)
 }
 
-/// The records of `frames` whose number, as `number` tells it, is in `first..=last`, without gap.
-/// A source may end early, never leave one out.
+/// The records of `frames` whose number, as `number` tells it, is in `first..=last`, without gap
+/// but for accepted losses, behind which at least one comes. A source may end early, never leave
+/// one out.
 fn in_order(
     frames: &[Frame],
     first: u64,
@@ -203,15 +221,31 @@ fn in_order(
     number: impl Fn(Position, &RecordPlace<'_>) -> Option<u64>,
 ) -> Result<Vec<Record>, StoreError> {
     let mut found = Vec::new();
-    let next = Cell::new(first);
+    let (next, last) = (Cell::new(first), Cell::new(last));
+    // Set by an accepted loss, until the next record of what is read: that may leave a gap.
+    let lost = Cell::new(false);
     // After a beginning that ended early, what follows is left for the next read.
     let wanted = |position: Position, place: &RecordPlace<'_>| {
-        let is_next = next.get() <= last && number(position, place) == Some(next.get());
+        let Some(number) = number(position, place) else {
+            return false;
+        };
+        if lost.replace(false) && number > next.get() {
+            next.set(number);
+            last.set(last.get().max(number));
+        }
+        let is_next = next.get() <= last.get() && number == next.get();
         next.set(next.get() + u64::from(is_next));
         is_next
     };
-    let commits = frames.iter();
-    for frame in commits.filter(|frame| frame.kind() == FrameKind::Commit) {
+    for frame in frames {
+        match frame.kind() {
+            FrameKind::Commit => {}
+            FrameKind::Seal => continue,
+            FrameKind::Loss => {
+                lost.set(true);
+                continue;
+            }
+        }
         let at = Position(frame.first_position());
         found.extend(decode_where(frame.payload(), at, wanted).map_err(corrupt_at(at))?);
     }

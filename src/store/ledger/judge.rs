@@ -4,12 +4,14 @@
 
 use crate::store::StoreError;
 use crate::store::caches::{LogCopy, Repaired};
-use crate::store::journal::{Frame, JournalError, JournalReader, Link as ChainEnd, short_hex};
+use crate::store::journal::{
+    Frame, Journal, JournalError, JournalReader, Link as ChainEnd, Recovery, short_hex,
+};
 use crate::store::record::Position;
 use crate::store::sled::{CopyError, SledCopy, move_sled_aside, sled_folder};
 
 use super::convert::{of_copy, of_journal};
-use super::heal::{heal, healed_frames};
+use super::heal::{heal, healed_frames, salvage};
 use super::shared::{Ending, Shared};
 
 /// The copy, checked against the journal and caught up with it; `None` when the ledger was closed
@@ -24,11 +26,54 @@ pub(crate) fn copy_of(
     };
     let checked = opened.and_then(|copy| compare_healing(shared, &copy).map(|()| copy));
     let copy = match checked {
-        Ok(copy) => copy,
+        Ok(copy) => {
+            name_what_it_lost(shared, &copy);
+            copy
+        }
         Err(Verdict::Rebuild(why)) => start_over(shared, &why)?,
         Err(Verdict::Refuse(error)) => return Err(error),
     };
-    catch_up(shared, &copy).map(|whole| whole.then_some(copy))
+    let caught_up = match catch_up(shared, &copy) {
+        // Damage that no check of the journal has met yet, where this copy has nothing yet.
+        Err(StoreError::Corrupt { .. }) => {
+            mend(shared, |journal| salvage(journal, &shared.dir, false))?;
+            catch_up(shared, &copy)
+        }
+        other => other,
+    };
+    caught_up.map(|whole| whole.then_some(copy))
+}
+
+/// Heals the journal, and notes what was healed.
+fn mend(
+    shared: &Shared,
+    heal: impl FnOnce(&mut Journal) -> Result<Recovery, StoreError>,
+) -> Result<(), StoreError> {
+    let healed = match shared.writer().as_mut() {
+        Some(journal) => heal(journal)?,
+        None => return Err(StoreError::Closed),
+    };
+    let repairs = healed.repairs.iter().filter_map(healed_frames);
+    repairs.for_each(|repair| shared.note(repair));
+    Ok(())
+}
+
+/// sled may lose its end, or all, without a word; after a close in order, that shows.
+fn name_what_it_lost(shared: &Shared, copy: &SledCopy) {
+    let (mark, end) = (copy.mark(), shared.opened_at);
+    if !shared.was_clean || mark == end {
+        return;
+    }
+    shared.note(Repaired {
+        from: Position(mark.next_position.min(end.position())),
+        to: Position(end.position()),
+        copy: LogCopy::Sled,
+        restored: true,
+        problem: format!(
+            "it was closed complete, and ends at position {} now",
+            mark.position()
+        ),
+    });
 }
 
 /// What to do about a copy that is not as it should be.
@@ -80,12 +125,7 @@ fn compare_healing(shared: &Shared, copy: &SledCopy) -> Result<(), Verdict> {
         Err(Verdict::Refuse(StoreError::Corrupt { .. })) => {}
         other => return other,
     }
-    let healed = match shared.writer().as_mut() {
-        Some(journal) => heal(journal, copy).map_err(Verdict::Refuse)?,
-        None => return Err(Verdict::Refuse(StoreError::Closed)),
-    };
-    let repairs = healed.repairs.iter().filter_map(healed_frames);
-    repairs.for_each(|repair| shared.note(repair));
+    mend(shared, |journal| heal(journal, copy)).map_err(Verdict::Refuse)?;
     compare(shared, copy)
 }
 

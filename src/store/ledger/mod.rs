@@ -6,6 +6,7 @@
 //! belong. (log.md rules 9 to 12, 14, 17, 18, 20, 22.)
 
 mod applier;
+mod backup;
 mod checkpoint;
 mod convert;
 mod handle;
@@ -16,13 +17,17 @@ mod judge;
 mod open;
 mod options;
 mod reader;
+mod repair;
 mod scan;
+mod scrub;
 mod shared;
 mod tail;
 mod verify;
 
+pub use backup::{BackupReport, backup};
 pub use handle::Ledger;
 pub use open::OpenReport;
 pub use options::{LedgerOptions, boot_id};
 pub use reader::LedgerReader;
-pub use verify::{Problem, VerifyReport, verify};
+pub use repair::{Lost, LostVersions, RepairReport, repair};
+pub use verify::{Met, Problem, VerifyReport, verify};

@@ -17,10 +17,10 @@ use super::applier;
 use super::checkpoint;
 use super::convert::{link_of, of_journal};
 use super::heads::Heads;
-use super::heal::{confirms, heal, healed_frames, notes_of};
+use super::heal::{confirms, heal, healed_frames, notes_of, salvage};
 use super::options::LedgerOptions;
 use super::scan::JournalScan;
-use super::shared::{CopyState, Ending, Recent, Shared, guard};
+use super::shared::{CopyState, Ending, Recent, Shared, Told, guard};
 use super::tail::Tail;
 
 /// What an open found and did.
@@ -81,6 +81,7 @@ pub(crate) fn open(
         log_id: journal.log_id(),
         scan: Mutex::new(Some(Arc::new(JournalScan::new(reader)))),
         opened_at: journal.end(),
+        was_clean: recovery.was_clean,
         writer: Mutex::new(Some(journal)),
         recent: Mutex::new(Recent {
             head,
@@ -95,6 +96,8 @@ pub(crate) fn open(
         stopped: OnceLock::new(),
         repairs: Mutex::new(Vec::new()),
         distrusted: AtomicBool::new(false),
+        scrub: Mutex::default(),
+        lost: Told::default(),
         options,
     });
     let applier = applier::start(Arc::clone(&shared), keeper, copy)?;
@@ -131,15 +134,25 @@ impl Opening<'_> {
     /// # Errors
     /// `Corrupt` when the indexed copy cannot help; what is bad in the journal stays as it is.
     fn heal(&mut self, damage: &str) -> Result<(), StoreError> {
-        let copy = match self.copy.take() {
-            Some(copy) => copy,
-            None => self.open_copy(damage)?,
+        let opened = match self.copy.take() {
+            Some(copy) => Ok(copy),
+            None => self.open_copy(damage),
         };
-        let healed = heal(&mut self.journal, &copy)?;
+        let (healed, copy) = match opened {
+            Ok(copy) => (heal(&mut self.journal, &copy), Some(copy)),
+            Err(error) => (Err(error), None),
+        };
+        let healed = match healed {
+            // Copies that were given up may have what this one lacks.
+            Err(StoreError::Corrupt { .. }) => {
+                salvage(&mut self.journal, self.dir, copy.is_none())?
+            }
+            other => other?,
+        };
         self.notes.extend(notes_of(&healed));
         let frames = healed.repairs.iter().filter_map(healed_frames);
         self.repairs.extend(frames);
-        self.copy = Some(copy);
+        self.copy = copy;
         Ok(())
     }
 
@@ -174,7 +187,7 @@ impl Opening<'_> {
         for frame in frames.map_err(of_journal)? {
             let frame = frame.map_err(of_journal)?;
             heads.replay(&frame)?;
-            if frame.kind() == FrameKind::Commit {
+            if frame.kind() != FrameKind::Seal {
                 head = link_of(frame.link());
             }
         }

@@ -33,6 +33,11 @@ pub struct LedgerOptions {
     pub open_wait: Duration,
     /// How long a read of history waits while the indexed copy is still being opened.
     pub read_wait: Duration,
+    /// How fast both copies are read through in the background, in bytes of the journal a second;
+    /// 0 for not at all.
+    pub scrub_bytes_per_s: u64,
+    /// How long that rests before each pass.
+    pub scrub_pause: Duration,
     /// The file system under the journal.
     pub disk: Arc<dyn Disk>,
 }
@@ -54,6 +59,9 @@ impl LedgerOptions {
             open_wait: Duration::from_millis(500),
             // log.md rule 9: then the caller is told to come again.
             read_wait: Duration::from_secs(2),
+            // A gigabyte in nine minutes, and a hundredth of what a disk does.
+            scrub_bytes_per_s: 2 << 20,
+            scrub_pause: Duration::from_secs(60 * 60),
             disk: Arc::new(RealDisk),
         }
     }

@@ -13,7 +13,7 @@ use crate::store::{Appended, Commits, EventStore, StoreError};
 
 use super::convert::{link_of, of_journal};
 use super::heads::{Heads, name_of};
-use super::history::{by_position, by_version, last_of};
+use super::history::{behind_loss, by_position, by_version, last_of};
 use super::scan::JournalScan;
 use super::shared::guard;
 
@@ -84,7 +84,7 @@ impl LedgerReader {
         let from = known.head.unwrap_or(Link::START).position.next();
         for frame in self.scan.reader().frames_from(from.0).map_err(of_journal)? {
             let frame = frame.map_err(of_journal)?;
-            if frame.kind() == FrameKind::Commit {
+            if frame.kind() != FrameKind::Seal {
                 known.heads.replay(&frame)?;
                 known.head = Some(link_of(frame.link()));
             }
@@ -125,7 +125,11 @@ impl EventStore for LedgerReader {
         let first = after.0.saturating_add(1);
         let last = last_of(first, limit);
         let frames = self.scan.commits_between(first, last)?;
-        by_position(&frames, first, last)
+        let found = by_position(&frames, first, last)?;
+        match behind_loss(&frames, first).filter(|_| found.is_empty()) {
+            Some(behind) => self.read_all(behind, limit),
+            None => Ok(found),
+        }
     }
 
     fn read_commits(&self, after: Position) -> Result<Commits<'_>, StoreError> {
@@ -153,7 +157,8 @@ impl EventStore for LedgerReader {
         }
         let frame = self.scan.reader().frame_containing(position.0);
         let frame = frame.map_err(of_journal)?;
-        frame.map(|frame| link_of(frame.link())).ok_or(missing)
+        let commit = frame.filter(|frame| frame.kind() == FrameKind::Commit);
+        commit.map(|frame| link_of(frame.link())).ok_or(missing)
     }
 
     fn close(&self) -> Result<(), StoreError> {

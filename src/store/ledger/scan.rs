@@ -56,8 +56,11 @@ impl JournalScan {
         };
         let mut found = Vec::new();
         while cursor.next <= last {
-            let Some(frame) = cursor.commit(found.is_empty())? else {
-                return Ok(found);
+            let frame = match cursor.commit() {
+                Some(Ok(frame)) => frame,
+                // What was read before the damage is answered; the next page meets it first.
+                Some(Err(error)) if found.is_empty() => return Err(error),
+                Some(Err(_)) | None => return Ok(found),
             };
             if frame.first_position() > cursor.next {
                 let position = Position(cursor.next);
@@ -73,7 +76,9 @@ impl JournalScan {
     }
 
     /// The commits that hold the versions `first..=last` of a stream, or as many of the first of
-    /// them as are there and can be read.
+    /// them as are there and can be read; with the accepted losses between them, over which
+    /// versions may be missing, and then what comes next even if it is behind `last`. Damage that
+    /// cost this stream nothing is passed over.
     ///
     /// # Errors
     /// `Corrupt` when not even the first can be read, or a version is missing before it.
@@ -92,11 +97,23 @@ impl JournalScan {
             None => self.cursor(1, first, &[stream_hash(room)])?,
         };
         let mut found = Vec::new();
+        let (mut damage, mut lost) = (None, false);
         while cursor.next <= last {
-            let Some(frame) = cursor.commit(found.is_empty())? else {
-                return Ok(found);
+            let frame = match cursor.commit() {
+                Some(Ok(frame)) => frame,
+                Some(Err(error @ StoreError::Corrupt { .. })) => {
+                    damage.get_or_insert(error);
+                    continue;
+                }
+                Some(Err(error)) => return Err(error),
+                None => return beginning(found, damage),
             };
             let at = Position(frame.first_position());
+            if frame.kind() == FrameKind::Loss {
+                lost = true;
+                found.push(frame);
+                continue;
+            }
             let versions = places(frame.payload()).map_err(corrupt_at(at))?;
             let here = versions.iter().filter(|place| place.room == room);
             let Some(end) = here.clone().map(|place| place.version.0).max() else {
@@ -106,18 +123,23 @@ impl JournalScan {
             if end < cursor.next {
                 continue;
             }
-            if start > cursor.next {
+            if start > cursor.next && !lost {
                 let problem = format!("version {} of {room:?} is missing before it", cursor.next);
-                return Err(StoreError::Corrupt {
+                let missing = StoreError::Corrupt {
                     position: at,
                     problem,
-                });
+                };
+                return beginning(found, Some(damage.unwrap_or(missing)));
             }
-            cursor.held = (end > last).then(|| frame.clone());
-            cursor.next = end.min(last) + 1;
+            lost = false;
+            let wanted = last.max(start);
+            cursor.held = (end > wanted).then(|| frame.clone());
+            cursor.next = end.min(wanted) + 1;
             found.push(frame);
         }
-        *slot = Some((room.to_owned(), cursor));
+        if damage.is_none() {
+            *slot = Some((room.to_owned(), cursor));
+        }
         Ok(found)
     }
 
@@ -131,7 +153,7 @@ impl JournalScan {
         let next = move || {
             let frame = frames.as_mut()?.next()?;
             let commit = match frame {
-                Ok(frame) if frame.kind() == FrameKind::Seal => return Some(None),
+                Ok(frame) if frame.kind() != FrameKind::Commit => return Some(None),
                 Ok(frame) => commit_of(&frame),
                 Err(error) => Err(of_journal(error)),
             };
@@ -154,21 +176,26 @@ impl JournalScan {
 }
 
 impl Cursor {
-    /// The next commit. Damage is told only when it comes first, so that what was read before it
-    /// is answered; the caller drops the cursor at `None`, and meets the damage at the next page.
-    fn commit(&mut self, comes_first: bool) -> Result<Option<Frame>, StoreError> {
+    /// The next commit or accepted loss, or the damage in the way; it goes on behind that.
+    fn commit(&mut self) -> Option<Result<Frame, StoreError>> {
         if let Some(frame) = self.held.take() {
-            return Ok(Some(frame));
+            return Some(Ok(frame));
         }
-        for frame in self.frames.by_ref() {
-            match frame {
-                Ok(frame) if frame.kind() == FrameKind::Seal => {}
-                Ok(frame) => return Ok(Some(frame)),
-                Err(_) if !comes_first => return Ok(None),
-                Err(error) => return Err(of_journal(error)),
-            }
-        }
-        Ok(None)
+        let is_seal = |frame: &Result<Frame, _>| {
+            let kind = frame.as_ref().map(Frame::kind);
+            kind.is_ok_and(|kind| kind == FrameKind::Seal)
+        };
+        let next = self.frames.by_ref().find(|frame| !is_seal(frame));
+        next.map(|frame| frame.map_err(of_journal))
+    }
+}
+
+/// What was read before the damage, if there is any of it; else the damage.
+fn beginning(found: Vec<Frame>, damage: Option<StoreError>) -> Result<Vec<Frame>, StoreError> {
+    let has_commits = found.iter().any(|frame| frame.kind() == FrameKind::Commit);
+    match damage {
+        Some(damage) if !has_commits => Err(damage),
+        _ => Ok(found),
     }
 }
 

@@ -2,12 +2,13 @@
 //! nowhere else. Locks are taken in the order of the fields, and none is held across a read of the
 //! disk but the writer's own.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::store::StoreError;
-use crate::store::caches::{LogCopy, Repaired};
+use crate::store::caches::{LogCopy, Repaired, Scrubbed};
 use crate::store::journal::{Journal, Link as ChainEnd};
 use crate::store::record::{Link, Position};
 use crate::store::sled::{CopyError, SledCopy};
@@ -35,11 +36,17 @@ pub(crate) struct Shared {
     /// Where the journal ended when it was opened: the applier fetches everything up to here from
     /// it, and everything behind from the tail.
     pub(crate) opened_at: ChainEnd,
+    /// Whether the last process closed it: then the indexed copy had everything.
+    pub(crate) was_clean: bool,
     /// Why nothing more is acknowledged.
     pub(crate) stopped: OnceLock<StoreError>,
     pub(crate) repairs: Mutex<Vec<Repaired>>,
     /// Whether the indexed copy gave something bad already.
     pub(crate) distrusted: AtomicBool,
+    /// What the scrub has read and found.
+    pub(crate) scrub: Mutex<Scrubbed>,
+    /// Holes that the scrub has told of.
+    pub(crate) lost: Told,
 }
 
 /// What changes with every commit, seen as a whole or not at all.
@@ -49,6 +56,17 @@ pub(crate) struct Recent {
     pub(crate) tail: Tail,
     pub(crate) applier_sleeps: bool,
     pub(crate) ending: Ending,
+}
+
+/// Positions that were told of, each once.
+#[derive(Default)]
+pub(crate) struct Told(Mutex<BTreeSet<Position>>);
+
+impl Told {
+    /// Whether it was not told before.
+    pub(crate) fn insert(&self, position: Position) -> bool {
+        guard(&self.0).insert(position)
+    }
 }
 
 /// How the applier is to end.
@@ -148,6 +166,10 @@ impl Shared {
             "a copy of the log was bad"
         );
         guard(&self.repairs).push(repaired);
+    }
+
+    pub(crate) fn scrubbed(&self, change: impl FnOnce(&mut Scrubbed)) {
+        change(&mut guard(&self.scrub));
     }
 
     pub(crate) fn take_repairs(&self) -> Vec<Repaired> {

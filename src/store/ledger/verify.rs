@@ -33,10 +33,26 @@ pub struct VerifyReport {
     pub sled_frames: u64,
     /// Where the journal ends.
     pub head: Option<Link>,
+    /// What was lost from both copies and accepted: first and last position.
+    pub lost: Vec<(Position, Position)>,
     /// What is wrong, in the order of positions.
     pub problems: Vec<Problem>,
     /// What is as it may be, but worth knowing.
     pub notes: Vec<String>,
+}
+
+/// What a check of the bytes meets, in order.
+#[derive(Clone, Copy, Debug)]
+pub enum Met<'a> {
+    /// A commit.
+    Commit(&'a StoredCommit),
+    /// What was lost from both copies, and accepted.
+    Loss {
+        /// The first lost position.
+        from: Position,
+        /// The last; before the first when only a seal was lost.
+        to: Position,
+    },
 }
 
 /// One thing that is wrong.
@@ -63,7 +79,7 @@ pub struct Problem {
 pub fn verify(
     dir: &Path,
     with_sled: bool,
-    each: &mut dyn FnMut(&StoredCommit),
+    each: &mut dyn FnMut(Met<'_>),
 ) -> Result<VerifyReport, StoreError> {
     let disk = RealDisk;
     let reader = JournalReader::open(Arc::new(disk), dir).map_err(of_journal)?;
@@ -108,7 +124,7 @@ struct Walk<'a> {
     heads: Heads,
     after_hole: bool,
     copy: Option<SledCopy>,
-    each: &'a mut dyn FnMut(&StoredCommit),
+    each: &'a mut dyn FnMut(Met<'_>),
 }
 
 impl Walk<'_> {
@@ -128,7 +144,9 @@ impl Walk<'_> {
             )),
             Finding::Header(path) => self.file(&path, "has a bad header"),
             Finding::Footer(path) => self.file(&path, "has a bad footer"),
-            Finding::Length(path) => self.file(&path, "has not the length its header says"),
+            Finding::Length(path) => {
+                self.file(&path, "has not the length its header says");
+            }
         }
     }
 
@@ -142,6 +160,12 @@ impl Walk<'_> {
             Position(frame.last_position()),
         );
         self.report.head = Some(link_of(frame.link()));
+        if frame.kind() == FrameKind::Loss {
+            // It takes the missing versions into account, and cannot fail here.
+            let _ = self.heads.replay(frame);
+            self.report.lost.push((from, to));
+            return (self.each)(Met::Loss { from, to });
+        }
         let commit = match commit_of(frame) {
             Ok(commit) => commit,
             Err(error) => {
@@ -161,7 +185,7 @@ impl Walk<'_> {
             }
             self.heads.jump(frame);
         }
-        (self.each)(&commit);
+        (self.each)(Met::Commit(&commit));
     }
 
     fn compare(&mut self, frame: &Frame) {
@@ -224,7 +248,10 @@ impl Walk<'_> {
     }
 
     fn file(&mut self, path: &Path, what: &str) {
-        let what = format!("{} {what}; the next open writes it anew", path.display());
+        let what = format!(
+            "{} {what}; `roomledger repair` puts it right",
+            path.display()
+        );
         self.problem(LogCopy::Journal, None, None, what);
     }
 

@@ -50,9 +50,10 @@ pub(super) fn entries(run: &[Frame]) -> Result<Vec<Entry>, CopyError> {
     };
     let at = |chunk| BlockKey {
         first: first.first_position(),
-        starts: match first.kind() {
-            FrameKind::Seal => Starts::Seal,
-            FrameKind::Commit => Starts::Commit,
+        // Without positions of its own, a frame stands before the commit that has its first one.
+        starts: match first.header().count {
+            0 => Starts::Seal,
+            _ => Starts::Commit,
         },
         chunk,
     };
@@ -118,7 +119,7 @@ pub(super) fn decode<'a>(
     Ok(frames)
 }
 
-/// One entry per stream: the first of its records in this run.
+/// One entry per stream: the first of its records in this run; and one per accepted loss.
 fn index(run: &[Frame]) -> Result<Vec<Entry>, CopyError> {
     let mut firsts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for frame in run.iter().filter(|frame| frame.kind() == FrameKind::Commit) {
@@ -136,7 +137,16 @@ fn index(run: &[Frame]) -> Result<Vec<Entry>, CopyError> {
         key: key::index(stream_hash(room), version, position).to_vec(),
         value: Vec::new(),
     };
-    Ok(firsts.into_iter().map(entry).collect())
+    let losses = run.iter().filter(|frame| frame.kind() == FrameKind::Loss);
+    let loss = |frame: &Frame| Entry {
+        key: key::loss(frame.first_position()).to_vec(),
+        value: Vec::new(),
+    };
+    Ok(firsts
+        .into_iter()
+        .map(entry)
+        .chain(losses.map(loss))
+        .collect())
 }
 
 /// log.md rule 15: 64 KiB, so that sixteen values of a leaf stay far below sled's blob bound.

@@ -60,6 +60,39 @@ impl SledCopy {
         Ok(copy)
     }
 
+    /// As [`Self::open`], of a copy that is not believed: it is asked for frames and nothing else,
+    /// so that its watermark does not matter.
+    pub(super) fn open_unbelieved(
+        data: &Path,
+        log_id: [u8; 16],
+        cache_bytes: u64,
+    ) -> Result<Self, CopyError> {
+        let path = files::sled_folder(data);
+        files::prepare(&path)?;
+        let sled = Contained::open(&path, cache_bytes)?;
+        Ok(Self {
+            file: files::settle(&path)?,
+            path,
+            log_id,
+            sled,
+            writer: Mutex::default(),
+            mark: Mutex::new(ChainEnd::GENESIS),
+        })
+    }
+
+    /// The log whose copy stands below the data directory, as its watermark says.
+    ///
+    /// # Errors
+    /// `Damaged` when it does not say; any other.
+    pub(crate) fn log_of(data: &Path, cache_bytes: u64) -> Result<[u8; 16], CopyError> {
+        let path = files::sled_folder(data);
+        files::prepare(&path)?;
+        let sled = Contained::open(&path, cache_bytes)?;
+        let mark = sled.call(|db| db.get(MARK))?;
+        let log_id = mark.and_then(|value| parse_mark(&value).map(|(log_id, _)| log_id));
+        log_id.ok_or_else(|| CopyError::Damaged("its watermark is damaged".to_owned()))
+    }
+
     /// Through which link it is complete.
     pub(crate) fn mark(&self) -> ChainEnd {
         *guard(&self.mark)
@@ -171,6 +204,17 @@ impl SledCopy {
             .collect())
     }
 
+    /// Whether anything was lost and accepted: then a stream may lack versions.
+    ///
+    /// # Errors
+    /// Any [`CopyError`].
+    pub(crate) fn has_losses(&self) -> Result<bool, CopyError> {
+        let first = self
+            .sled
+            .call(|db| db.scan_prefix(key::LOSSES).keys().next().transpose())?;
+        Ok(first.is_some())
+    }
+
     /// Remembers durably that it is not to be believed, so that the next open rebuilds it.
     ///
     /// # Errors
@@ -182,7 +226,12 @@ impl SledCopy {
     /// Writes entries outside of any frame: snapshots.
     pub(super) fn put(&self, entries: Vec<Entry>) -> Result<(), CopyError> {
         let mut budget = guard(&self.writer);
-        let mut batch = Batch::default();
+        let mut batch = Batch {
+            // A snapshot may be the first thing in the copy: alone, after a kill, it would look
+            // like a copy that has lost its watermark.
+            mark: Some(self.mark()),
+            ..Batch::default()
+        };
         for entry in entries {
             if batch.bytes + entry.bytes() > BATCH_BYTES_MAX {
                 self.write(&mut budget, &mut batch)?;
@@ -264,20 +313,21 @@ fn encode_mark(mark: &ChainEnd, log_id: [u8; 16]) -> Vec<u8> {
     value
 }
 
-fn decode_mark(value: &[u8], log_id: [u8; 16]) -> Result<ChainEnd, CopyError> {
-    let parts = || {
-        let (body, crc) = value.split_last_chunk::<4>()?;
-        let rest = body.strip_prefix(&[MARK_FORMAT])?;
-        let (found, rest) = rest.split_first_chunk::<16>()?;
-        let (next_position, hash) = rest.split_first_chunk::<8>()?;
-        let mark = ChainEnd {
-            next_position: u64::from_be_bytes(*next_position),
-            hash: hash.try_into().ok()?,
-        };
-        (crc32c::crc32c(body) == u32::from_be_bytes(*crc)).then_some((*found, mark))
+fn parse_mark(value: &[u8]) -> Option<([u8; 16], ChainEnd)> {
+    let (body, crc) = value.split_last_chunk::<4>()?;
+    let rest = body.strip_prefix(&[MARK_FORMAT])?;
+    let (found, rest) = rest.split_first_chunk::<16>()?;
+    let (next_position, hash) = rest.split_first_chunk::<8>()?;
+    let mark = ChainEnd {
+        next_position: u64::from_be_bytes(*next_position),
+        hash: hash.try_into().ok()?,
     };
+    (crc32c::crc32c(body) == u32::from_be_bytes(*crc)).then_some((*found, mark))
+}
+
+fn decode_mark(value: &[u8], log_id: [u8; 16]) -> Result<ChainEnd, CopyError> {
     let bad = || CopyError::Damaged("its watermark is damaged".to_owned());
-    let (found, mark) = parts().ok_or_else(bad)?;
+    let (found, mark) = parse_mark(value).ok_or_else(bad)?;
     if found != log_id {
         return Err(CopyError::OtherLog {
             expected: hex(&log_id),

@@ -98,4 +98,4 @@ pub(super) fn io_error(action: &'static str, path: &Path) -> impl Fn(io::Error) 
 }
 
 /// sled ignores files it does not know, and this one goes where the copy goes.
-const CONDEMNED: &str = "CONDEMNED";
+pub(super) const CONDEMNED: &str = "CONDEMNED";

@@ -4,12 +4,16 @@
 //! ```text
 //! b  first position u64, starts with u8, chunk u16     frames, verbatim
 //! i  stream u64, version u64, position u64             where a stream's records begin in a block
+//! l  first position u64                                an accepted loss
 //! s  stream u64, version u64, chunk u16                a snapshot
 //! w                                                    complete through which link
 //! ```
 
 /// Where the watermark stands.
 pub(super) const MARK: &[u8] = b"w";
+
+/// What the keys of accepted losses start with.
+pub(super) const LOSSES: &[u8] = b"l";
 
 /// Where a block, or a chunk of a large frame, stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,6 +105,13 @@ pub(super) fn index(stream: u64, version: u64, position: u64) -> [u8; INDEX_BYTE
     key
 }
 
+/// An accepted loss.
+pub(super) fn loss(first: u64) -> [u8; LOSS_BYTES] {
+    let mut key = [0; LOSS_BYTES];
+    write(&mut key, &[LOSSES, &first.to_be_bytes()]);
+    key
+}
+
 /// Version and position of an index key.
 pub(super) fn parse_index(key: &[u8]) -> Option<(u64, u64)> {
     let (_stream, rest) = key.strip_prefix(b"i")?.split_first_chunk::<8>()?;
@@ -138,4 +149,5 @@ fn write(key: &mut [u8], parts: &[&[u8]]) {
 
 const BLOCK_BYTES: usize = 1 + 8 + 1 + 2;
 const INDEX_BYTES: usize = 1 + 8 + 8 + 8;
+const LOSS_BYTES: usize = 1 + 8;
 const SNAPSHOT_BYTES: usize = 1 + 8 + 8 + 2;

@@ -10,10 +10,12 @@ mod copy;
 mod error;
 mod files;
 mod key;
+mod salvage;
 mod snapshot;
 mod source;
 
 pub(crate) use copy::SledCopy;
 pub(crate) use error::CopyError;
 pub(crate) use files::{move_sled_aside, sled_folder};
+pub(crate) use salvage::Salvage;
 pub(crate) use source::SledSource;

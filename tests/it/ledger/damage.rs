@@ -10,14 +10,14 @@ use roomledger::store::{Caches as _, EventStore as _, LogCopy, Position, StoreEr
 
 use super::{SEGMENT_BYTES, checked, closed, copy_files, fill, open_small, options, read};
 
-fn segments(dir: &Path) -> Vec<PathBuf> {
+pub(super) fn segments(dir: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(dir.join("journal")).expect("a folder");
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("a file").path()).collect();
     paths.sort();
     paths
 }
 
-fn overwrite(path: &Path, offset: u64, bytes: &[u8]) {
+pub(super) fn overwrite(path: &Path, offset: u64, bytes: &[u8]) {
     let file = fs::OpenOptions::new().write(true).open(path);
     file.and_then(|file| file.write_all_at(bytes, offset))
         .expect("overwritten");

@@ -17,6 +17,8 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 
+use super::contract::Contract;
+
 /// A server with one key, `devkey`.
 pub(crate) struct Server {
     pub(crate) engine: VirtualEngine,
@@ -122,6 +124,15 @@ impl Server {
         self.send_as_is(method, path, headers.iter().copied().chain(bearer), body)
     }
 
+    /// What a call without a token is answered, by the whole path.
+    pub(crate) fn status_of(&self, method: Method, path: &str) -> u16 {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.body(Body::empty()).unwrap();
+        let answered = self.router.clone().oneshot(request);
+        let response = self.runtime.block_on(answered).unwrap();
+        response.status().as_u16()
+    }
+
     fn send_as_is<'a>(
         &self,
         method: Method,
@@ -129,14 +140,13 @@ impl Server {
         headers: impl Iterator<Item = (&'a str, &'a str)>,
         body: Vec<u8>,
     ) -> Answer {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("/api/v1{path}"));
+        let path = format!("/api/v1{path}");
+        let mut request = Request::builder().method(method.clone()).uri(&path);
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        let request = request.body(Body::from(body)).unwrap();
-        self.runtime.block_on(async {
+        let request = request.body(Body::from(body.clone())).unwrap();
+        let answer = self.runtime.block_on(async {
             let response = self.router.clone().oneshot(request).await.unwrap();
             let status = response.status().as_u16();
             let headers = response.headers().clone();
@@ -148,7 +158,9 @@ impl Server {
                 headers,
                 body,
             }
-        })
+        });
+        Contract::of(self).judge(&method, &path, &body, &answer);
+        answer
     }
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {

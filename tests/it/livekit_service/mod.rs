@@ -7,4 +7,5 @@ mod maps;
 mod recordings;
 mod refusals;
 mod semantics;
-mod support;
+pub(crate) mod support;
+mod webhooks;

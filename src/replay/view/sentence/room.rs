@@ -31,6 +31,12 @@ pub(super) fn refusals_suppressed(it: &RefusalsSuppressed) -> String {
 }
 
 pub(super) fn history_repaired(it: &HistoryRepaired) -> String {
+    if it.copy == "backup" {
+        return format!(
+            "positions {} to {} were restored from a backup",
+            it.from, it.to
+        );
+    }
     format!(
         "positions {} to {} of the {} copy were restored from the other one",
         it.from, it.to, it.copy

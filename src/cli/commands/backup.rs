@@ -1,0 +1,73 @@
+//! `roomledger backup` and `roomledger restore`. Apart from what copies. Neither writes to what it
+//! reads from.
+
+use serde_json::json;
+
+use crate::cli::args::{BackupArgs, RestoreArgs};
+use crate::cli::failure::{Exit, Failure};
+use crate::cli::output::{Format, Row, write_record};
+use crate::cli::read::failure_of;
+use crate::cli::terminal::Terminal;
+use crate::engine::{EngineError, restore_dir};
+use crate::store::ledger::{self, BackupReport};
+
+/// Copies a ledger, or adds what is new since the last time.
+///
+/// # Errors
+/// `Damaged` where the ledger is damaged, or the backup belongs to another log or history; `InUse`
+/// while another backup writes there.
+pub fn backup(
+    args: &BackupArgs,
+    format: Format,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    let place = args.data.display().to_string();
+    let done = ledger::backup(&args.data, &args.to).map_err(|error| failure_of(&error, &place))?;
+    Ok(write_record(terminal.out, format, &row(&done), COLUMNS)?)
+}
+
+/// Makes a ledger from a backup.
+///
+/// # Errors
+/// `Damaged` where the backup is damaged, or something is in the way.
+pub fn restore(
+    args: &RestoreArgs,
+    format: Format,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    let place = args.from.display().to_string();
+    let done = restore_dir(&args.from, &args.data).map_err(|error| match &error {
+        EngineError::Store(error) => failure_of(error, &place),
+        other => Failure::new(Exit::No, other.to_string()),
+    })?;
+    write_record(terminal.out, format, &row(&done), COLUMNS)?;
+    writeln!(
+        terminal.err,
+        "note: from #{} on this is a history of its own: if the ledger that the backup was taken \
+         from still runs, only one of the two should go on",
+        done.to.position.next()
+    )?;
+    Ok(())
+}
+
+fn row(done: &BackupReport) -> Row {
+    let (from, to) = (done.from, done.to.position);
+    let added = to.0.saturating_sub(from.0);
+    Row {
+        name: format!("#{to}"),
+        cells: vec![
+            format!("#{to}"),
+            added.to_string(),
+            done.bytes.to_string(),
+            done.to.chain.to_string(),
+        ],
+        record: json!({
+            "position": to.0,
+            "events_added": added,
+            "bytes_added": done.bytes,
+            "chain": done.to.chain.to_string(),
+        }),
+    }
+}
+
+const COLUMNS: &[&str] = &["LAST", "EVENTS ADDED", "BYTES ADDED", "CHAIN"];

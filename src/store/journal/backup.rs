@@ -1,0 +1,240 @@
+//! Copies a journal, frame by frame, into a directory of its own, and adds to it later only what
+//! is new: apart because it reads one journal without a lock while it writes another. It never
+//! writes to the one it reads, and copies nothing that it has not verified.
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::store::journal::disk::Disk;
+use crate::store::journal::error::JournalError;
+use crate::store::journal::footer::Sum;
+use crate::store::journal::frame::{Frame, FrameKind, Link, short_hex};
+use crate::store::journal::head::{self, Head};
+use crate::store::journal::layout::{FRAMES_OFFSET, Layout};
+use crate::store::journal::reader::JournalReader;
+use crate::store::journal::scan::left_of;
+use crate::store::journal::segment::{self, Segment, journal_dir};
+use crate::store::journal::survey::{Scope, Tail, survey};
+
+/// What a copy came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Copied {
+    /// The end of the copy before.
+    pub from: Link,
+    /// Its end now.
+    pub to: Link,
+    /// Bytes of the frames that were added.
+    pub bytes: u64,
+}
+
+/// Brings the journal below `to` up to the last sealed frame of the one below `from`; begins it
+/// when there is none. Works beside a writer of `from`, and takes the LOCK of `to`.
+///
+/// # Errors
+/// `Damaged` when `from` has a hole; `OtherLog` or `OtherHistory` when `to` has something else;
+/// `Locked`; `Io`; what a look at either can say.
+pub fn backup(
+    disk: &Arc<dyn Disk>,
+    from: &Path,
+    to: &Path,
+    rooms_of: fn(&[u8]) -> Vec<u64>,
+) -> Result<Copied, JournalError> {
+    for path in [to, &journal_dir(to)] {
+        let made = disk.create_dir(path);
+        made.map_err(|error| JournalError::io("create", path, &error))?;
+    }
+    let lock = to.join("LOCK");
+    let note = format!("pid {} (backup)\n", std::process::id());
+    let held = disk.lock(&lock, &note);
+    let _held = match held.map_err(|error| JournalError::io("lock", &lock, &error))? {
+        Ok(held) => held,
+        Err(holder) => return Err(JournalError::Locked { path: lock, holder }),
+    };
+    let source = JournalReader::open(Arc::clone(disk), from)?;
+    let Some(log_id) = source.log_id() else {
+        let path = head::path(from);
+        let (dir, why) = (from.to_path_buf(), "is missing".to_owned());
+        return Err(JournalError::HeadUnusable { path, dir, why });
+    };
+    let layouts = segment::list(disk.as_ref(), from, false)?;
+    let layout_of = |ordinal: u64| {
+        let same = layouts.iter().find(|segment| segment.ordinal == ordinal);
+        same.or(layouts.last()).map(|segment| segment.layout)
+    };
+    let mut target = Target::open(disk, to, log_id, rooms_of)?;
+    let before = target.link;
+    let mut bytes = 0;
+    // One frame is held back: only its successor seals it (rule 3).
+    let mut held: Option<Frame> = None;
+    let mut known = before == Link::GENESIS;
+    for frame in source.frames_from(before.position())? {
+        let frame = frame?;
+        if !known {
+            known = frame.link() == before;
+            continue;
+        }
+        for sealed in held.replace(frame).into_iter() {
+            bytes += target.add(&sealed, layout_of(sealed.header().segment))?;
+        }
+    }
+    if !known {
+        let actual = source.frame_containing(before.position())?;
+        return Err(JournalError::OtherHistory {
+            position: before.position(),
+            head: short_hex(&before.hash),
+            journal: actual.map_or_else(|| "none".to_owned(), |frame| short_hex(frame.hash())),
+        });
+    }
+    // A seal, or what an operator accepted, needs no other.
+    if let Some(last) = held.filter(|last| last.kind() != FrameKind::Commit) {
+        bytes += target.add(&last, layout_of(last.header().segment))?;
+    }
+    target.finish()?;
+    Ok(Copied {
+        from: before,
+        to: target.link,
+        bytes,
+    })
+}
+
+/// The copy that is written.
+struct Target<'a> {
+    disk: &'a dyn Disk,
+    dir: PathBuf,
+    log_id: [u8; 16],
+    rooms_of: fn(&[u8]) -> Vec<u64>,
+    active: Option<Active>,
+    link: Link,
+}
+
+/// The segment that is written to.
+struct Active {
+    segment: Arc<Segment>,
+    offset: u64,
+    sum: Sum,
+}
+
+impl<'a> Target<'a> {
+    fn open(
+        disk: &'a Arc<dyn Disk>,
+        to: &Path,
+        log_id: [u8; 16],
+        rooms_of: fn(&[u8]) -> Vec<u64>,
+    ) -> Result<Self, JournalError> {
+        let suspects = BTreeSet::new();
+        let scope = Scope {
+            disk: disk.as_ref(),
+            dir: to,
+            write: true,
+            rooms_of,
+            suspects: &suspects,
+            durable_end: None,
+        };
+        let mut target = Self {
+            disk: disk.as_ref(),
+            dir: to.to_path_buf(),
+            log_id,
+            rooms_of,
+            active: None,
+            link: Link::GENESIS,
+        };
+        let Some(mut found) = survey(&scope)? else {
+            // HEAD first: a copy that was cut short is then the beginning of one.
+            target.write_head(1)?;
+            return Ok(target);
+        };
+        if found.head.log_id != log_id {
+            return Err(JournalError::OtherLog {
+                path: head::path(to),
+                expected: super::frame::hex(&log_id),
+                actual: super::frame::hex(&found.head.log_id),
+            });
+        }
+        if let Some(damage) = found.damage().into_iter().next() {
+            return Err(JournalError::Damaged(damage));
+        }
+        target.link = found.left;
+        let active = found.segments.last().cloned();
+        target.active = active.map(|segment| {
+            let new = || Sum::new(found.left, segment.layout);
+            let sum = found.sums.remove(&segment.ordinal).unwrap_or_else(new);
+            let offset = found.end.offset;
+            Active {
+                segment,
+                offset,
+                sum,
+            }
+        });
+        if let (Tail::Unsealed(_), Some(active)) = (found.tail, &target.active) {
+            // What an earlier run left half written; it is in the original.
+            let segment = &active.segment;
+            segment.zero(active.offset, segment.layout.footer_offset())?;
+        }
+        Ok(target)
+    }
+
+    fn add(&mut self, frame: &Frame, layout: Option<Layout>) -> Result<u64, JournalError> {
+        let ordinal = frame.header().segment;
+        let is_here = |active: &Active| active.segment.ordinal == ordinal;
+        if !self.active.as_ref().is_some_and(is_here) {
+            self.close_segment()?;
+            let default = Layout {
+                segment_bytes: DEFAULT_SEGMENT_BYTES,
+            };
+            let layout = layout.unwrap_or(default);
+            let (disk, dir) = (self.disk, &self.dir);
+            let segment = Segment::prepare(disk, dir, ordinal, self.log_id, layout)?;
+            self.active = Some(Active {
+                segment: Arc::new(segment),
+                offset: FRAMES_OFFSET,
+                sum: Sum::new(left_of(frame), layout),
+            });
+        }
+        let rooms = (self.rooms_of)(frame.payload());
+        let Some(active) = &mut self.active else {
+            return Ok(0);
+        };
+        active.segment.write(frame.bytes(), active.offset)?;
+        active.sum.add(frame, active.offset, &rooms);
+        active.offset += frame.len();
+        self.link = frame.link();
+        Ok(frame.len())
+    }
+
+    /// The footer, as the writer of a ledger gives it to a segment that it leaves (rule 7).
+    fn close_segment(&mut self) -> Result<(), JournalError> {
+        let Some(active) = self.active.take() else {
+            return Ok(());
+        };
+        let footer = active.sum.encode(self.log_id, active.segment.ordinal);
+        let offset = active.segment.layout.footer_offset();
+        active.segment.write(&footer, offset)?;
+        active.segment.sync_data()
+    }
+
+    fn finish(&mut self) -> Result<(), JournalError> {
+        if let Some(active) = &self.active {
+            active.segment.sync_data()?;
+        }
+        let ordinal = self
+            .active
+            .as_ref()
+            .map_or(1, |active| active.segment.ordinal);
+        self.write_head(ordinal)
+    }
+
+    fn write_head(&self, segment: u64) -> Result<(), JournalError> {
+        let head = Head {
+            log_id: self.log_id,
+            epoch: 0,
+            boot_id: String::new(),
+            clean: false,
+            segment,
+            link: self.link,
+        };
+        head.write(self.disk, &self.dir)
+    }
+}
+
+/// Where the original does not tell: as log.md has it.
+const DEFAULT_SEGMENT_BYTES: u64 = 64 << 20;

@@ -1,0 +1,41 @@
+//! Backups: a copy of the journal, which is a data directory of its own that every reading command
+//! can read. Apart because neither the ledger nor sled is needed for it. It never writes to what it
+//! copies (log.md rule 11).
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::store::journal::{self, Disk, RealDisk};
+use crate::store::record::{Link, Position};
+use crate::store::stream::streams_of;
+use crate::store::{EventStore as _, StoreError};
+
+use super::convert::{link_of, of_journal};
+use super::reader::LedgerReader;
+
+/// What a backup came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackupReport {
+    /// Where the backup ended before.
+    pub from: Position,
+    /// Its last commit now.
+    pub to: Link,
+    /// Bytes that were added.
+    pub bytes: u64,
+}
+
+/// Brings the backup below `to` up to the last sealed commit of the ledger below `from`, which may
+/// be running, or be a backup itself; begins it when there is none.
+///
+/// # Errors
+/// `Corrupt` where `from` is damaged: repair it first; `Refused` when `to` belongs to another log
+/// or history; `Locked` while another backup writes to it; `Io`.
+pub fn backup(from: &Path, to: &Path) -> Result<BackupReport, StoreError> {
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let copied = journal::backup(&disk, from, to, streams_of).map_err(of_journal)?;
+    Ok(BackupReport {
+        from: link_of(copied.from).position,
+        to: LedgerReader::open(to)?.head(),
+        bytes: copied.bytes,
+    })
+}
