@@ -16,6 +16,7 @@ use super::history::room_at;
 use super::idempotency::Known;
 use super::keeper::Keeper;
 use super::plan::{Plan, Planner, Reply, Setting};
+use super::tail::Committed;
 use super::writer::{Ask, Writer, answer_all, give};
 use crate::domain::event::{ClockHeld, ClockReleased, HistoryRepaired};
 use crate::domain::{Event, Room, RoomName, Timestamp};
@@ -57,9 +58,9 @@ impl Writer {
         match self.append(&plan) {
             Ok(appended) => {
                 self.facts.clear();
-                self.publish(plan, appended.clone(), &asks, reading.now);
-                self.answer(asks, replies, appended.as_ref(), reading.now);
-                self.keep_checkpoint(appended.as_ref());
+                let committed = self.publish(plan, appended, &asks, reading.now);
+                self.answer(asks, replies, committed.as_deref(), reading.now);
+                self.keep_checkpoint(committed.as_deref());
                 Ok(())
             }
             Err(StoreError::TooLarge { .. }) if asks.len() + ticks.len() > 1 => {
@@ -196,23 +197,34 @@ impl Writer {
         let figures = &self.shared.figures;
         let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         figures.commit_us.observe(took_us);
-        let events = u64::try_from(appended.records.len()).unwrap_or(u64::MAX);
+        let events = u64::try_from(plan.commit.count()).unwrap_or(u64::MAX);
         figures.commit_events.observe(events);
         Ok(Some(appended))
     }
 
     /// Lets everybody see what is durable now.
-    fn publish(&mut self, plan: Plan, appended: Option<Appended>, asks: &[Ask], now: Timestamp) {
-        let Some(appended) = appended else {
-            return;
-        };
+    fn publish(
+        &mut self,
+        plan: Plan,
+        appended: Option<Appended>,
+        asks: &[Ask],
+        now: Timestamp,
+    ) -> Option<Arc<Committed>> {
+        let Appended { first, link } = appended?;
+        let records = plan.commit.into_records(first).map(Arc::new);
+        let records = records.collect();
+        let committed = Arc::new(Committed {
+            first,
+            link,
+            records,
+        });
         self.last = now;
         self.system = plan.system;
         for room in plan.changed.into_values() {
             self.timers.set(&room.name, room.next_due());
             let gone = self.idle.touch(&room, self.shared.config.idle_rooms_max);
             if let Some(keeper) = &mut self.keeper {
-                keeper.offer(&room, appended.link);
+                keeper.offer(&room, link);
             }
             self.shared.rooms.publish(room);
             for name in gone {
@@ -222,20 +234,20 @@ impl Writer {
                 }
             }
         }
-        for record in &appended.records {
+        for record in &committed.records {
             if let Event::DefaultsChanged(changed) = &record.event.event {
                 self.defaults = Some(Arc::clone(&changed.config));
             }
         }
-        let head = appended.link.position;
         let given: u64 = asks.iter().map(|ask| ask.call.request_bytes).sum();
-        let bytes = given + RECORD_BYTES * u64::try_from(appended.records.len()).unwrap_or(0);
-        self.shared.tail.push(appended, bytes);
-        self.shared.reveal(head);
+        let bytes = given + RECORD_BYTES * u64::try_from(committed.records.len()).unwrap_or(0);
+        self.shared.tail.push(Arc::clone(&committed), bytes);
+        self.shared.reveal(link.position);
+        Some(committed)
     }
 
-    fn keep_checkpoint(&mut self, appended: Option<&Appended>) {
-        let Some(link) = appended.map(|appended| appended.link) else {
+    fn keep_checkpoint(&mut self, committed: Option<&Committed>) {
+        let Some(link) = committed.map(|committed| committed.link) else {
             return;
         };
         let outcomes = self.outcomes.len();

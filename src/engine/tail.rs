@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::store::{Appended, Link, Position, Record};
+use crate::store::{Link, Position, Record};
 
 /// One record on its way to a subscriber.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,14 @@ pub(crate) struct Page {
     pub(crate) found: VecDeque<Delivery>,
 }
 
+/// A commit that is durable, with its records as readers see them.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    pub(crate) first: Position,
+    pub(crate) link: Link,
+    pub(crate) records: Vec<Arc<Record>>,
+}
+
 /// The last commits, as far as they fit.
 #[derive(Debug)]
 pub(crate) struct Tail {
@@ -34,7 +42,7 @@ pub(crate) struct Tail {
 
 #[derive(Debug)]
 struct Kept {
-    commits: VecDeque<(u64, Appended)>,
+    commits: VecDeque<(u64, Arc<Committed>)>,
     bytes: u64,
     /// The last position before the first kept commit.
     before: Position,
@@ -54,10 +62,10 @@ impl Tail {
     }
 
     /// Adds a commit of about that many bytes.
-    pub(crate) fn push(&self, appended: Appended, bytes: u64) {
+    pub(crate) fn push(&self, committed: Arc<Committed>, bytes: u64) {
         let mut kept = self.lock();
         kept.bytes += bytes;
-        kept.commits.push_back((bytes, appended));
+        kept.commits.push_back((bytes, committed));
         while kept.bytes > self.bytes_max {
             let Some((bytes, gone)) = kept.commits.pop_front() else {
                 break;
@@ -82,9 +90,9 @@ impl Tail {
         let start = kept
             .commits
             .partition_point(|(_, commit)| commit.link.position <= position);
-        let later = kept.commits.iter().skip(start).flat_map(|(_, appended)| {
-            let commit = appended.link;
-            appended.records.iter().map(move |record| (record, commit))
+        let later = kept.commits.iter().skip(start).flat_map(|(_, committed)| {
+            let commit = committed.link;
+            committed.records.iter().map(move |record| (record, commit))
         });
         let unseen = later.filter(|(record, _)| record.position > position);
         let mut page = Page {

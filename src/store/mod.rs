@@ -19,8 +19,6 @@ mod sled;
 #[cfg(feature = "sled")]
 mod stream;
 
-use std::sync::Arc;
-
 pub use caches::{Caches, LogCopy, Repaired, SavedCheckpoint, SavedSnapshot, Scrubbed};
 pub use codec::{
     CodecError, RecordPlace, decode_cache, decode_commands, decode_commit, encode_cache,
@@ -146,13 +144,11 @@ pub type Linked = Vec<(Record, Link)>;
 /// Commits in order; after an error there is nothing more.
 pub type Commits<'a> = Box<dyn Iterator<Item = Result<StoredCommit, StoreError>> + Send + 'a>;
 
-/// What an append came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What an append came to; [`Commit::into_records`] gives the records as a reader will see them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Appended {
     /// The position of the commit's first record.
     pub first: Position,
     /// The position of its last record, and the chain hash after it.
     pub link: Link,
-    /// The records as a reader will see them.
-    pub records: Vec<Arc<Record>>,
 }

@@ -97,16 +97,16 @@ impl Ledger {
     }
 
     fn write(&self, journal: &mut Journal, commit: &Commit) -> Result<Appended, StoreError> {
-        let (before, admitted, payload) = {
+        let payload = encode_commit(commit).map_err(|error| StoreError::Refused {
+            path: self.shared.dir.display().to_string(),
+            problem: error.to_string(),
+        })?;
+        let (before, admitted) = {
             let recent = self.shared.recent();
             recent.heads.check(commit)?;
-            let payload = encode_commit(commit).map_err(|error| StoreError::Refused {
-                path: self.shared.dir.display().to_string(),
-                problem: error.to_string(),
-            })?;
             let bytes = u64::try_from(payload.len()).unwrap_or(u64::MAX);
             let bytes_max = self.shared.options.tail_bytes_max;
-            (recent.head, recent.tail.admit(bytes, bytes_max), payload)
+            (recent.head, recent.tail.admit(bytes, bytes_max))
         };
         let first = before.position.next();
         let Some(count) = u32::try_from(commit.count())
@@ -116,11 +116,10 @@ impl Ledger {
             return Ok(Appended {
                 first,
                 link: before,
-                records: Vec::new(),
             });
         };
         admitted?;
-        let firsts = firsts_of(&payload);
+        let firsts = firsts_of(commit);
         let streams: Vec<u64> = firsts.iter().map(|(stream, _)| *stream).collect();
         let frame = journal
             .append(first.0, count, &[&payload], &streams)
@@ -135,11 +134,7 @@ impl Ledger {
                 self.shared.work.notify_all();
             }
         }
-        Ok(Appended {
-            first,
-            link,
-            records: commit.records(first).map(Arc::new).collect(),
-        })
+        Ok(Appended { first, link })
     }
 }
 
