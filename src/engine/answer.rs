@@ -56,6 +56,9 @@ impl Writer {
         );
         let read = read.map_or(head, |record| record.position);
         let version = reply.room.version;
+        if matches!(reply.status, Status::Refused(_)) {
+            self.shared.figures.refused.up();
+        }
         let outcome = Remembered {
             status: match &reply.status {
                 Status::Accepted => RememberedStatus::Accepted,

@@ -37,8 +37,16 @@ impl Writer {
         }
         self.facts.extend(clock_fact(reading));
         let repairs = self.shared.store.caches().map(Caches::take_repairs);
-        self.facts
-            .extend(repairs.iter().flatten().filter_map(repair_fact));
+        for repair in repairs.iter().flatten() {
+            let figures = &self.shared.figures;
+            let counted = if repair.restored {
+                &figures.repaired
+            } else {
+                &figures.damaged
+            };
+            counted.up();
+            self.facts.extend(repair_fact(repair));
+        }
         let sums = self.refusals.settle(reading.now, false);
         self.facts.extend(sums.into_iter().map(Event::from));
         let ticks = self.due_ticks(reading.now);
@@ -132,6 +140,7 @@ impl Writer {
                     }
                     Known::Repeat(outcome) => {
                         let Ask { call, answer, .. } = ask;
+                        self.shared.figures.repeated.up();
                         give(answer, Ok(Answer::Repeat(Box::new((call, outcome)))));
                         continue;
                     }
@@ -180,8 +189,16 @@ impl Writer {
         }
         let seq = self.shared.head().next().0;
         let span = info_span!("append", seq, count = plan.commit.count());
-        span.in_scope(|| self.shared.store.append(&plan.commit))
-            .map(Some)
+        let clock = &self.shared.clock;
+        let began = clock.monotonic();
+        let appended = span.in_scope(|| self.shared.store.append(&plan.commit))?;
+        let took = clock.monotonic().saturating_sub(began);
+        let figures = &self.shared.figures;
+        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        figures.commit_us.observe(took_us);
+        let events = u64::try_from(appended.records.len()).unwrap_or(u64::MAX);
+        figures.commit_events.observe(events);
+        Ok(Some(appended))
     }
 
     /// Lets everybody see what is durable now.

@@ -11,7 +11,7 @@ use crate::store::codec::encode_commit;
 use crate::store::journal::Journal;
 use crate::store::record::{Commit, Link, Position, Record};
 use crate::store::stream::stream_hash;
-use crate::store::{Appended, Commits, EventStore, StoreError};
+use crate::store::{Appended, Commits, EventStore, Linked, StoreError};
 
 use super::checkpoint::{self, Section};
 use super::convert::{link_of, of_copy, of_journal};
@@ -171,6 +171,10 @@ impl EventStore for Ledger {
         history::read_all(&self.shared, after, limit)
     }
 
+    fn read_linked(&self, after: Position, limit: usize) -> Result<Linked, StoreError> {
+        history::read_linked(&self.shared, after, limit)
+    }
+
     fn read_commits(&self, after: Position) -> Result<Commits<'_>, StoreError> {
         self.shared.scan()?.commits_after(after)
     }
@@ -226,6 +230,13 @@ impl EventStore for Ledger {
 }
 
 impl Caches for Ledger {
+    fn copy_behind(&self) -> Option<u64> {
+        self.shared.copy_now()?;
+        let recent = self.shared.recent();
+        let behind = |first: u64| (recent.head.position.0 + 1).saturating_sub(first);
+        Some(recent.tail.first_position().map_or(0, behind))
+    }
+
     fn save_checkpoint(
         &self,
         link: Link,

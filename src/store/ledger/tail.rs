@@ -62,6 +62,11 @@ impl Tail {
         }
     }
 
+    /// The first position that sled does not serve yet.
+    pub(crate) fn first_position(&self) -> Option<u64> {
+        self.held.front().map(|held| held.frame.first_position())
+    }
+
     /// Whether sled serves all.
     pub(crate) fn is_empty(&self) -> bool {
         self.held.is_empty()

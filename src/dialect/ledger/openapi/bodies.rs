@@ -37,10 +37,11 @@ pub(super) fn parameters(
     read(&mut query).map_err(|problem| problem.detail().to_owned())?;
     let known = query.known().iter();
     let told = known.map(|parameter| {
+        let schema = (parameter.schema)(generator);
         json!({
             "name": parameter.name,
             "in": "query",
-            "schema": (parameter.schema)(generator),
+            "schema": { "anyOf": [schema, { "description": "As if absent.", "const": "" }] },
         })
     });
     Ok(told.collect())
