@@ -99,6 +99,14 @@ fn an_operator_repairs_backs_up_and_restores() {
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("incomplete"), "the room says so: {out}");
 
+    // What is known is shown, what is not is refused: the room after the loss.
+    let (code, _, err) = roomledger(&["state", "town-hall", "--data", &data]);
+    assert_eq!(code, Some(5), "{err}");
+    assert!(err.contains("events of it were lost"), "{err}");
+    let before = ["state", "town-hall", "--at", "#20", "--data", &data];
+    assert_eq!(roomledger(&before).0, Some(0));
+    assert_eq!(roomledger(&["rooms", "--data", &data]).0, Some(0));
+
     let first = json(&["backup", "--data", &data, "--to", &kept, "--json"]);
     let again = json(&["backup", "--data", &data, "--to", &kept, "--json"]);
     assert_eq!(again["bytes_added"], 0, "{again}");

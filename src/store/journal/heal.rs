@@ -64,7 +64,12 @@ impl Journal {
             }
             let survey = self.look_again()?;
             match self.heal_first(&survey, source, &mut healed)? {
-                Some(repair) => repairs.push(repair),
+                Some(repair) => {
+                    repairs.push(repair);
+                    // Frames that had shifted are where they were: the end may be elsewhere now,
+                    // and nobody may append before it is known.
+                    self.writer = None;
+                }
                 None => break survey,
             }
         };
