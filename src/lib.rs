@@ -15,6 +15,7 @@
 //! | [`store`] | the log: its contract, its bytes, memory, and the ledger on disk |
 //! | [`replay`] | folds over records: as of, views, who, sessions, verify |
 //! | `engine` | the shell: one writer thread, live rooms, idempotency, subscriptions, timers |
+//! | `outbox` | tells receivers what happened, at least once, from a cursor in the log |
 //! | `dialect` | the vendors' admin APIs and our own, over HTTP |
 //! | `server` | the composition root of `serve` |
 //! | `testing` | programs, scenarios, invariants, faults, virtual time, the store's contract |
@@ -39,6 +40,8 @@ pub mod dialect;
 pub mod domain;
 #[cfg(feature = "engine")]
 pub mod engine;
+#[cfg(feature = "server")]
+pub mod outbox;
 pub mod replay;
 #[cfg(feature = "server")]
 pub mod server;

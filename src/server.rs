@@ -1,35 +1,37 @@
 //! The composition root of `serve`: one ledger, one engine, the dialects on one port, and an
 //! orderly end. Apart, so that nothing else knows all of them; it decides nothing about rooms.
 
-use std::convert::Infallible;
+pub mod descriptors;
+mod doorway;
+#[cfg(feature = "testing")]
+pub mod fuzz;
+mod stall;
+mod webhooks;
+
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::path::PathBuf;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
-use axum::extract::{ConnectInfo, Request};
-use axum::http::StatusCode;
+use axum::Router;
+use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
-use axum::response::{IntoResponse, Response};
-use axum::{Router, http};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::{Service as _, service_fn};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use tokio::net::TcpStream;
-use tokio::sync::{Semaphore, mpsc, watch};
-use tokio::time::{sleep, timeout};
+use axum::response::Response;
 use tracing::Instrument;
 
+pub use doorway::ConnectionLimits;
+pub use webhooks::{WebhookConfig, WebhookError};
+
+use doorway::Doorway;
+
 use crate::dialect::auth::keys::KeyRing;
+use crate::dialect::auth::rate::{RateLimit, RateLimits};
 use crate::dialect::ledger;
 use crate::dialect::livekit;
 use crate::domain::Digest;
 use crate::engine::{Engine, EngineConfig, EngineError, IdSource, RandomIds, SystemClock};
+use crate::outbox::{Outbox, ReceiverStatus};
 use crate::store::StoreError;
 use crate::store::ledger::{Ledger, LedgerOptions, OpenReport, boot_id};
 
@@ -46,12 +48,20 @@ pub struct ServerConfig {
     pub is_dev: bool,
     /// Whether admins may unmute others in rooms that do not say.
     pub enable_remote_unmute: bool,
+    /// How often each key may call; as often as it likes when absent.
+    pub rate_limit: Option<RateLimit>,
+    /// What a connection may cost.
+    pub limits: ConnectionLimits,
+    /// Who is told what happens.
+    pub webhooks: WebhookConfig,
 }
 
 /// A server that holds its port and its ledger, and answers once it runs.
 pub struct Server {
     engine: Engine,
+    outbox: Outbox,
     router: Router,
+    limits: ConnectionLimits,
     listener: TcpListener,
     address: SocketAddr,
     report: OpenReport,
@@ -86,8 +96,14 @@ impl Server {
             Arc::new(SystemClock::new()),
             ids,
         )?;
+        let outbox = webhooks::open(&engine, &config.webhooks, &config.keys, &config.data)?;
         Ok(Server {
-            router: router(&engine, &config.keys),
+            outbox,
+            router: router(&engine, &config.keys, config.rate_limit),
+            limits: ConnectionLimits {
+                connections_max: descriptors::connections(config.limits.connections_max),
+                ..config.limits
+            },
             engine,
             listener,
             address,
@@ -98,6 +114,11 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Who will be told what happens, and after which position.
+    pub fn receivers(&self) -> Vec<ReceiverStatus> {
+        self.outbox.status()
     }
 
     /// What the ledger found when it was opened.
@@ -119,30 +140,20 @@ impl Server {
                 source: Arc::new(error),
             }
         })?;
-        let (drain, draining) = watch::channel(false);
-        // Every connection holds one end: when all are gone, `ended` says so.
-        let (hold, mut ended) = mpsc::channel::<Infallible>(1);
-        let slots = Arc::new(Semaphore::new(CONNECTIONS_MAX));
-        let mut stop = pin!(stop);
-        loop {
-            let (stream, peer, slot) = tokio::select! {
-                () = &mut stop => break,
-                next = accept(&listener, &slots) => next,
-            };
-            let (router, draining, hold) = (self.router.clone(), draining.clone(), hold.clone());
-            tokio::spawn(async move {
-                converse(stream, peer, router, draining).await;
-                drop((slot, hold));
-            });
+        let outbox = self.outbox.start();
+        let mut doorway = Doorway::new(self.router, self.limits);
+        tokio::select! {
+            () = stop => {}
+            () = doorway.open(&listener) => {}
         }
-        drop((listener, hold));
+        drop(listener);
         tracing::info!("stopping");
-        drain.send_replace(true);
-        let drained = timeout(DRAIN_MAX, ended.recv()).await.is_ok();
+        let drained = doorway.drain(DRAIN_MAX).await;
+        outbox.stop().await;
         let stopped = self.engine.shutdown().await;
         if !drained {
             // Streams end when the engine does.
-            let _ = timeout(DRAIN_MAX, ended.recv()).await;
+            doorway.drain(DRAIN_MAX).await;
         }
         match stopped {
             Ok(()) | Err(EngineError::Closed) => Ok(()),
@@ -152,15 +163,17 @@ impl Server {
 }
 
 /// Everything that is answered, on one port.
-fn router(engine: &Engine, keys: &Arc<KeyRing>) -> Router {
+fn router(engine: &Engine, keys: &Arc<KeyRing>, limit: Option<RateLimit>) -> Router {
     let clock = Arc::clone(engine.clock());
+    let limits = limit.map(|limit| Arc::new(RateLimits::new(limit, Arc::clone(&clock))));
     let rooms = livekit::LiveKit::new(
         livekit::service::Service::new(engine.clone()),
         Arc::clone(keys),
         move || clock.wall().seconds(),
     );
-    ledger::router(ledger::Ledger::new(engine.clone(), Arc::clone(keys)))
-        .merge(livekit::router(rooms))
+    let ledger = ledger::Ledger::new(engine.clone(), Arc::clone(keys));
+    ledger::router(ledger.limited(limits.clone()))
+        .merge(livekit::router(rooms.limited(limits)))
         .layer(from_fn(traced))
 }
 
@@ -179,84 +192,14 @@ async fn traced(request: Request, next: Next) -> Response {
     response
 }
 
-/// The next connection, once there is room for it.
-async fn accept(
-    listener: &tokio::net::TcpListener,
-    slots: &Arc<Semaphore>,
-) -> (
-    TcpStream,
-    SocketAddr,
-    Option<tokio::sync::OwnedSemaphorePermit>,
-) {
-    // The semaphore is never closed, so there is always a slot in the end.
-    let slot = Arc::clone(slots).acquire_owned().await.ok();
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => return (stream, peer, slot),
-            Err(error) => {
-                // Out of file descriptors, or the client is gone: both pass.
-                tracing::warn!(%error, "a connection could not be accepted");
-                sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
-
-/// Serves one connection until it ends, or until its present request is answered when the server
-/// drains.
-async fn converse(
-    stream: TcpStream,
-    peer: SocketAddr,
-    router: Router,
-    mut draining: watch::Receiver<bool>,
-) {
-    // Answers are small and awaited; without it, each may wait 40 ms for its own acknowledgement.
-    let _ = stream.set_nodelay(true);
-    let routes = TowerToHyperService::new(router);
-    let service = service_fn(move |mut request: http::Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(peer));
-        let answer = routes.call(request);
-        async move {
-            let answer = timeout(ANSWER_MAX, answer).await;
-            answer.unwrap_or_else(|_| Ok(too_slow()))
-        }
-    });
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_MAX)
-        .max_buf_size(HEADER_BYTES_MAX);
-    let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let ended = tokio::select! {
-        ended = &mut connection => ended,
-        () = begun(&mut draining) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%peer, %error, "a connection broke");
-    }
-}
-
-/// Ready when the server drains, or is gone.
-async fn begun(draining: &mut watch::Receiver<bool>) {
-    let _ = draining.wait_for(|is_draining| *is_draining).await;
-}
-
-fn too_slow() -> Response {
-    let text = "the request took too long; its outcome is unknown, repeat it with its request id\n";
-    (StatusCode::REQUEST_TIMEOUT, Body::from(text)).into_response()
-}
-
 fn engine_config(config: &ServerConfig, report: &OpenReport) -> EngineConfig {
     let mut engine = EngineConfig::default();
     engine.defaults.config.enable_remote_unmute = config.enable_remote_unmute;
     engine.key_ids = config.keys.ids().map(str::to_owned).collect();
     engine.repairs.clone_from(&report.repairs);
     let said = format!(
-        "{:?} {} {:?}",
-        config.listen, config.is_dev, engine.defaults.config
+        "{:?} {} {:?} {:?} {:?}",
+        config.listen, config.is_dev, engine.defaults.config, config.rate_limit, config.limits
     );
     engine.config_digest = Digest::of(said.as_bytes());
     engine
@@ -293,6 +236,9 @@ pub enum ServerError {
         /// The operating system's words.
         source: Arc<std::io::Error>,
     },
+    /// Webhooks cannot be sent.
+    #[error(transparent)]
+    Webhook(#[from] WebhookError),
     /// The ledger cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -301,20 +247,5 @@ pub enum ServerError {
     Engine(#[from] EngineError),
 }
 
-/// Each costs a task and a buffer; more than these wait to be accepted.
-const CONNECTIONS_MAX: usize = 16_384;
-
-/// For a request to send all of its head: a slow client may not hold a connection for nothing.
-const HEADERS_MAX: Duration = Duration::from_secs(30);
-
-/// For an answer to begin, its request's body included.
-const ANSWER_MAX: Duration = Duration::from_secs(60);
-
-/// A token and some headers; a room's name of 256 bytes may be escaped threefold.
-const HEADER_BYTES_MAX: usize = 64 * 1024;
-
 /// A command takes milliseconds; what takes longer at the end is a stream.
 const DRAIN_MAX: Duration = Duration::from_secs(2);
-
-/// Long enough for file descriptors to come free.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

@@ -15,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::cli::output::Format;
 use crate::cli::zone::TimeStyle;
+use crate::dialect::auth::rate::RateLimit;
 use crate::domain::Source;
 
 /// An append-only, replayable record of what happened in real-time rooms.
@@ -131,6 +132,34 @@ pub struct ServeArgs {
     /// Let admins unmute the tracks of others, in rooms that do not say.
     #[arg(long)]
     pub enable_remote_unmute: bool,
+    /// Let each key call so often, 429 beyond: 100/s, or 100/s:500 with bursts of 500.
+    #[arg(long, value_name = "RATE")]
+    pub rate_limit: Option<RateLimit>,
+    /// Open connections at a time, 503 beyond; fewer where there are fewer file descriptors.
+    #[arg(long, value_name = "N", default_value_t = 16_384)]
+    pub connections_max: usize,
+    /// How long a client may take to send a head, or stay idle between requests.
+    #[arg(long, value_name = "TIME", default_value = "75s",
+          value_parser = humantime::parse_duration)]
+    pub head_timeout: Duration,
+    /// How long an answer may take to begin, its request's body included.
+    #[arg(long, value_name = "TIME", default_value = "60s",
+          value_parser = humantime::parse_duration)]
+    pub answer_timeout: Duration,
+    /// How long a client may take no byte of an answer.
+    #[arg(long, value_name = "TIME", default_value = "60s",
+          value_parser = humantime::parse_duration)]
+    pub stall_timeout: Duration,
+    /// Tell this address what happens, as LiveKit's webhooks do; may be given several times.
+    #[arg(long, value_name = "URL")]
+    pub webhook: Vec<String>,
+    /// API key that signs webhooks [default: the first one]
+    #[arg(long, value_name = "KEY", requires = "webhook")]
+    pub webhook_key: Option<String>,
+    /// Position after which a receiver begins that has no cursor yet, or a damaged one; 0 for
+    /// everything [default: what happens from now on]
+    #[arg(long, value_name = "POS", requires = "webhook")]
+    pub webhook_from: Option<u64>,
     /// The key of the environment, where there is no file.
     #[command(flatten)]
     pub key: KeyArgs,

@@ -19,7 +19,11 @@ use crate::cli::terminal::Terminal;
 use crate::cli::token::Key;
 use crate::dialect::auth::keys::{KeyRing, ShortSecrets};
 use crate::engine::EngineError;
-use crate::server::{Server, ServerConfig, ServerError};
+use crate::outbox::{OutboxConfig, OutboxError};
+use crate::server::{
+    ConnectionLimits, Server, ServerConfig, ServerError, WebhookConfig, WebhookError, descriptors,
+};
+use crate::store::Position;
 
 /// Serves until SIGINT or SIGTERM; a second one ends at once.
 ///
@@ -29,6 +33,7 @@ use crate::server::{Server, ServerConfig, ServerError};
 pub fn serve(args: &ServeArgs, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
     let keys = Arc::new(keys(args)?);
     trace();
+    descriptors::raise();
     let place = args.data.display().to_string();
     let told = |error: ServerError| failure(&error, &place);
     let server = Server::open(&ServerConfig {
@@ -37,14 +42,30 @@ pub fn serve(args: &ServeArgs, terminal: &mut Terminal<'_>) -> Result<(), Failur
         keys,
         is_dev: args.dev,
         enable_remote_unmute: args.enable_remote_unmute,
+        rate_limit: args.rate_limit,
+        limits: ConnectionLimits {
+            connections_max: args.connections_max,
+            head_max: args.head_timeout,
+            answer_max: args.answer_timeout,
+            stall_max: args.stall_timeout,
+        },
+        webhooks: WebhookConfig {
+            outbox: OutboxConfig {
+                receivers: args.webhook.clone(),
+                from: args.webhook_from.map(Position),
+                ..OutboxConfig::default()
+            },
+            key_id: args.webhook_key.clone(),
+        },
     })
     .map_err(told)?;
     greet(args, &server, terminal.err)?;
     let runtime = Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(Exit::No, "no threads").because(error))?;
-    runtime
-        .block_on(server.run(asked_to_stop()))
-        .map_err(told)?;
+    let ended = runtime.block_on(server.run(asked_to_stop()));
+    // A look-up of a name may hang in the system; nothing waits for it.
+    runtime.shutdown_background();
+    ended.map_err(told)?;
     Ok(writeln!(terminal.err, "stopped, and the ledger is closed")?)
 }
 
@@ -81,6 +102,10 @@ fn greet(args: &ServeArgs, server: &Server, err: &mut dyn Write) -> Result<(), F
     writeln!(err, "  admin SDKs    {url}    (lk --dev room list)")?;
     writeln!(err, "  our own API   {url}/api/v1/...")?;
     writeln!(err, "  health        {url}/readyz")?;
+    for receiver in server.receivers() {
+        let (name, through) = (sanitize::visible(&receiver.receiver), receiver.through);
+        writeln!(err, "  webhooks      {name}, what came after #{through}")?;
+    }
     Ok(err.flush()?)
 }
 
@@ -132,7 +157,23 @@ fn failure(error: &ServerError, place: &str) -> Failure {
         ServerError::Store(error) | ServerError::Engine(EngineError::Store(error)) => {
             failure_of(error, place)
         }
+        ServerError::Webhook(error) => refused_receiver(error),
         ServerError::Engine(error) => Failure::new(Exit::No, error.to_string()),
+    }
+}
+
+fn refused_receiver(error: &WebhookError) -> Failure {
+    let failure = |exit| Failure::new(exit, error.to_string());
+    match error {
+        WebhookError::Outbox(OutboxError::Cursor { head, .. }) => {
+            failure(Exit::Damaged).hint(format!(
+                "--webhook-from 0 tells everything again, --webhook-from {head} goes on from now"
+            ))
+        }
+        WebhookError::Key { .. } | WebhookError::Outbox(OutboxError::Address { .. }) => {
+            failure(Exit::Usage)
+        }
+        WebhookError::Outbox(OutboxError::Io { .. }) => failure(Exit::No),
     }
 }
 

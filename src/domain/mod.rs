@@ -7,7 +7,7 @@
 //! # Laws
 //! Each is a property test of the same number in `tests/it/laws.rs`.
 //!
-//! 1. Folding is deterministic.
+//! 1. Folding is deterministic, and the room that a decision gives is the fold of its events.
 //! 2. A snapshot at any cut, folded on, equals the fold from the start.
 //! 3. The events of a decision keep the invariants of the state.
 //! 4. A command whose effect holds already changes nothing but the record.

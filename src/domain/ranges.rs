@@ -59,6 +59,25 @@ impl<N: Number> Ranges<N> {
             .map(N::from_u32)
     }
 
+    /// The number with that many before it, however many there are, in the time of a few steps.
+    ///
+    /// ```
+    /// use roomledger::domain::{ConnectionNumber, Ranges};
+    /// let set: Ranges<_> = [3, 1, 2, 9].map(ConnectionNumber).into_iter().collect();
+    /// let all: Vec<_> = (0..).map_while(|before| set.nth(before)).collect();
+    /// assert_eq!(all, [1, 2, 3, 9].map(ConnectionNumber));
+    /// ```
+    pub fn nth(&self, before: u32) -> Option<N> {
+        let mut before = before;
+        for &(first, length) in &self.pairs {
+            if before < length {
+                return Some(N::from_u32(first.saturating_add(before)));
+            }
+            before -= length;
+        }
+        None
+    }
+
     /// How many numbers there are.
     pub fn len(&self) -> usize {
         self.pairs.iter().map(|&(_, length)| length as usize).sum()

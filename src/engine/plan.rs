@@ -15,8 +15,8 @@ use super::error::EngineError;
 use super::refusals::Refusals;
 use super::rules::Rules;
 use crate::domain::{
-    Actor, ActorKind, Command, Context, Defaults, Digest, Event, Kind, NewEvent, Provenance,
-    RULESET, Reference, Rejection, Request, Room, RoomName, Timestamp, Version, evolve,
+    Actor, ActorKind, Command, Context, Decision, Defaults, Digest, Event, Kind, NewEvent,
+    Provenance, RULESET, Reference, Rejection, Request, Room, RoomName, Timestamp, Version,
 };
 use crate::store::{CommandHeader, CommandRecord, Commit, NewRecord, Outcome, RequestRecord};
 
@@ -78,6 +78,16 @@ struct Share {
 struct Verdict {
     shares: Vec<Share>,
     rejection: Option<Rejection>,
+}
+
+impl Share {
+    fn of(decision: Decision) -> Self {
+        Self {
+            stream: Some(decision.room.name.clone()),
+            events: decision.events,
+            room: Arc::new(decision.room),
+        }
+    }
 }
 
 impl<'a> Planner<'a> {
@@ -198,15 +208,10 @@ impl<'a> Planner<'a> {
         let rules = &self.setting.rules;
         let decided = if let Command::Move { to_room, .. } = &request.command {
             let to = self.room(to_room);
-            (rules.decide_move)(&room, &to, request, &context).map(|decision| {
-                vec![
-                    self.share(&room, decision.from),
-                    self.share(&to, decision.to),
-                ]
-            })
+            (rules.decide_move)(&room, &to, request, &context)
+                .map(|decision| vec![Share::of(decision.from), Share::of(decision.to)])
         } else {
-            (rules.decide)(&room, request, &context)
-                .map(|decision| vec![self.share(&room, decision.events)])
+            (rules.decide)(&room, request, &context).map(|decision| vec![Share::of(decision)])
         };
         decided.map_or_else(
             |rejection| Verdict {
@@ -229,29 +234,14 @@ impl<'a> Planner<'a> {
     ) -> Share {
         let refuse = self.setting.rules.refuse;
         let asked = (call.digest, call.request_bytes);
-        let events = refuse(room, &call.request, rejection, context, asked);
+        let decision = refuse(room, &call.request, rejection, context, asked);
         if room.life.is_some() {
-            return self.share(room, events);
+            return Share::of(decision);
         }
         Share {
             stream: None,
-            events,
+            events: decision.events,
             room: Arc::clone(room),
-        }
-    }
-
-    fn share(&self, room: &Arc<Room>, events: Vec<NewEvent>) -> Share {
-        let mut after = Arc::clone(room);
-        if !events.is_empty() {
-            let folded = Arc::make_mut(&mut after);
-            for event in &events {
-                evolve(folded, folded.version.next(), self.setting.now, event);
-            }
-        }
-        Share {
-            stream: Some(room.name.clone()),
-            events,
-            room: after,
         }
     }
 

@@ -2,8 +2,7 @@
 //! decision that panics in their place; nothing else does.
 
 use crate::domain::{
-    Context, Decision, Digest, MoveDecision, NewEvent, Rejection, Request, Room, decide,
-    decide_move, refusal,
+    Context, Decision, Digest, MoveDecision, Rejection, Request, Room, decide, decide_move, refusal,
 };
 
 /// Decides any request but a move.
@@ -11,7 +10,7 @@ pub type Decide = fn(&Room, &Request, &Context<'_>) -> Result<Decision, Rejectio
 /// Decides a move over both rooms.
 pub type DecideMove = fn(&Room, &Room, &Request, &Context<'_>) -> Result<MoveDecision, Rejection>;
 /// Words a refusal for the log, with digest and size of the request.
-pub type Refuse = fn(&Room, &Request, &Rejection, &Context<'_>, (Digest, u64)) -> Vec<NewEvent>;
+pub type Refuse = fn(&Room, &Request, &Rejection, &Context<'_>, (Digest, u64)) -> Decision;
 
 /// The rules that an engine decides by.
 #[derive(Clone, Copy, Debug)]

@@ -15,6 +15,8 @@ pub mod fuzz;
 pub mod invariants;
 pub mod program;
 pub mod scenario;
+#[cfg(feature = "engine")]
+pub mod simulation;
 pub mod store_contract;
 #[cfg(feature = "engine")]
 pub mod virtual_time;

@@ -18,9 +18,9 @@ use crate::domain::event::{
     UpdateMode,
 };
 use crate::domain::{
-    AdminRight, Alias, Allowed, Command, Context, Defaults, Digest, Identity, PermissionPatch,
-    Personal, ReceiveRule, Rejection, Request, Room, RoomName, Source, Target, Timestamp, Version,
-    decide, evolve, refusal,
+    AdminRight, Alias, Allowed, Command, Context, Decision, Defaults, Digest, Identity,
+    PermissionPatch, Personal, ReceiveRule, Rejection, Request, Room, RoomName, Source, Target,
+    Timestamp, Version, decide, refusal,
 };
 
 /// One step of a program.
@@ -72,7 +72,7 @@ pub struct Taken {
     pub request: Request,
     /// The room before.
     pub before: Room,
-    /// The room after.
+    /// The room after, as the decision itself folded it.
     pub after: Room,
     /// What was recorded.
     pub recorded: Vec<Recorded>,
@@ -106,30 +106,32 @@ pub fn run(program: &[Step]) -> Vec<Taken> {
 }
 
 fn take(room: &Room, request: Request, context: &Context<'_>) -> Taken {
-    let (events, refused) = match decide(room, &request, context) {
-        Ok(decision) => (decision.events, None),
+    let (decision, refused) = match decide(room, &request, context) {
+        Ok(decision) => (decision, None),
         Err(no) if room.life.is_some() => (
             refusal(room, &request, &no, context, (Digest::of(b""), 0)),
             Some(no),
         ),
-        Err(no) => (Vec::new(), Some(no)),
+        Err(no) => {
+            let events = Vec::new();
+            let room = room.clone();
+            (Decision { events, room }, Some(no))
+        }
     };
-    let mut after = room.clone();
-    let mut recorded = Vec::new();
-    for event in events {
-        let version = after.version.next();
-        evolve(&mut after, version, context.now, &event);
-        recorded.push(Recorded {
+    let mut version = room.version;
+    let recorded = decision.events.into_iter().map(|event| {
+        version = version.next();
+        Recorded {
             version,
             at: context.now,
             event,
-        });
-    }
+        }
+    });
     Taken {
         request,
         before: room.clone(),
-        after,
-        recorded,
+        recorded: recorded.collect(),
+        after: decision.room,
         refused,
     }
 }

@@ -5,7 +5,7 @@
 
 use crate::domain::{
     Code, Command, Context, Defaults, Digest, Event, Kind, NewEvent, Rejection, Request, Room,
-    RoomName, Timestamp, decide, evolve, refusal,
+    RoomName, Timestamp, decide, refusal,
 };
 
 /// What was done before.
@@ -95,24 +95,21 @@ impl Scenario {
             defaults: &self.defaults,
             entropy: self.decisions << 64 | self.decisions,
         };
-        let (events, rejection) = match decide(&self.room, request, &context) {
-            Ok(decision) => (decision.events, None),
+        let (decision, rejection) = match decide(&self.room, request, &context) {
+            Ok(decision) => (decision, None),
             Err(rejection) => {
                 let asked = (Digest::of(&[]), 0);
-                let events = refusal(&self.room, request, &rejection, &context, asked);
-                (events, Some(rejection))
+                let decision = refusal(&self.room, request, &rejection, &context, asked);
+                (decision, Some(rejection))
             }
         };
         // A refusal about a room that is not there stands in the system stream.
         if rejection.is_none() || self.room.life.is_some() {
-            for event in &events {
-                let version = self.room.version.next();
-                evolve(&mut self.room, version, self.now, event);
-            }
+            self.room = decision.room;
         }
         Decided {
             scenario: self,
-            events,
+            events: decision.events,
             rejection,
         }
     }

@@ -16,7 +16,7 @@ use roomledger::cli::read::{DataReader, Reader, ServerReader};
 use roomledger::cli::terminal::Terminal;
 use roomledger::cli::zone::TimeFormat;
 use roomledger::dialect::auth::keys::KeyRing;
-use roomledger::server::{Server, ServerConfig};
+use roomledger::server::{ConnectionLimits, Server, ServerConfig, WebhookConfig};
 use roomledger::store::ledger::LedgerReader;
 use tokio::sync::oneshot;
 
@@ -47,6 +47,9 @@ fn serve(data: &Path) -> (SocketAddr, oneshot::Sender<()>, thread::JoinHandle<()
         keys: Arc::new(KeyRing::dev()),
         is_dev: true,
         enable_remote_unmute: false,
+        rate_limit: None,
+        limits: ConnectionLimits::default(),
+        webhooks: WebhookConfig::default(),
     });
     let server = server.expect("a server");
     let address = server.address();

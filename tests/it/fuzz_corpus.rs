@@ -25,4 +25,6 @@ fn corpora_replay() {
     replay("decode_frame", fuzz::decode_frame);
     replay("commands", fuzz::commands);
     replay("moment", fuzz::moment);
+    #[cfg(feature = "server")]
+    replay("router", roomledger::server::fuzz::requests);
 }

@@ -1,6 +1,7 @@
 //! Our own API through its router, on an engine in virtual time: what is answered and recorded.
 
 mod commands;
+mod contract;
 mod reading;
 mod refusals;
 mod reports;

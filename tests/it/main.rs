@@ -27,7 +27,10 @@ mod cli_read;
 #[cfg(feature = "cli")]
 mod cli_repair;
 mod cli_run;
+#[cfg(feature = "server")]
+mod coverage;
 mod decide;
+mod documents;
 #[cfg(feature = "engine")]
 mod engine;
 mod fuzz_corpus;
@@ -45,8 +48,12 @@ mod livekit_json;
 mod livekit_service;
 #[cfg(feature = "server")]
 mod livekit_wire;
+#[cfg(feature = "server")]
+mod rate_limit;
 mod readme;
 mod replay;
+#[cfg(feature = "server")]
+mod router_fuzz;
 mod rules;
 mod scenario;
 #[cfg(feature = "cli")]
@@ -55,8 +62,20 @@ mod served;
 mod server_bad_input;
 #[cfg(feature = "cli")]
 mod server_kill;
+#[cfg(feature = "cli")]
+mod server_protection;
+#[cfg(feature = "cli")]
+mod server_secrets;
+#[cfg(feature = "cli")]
+mod server_slow;
+#[cfg(feature = "engine")]
+mod simulation;
 #[cfg(feature = "sled")]
 mod sled_copy;
 mod store_contract;
 mod tidy;
+#[cfg(feature = "server")]
+mod told;
 mod views;
+#[cfg(feature = "cli")]
+mod webhooks;

@@ -49,9 +49,21 @@ pub(crate) fn output(command: &mut Command) -> (Option<i32>, String, String) {
 impl Served {
     /// Serves a directory with the key of `--dev`, on a port of its own.
     pub(crate) fn dev(data: &Path) -> Self {
+        Self::with(data, &[])
+    }
+
+    /// The same, with more options.
+    pub(crate) fn with(data: &Path, options: &[&str]) -> Self {
+        Self::start(data, options, "warn")
+    }
+
+    /// The same, and as talkative as `log` says.
+    pub(crate) fn start(data: &Path, more: &[&str], log: &str) -> Self {
         let mut child = roomledger()
             .args(["serve", "--dev", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
+            .args(more)
+            .env("ROOMLEDGER_LOG", log)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -75,6 +87,16 @@ impl Served {
             said.push(line);
         };
         Served { child, url, lines }
+    }
+
+    /// Its process id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// `127.0.0.1:PORT`
+    pub(crate) fn address(&self) -> &str {
+        self.url.trim_start_matches("http://")
     }
 
     /// SIGKILL: no handler, no flush, no goodbye.

@@ -1,8 +1,9 @@
-//! Who may call: API keys, the tokens signed with them, and which grant allows what. Apart, since
-//! every dialect asks the same questions; it never reads a clock or a file, and no error, log line
-//! or answer of it carries a secret or a token.
+//! Who may call: API keys, the tokens signed with them, which grant allows what, and how often.
+//! Apart, since every dialect asks the same questions; it never reads a file or a clock of its own,
+//! and no error, log line or answer of it carries a secret or a token.
 
 pub mod claims;
 pub mod keys;
 mod payload;
+pub mod rate;
 pub mod token;

@@ -1,15 +1,20 @@
 //! Many calls in one request, answered one by one in order. Apart because it only hands on: each
 //! call is what it would be alone, with a token, a record and an answer of its own.
 
+use std::borrow::Cow;
+
 use axum::body::{Body, to_bytes};
 use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
 use axum::{Extension, Json, Router};
-use serde_json::{Value, json};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
+use serde_json::Value;
 use tower::ServiceExt as _;
 
 use crate::dialect::ledger::fields::{Fields, Wrong};
+use crate::dialect::ledger::openapi::{self, Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::state::Ledger;
 use crate::dialect::ledger::write::Asked;
@@ -20,16 +25,47 @@ pub(super) async fn batch(
     State(ledger): State<Ledger>,
     Extension(single): Extension<Router>,
     asked: Asked,
-) -> Result<Json<Value>, Problem> {
-    ledger.claims(asked.headers())?;
+) -> Result<Json<Answers>, Problem> {
     let items = asked.read_alone(read)?;
+    if let Some(limits) = &ledger.limits {
+        limits.charge(asked.claims(), items.len().saturating_sub(1));
+    }
     let outer = asked.into_parts();
     let mut answers = Vec::with_capacity(items.len());
     for item in items {
         answers.push(answer(&single, &outer, item).await?);
     }
-    Ok(Json(json!({ "items": answers })))
+    Ok(Json(Answers { items: answers }))
 }
+
+/// What the calls came to, in their order.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "BatchAnswers")]
+pub(super) struct Answers {
+    items: Vec<One>,
+}
+
+/// What one call came to.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "BatchAnswer")]
+struct One {
+    status: u16,
+    /// As the call alone would answer.
+    body: Value,
+}
+
+pub(super) const BATCH: Operation = Operation::report(
+    "batch",
+    "Many calls in one, answered one by one in order.",
+    || {
+        vec![openapi::Body {
+            name: "batch",
+            read: |fields| read(fields).map(drop),
+            example: r#"{"items":[{"method":"GET","path":"/rooms"}]}"#,
+        }]
+    },
+    Answer::of::<Answers>(200),
+);
 
 struct Item {
     method: Method,
@@ -53,13 +89,47 @@ fn read(fields: &mut Fields) -> Result<Vec<Item>, Wrong> {
 fn item(fields: Fields) -> Result<Item, Wrong> {
     let mut fields = fields;
     let item = Item {
-        method: fields.required_parsed("method", str::parse)?,
+        method: fields.required_parsed("method", verb)?.0,
         path: fields.required_parsed("path", path)?,
         body: fields.optional("body")?,
-        request_id: fields.parsed("request_id", HeaderValue::from_str)?,
+        request_id: fields
+            .parsed("request_id", request_id)?
+            .map(|RequestId(id)| id),
     };
     fields.finish()?;
     Ok(item)
+}
+
+struct Verb(Method);
+
+impl JsonSchema for Verb {
+    fn schema_name() -> Cow<'static, str> {
+        Cow::Borrowed("Method")
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "enum": ["GET", "POST", "PATCH", "DELETE"] })
+    }
+}
+
+fn verb(text: &str) -> Result<Verb, axum::http::method::InvalidMethod> {
+    text.parse().map(Verb)
+}
+
+struct RequestId(HeaderValue);
+
+impl JsonSchema for RequestId {
+    fn schema_name() -> Cow<'static, str> {
+        Cow::Borrowed("RequestId")
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[\\u0020-\\u007e]*$", "maxLength": 256 })
+    }
+}
+
+fn request_id(text: &str) -> Result<RequestId, header::InvalidHeaderValue> {
+    HeaderValue::from_str(text).map(RequestId)
 }
 
 /// The path of a single call, with or without the prefix that all of them have.
@@ -74,7 +144,7 @@ fn path(text: &str) -> Result<String, &'static str> {
     Ok(own.to_owned())
 }
 
-async fn answer(single: &Router, outer: &Parts, item: Item) -> Result<Value, Problem> {
+async fn answer(single: &Router, outer: &Parts, item: Item) -> Result<One, Problem> {
     let body = item.body.map(|body| body.to_string()).unwrap_or_default();
     let unroutable = |error: axum::http::Error| Problem::malformed(error.to_string());
     let built = Request::builder().method(item.method).uri(item.path);
@@ -99,8 +169,10 @@ async fn answer(single: &Router, outer: &Parts, item: Item) -> Result<Value, Pro
             detail,
         )
     })?;
-    let body: Value = serde_json::from_slice(&body).unwrap_or_default();
-    Ok(json!({ "status": status.as_u16(), "body": body }))
+    Ok(One {
+        status: status.as_u16(),
+        body: serde_json::from_slice(&body).unwrap_or_default(),
+    })
 }
 
 const PREFIX: &str = "/api/v1";

@@ -3,14 +3,17 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::dialect::ledger::command_body;
+use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::state::Ledger;
 use crate::dialect::ledger::write::{Asked, Named, Need, Write, answer};
 use crate::domain::command::NoteTarget;
 use crate::domain::{Code, Command, RoomName, Version};
+use crate::replay::view::EventView;
 use crate::store::Position;
 
 /// `POST /rooms/{room}/commands`
@@ -36,13 +39,31 @@ pub(super) async fn command(
     request.as_connection = asked.as_connection;
     let receipt = write.execute(request).await?;
     let events = ledger.views(&receipt).await?;
-    let body = json!({
-        "position": receipt.position,
-        "version": receipt.version,
-        "events": events,
-    });
-    Ok(answer(StatusCode::OK, &receipt, body))
+    let body = Commanded {
+        position: receipt.position,
+        version: receipt.version,
+        events,
+    };
+    Ok(answer(StatusCode::OK, &receipt, &body))
 }
+
+/// What a command came to.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Commanded {
+    /// The last position that it made durable; the head, if it made none.
+    position: Position,
+    /// The room's version after it.
+    version: Version,
+    /// What it recorded.
+    events: Vec<EventView>,
+}
+
+pub(super) const COMMAND: Operation = Operation::command(
+    "command",
+    "Gives a command in a room.",
+    command_body::forms,
+    Answer::of::<Commanded>(200),
+);
 
 /// The version of the room's event at that place, if it is one of the room.
 async fn version_of(

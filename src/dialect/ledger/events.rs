@@ -4,13 +4,14 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::dialect::auth::claims::Right;
+use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::query::Query;
-use crate::dialect::ledger::rooms::limit_of;
+use crate::dialect::ledger::rooms::Limit;
 use crate::dialect::ledger::state::Ledger;
 use crate::dialect::ledger::write::Named;
 use crate::domain::{Digest, Kind, RoomName, Timestamp};
@@ -24,8 +25,8 @@ pub(super) async fn list(
     State(ledger): State<Ledger>,
     headers: HeaderMap,
     query: Query,
-) -> Result<Json<Value>, Problem> {
-    let asked = read(&ledger, query).await?;
+) -> Result<Json<Events>, Problem> {
+    let asked = found(&ledger, query).await?;
     let room = asked.room.as_ref().map(RoomName::as_str);
     ledger.allow(&headers, Right::Audit(room))?;
     let past = ledger.past.clone();
@@ -33,33 +34,76 @@ pub(super) async fn list(
         .engine
         .read(move |store| read_page(store, &mut past.lock(), &asked))
         .await?;
-    let mut body = json!({ "events": page.events });
-    if let (Some(next), Some(members)) = (page.next, body.as_object_mut()) {
-        members.insert("next".to_owned(), next.into());
-    }
-    Ok(Json(body))
+    Ok(Json(Events {
+        events: page.events,
+        next: page.next,
+    }))
 }
 
-async fn read(ledger: &Ledger, query: Query) -> Result<EventQuery, Problem> {
-    let mut query = query;
-    let mut asked = EventQuery {
+/// A page of events.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Events {
+    events: Vec<EventView>,
+    /// Where the next page begins, as `after` or `before` of the same order; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<u64>,
+}
+
+pub(super) const LIST: Operation = Operation::read(
+    "events",
+    "Pages of events.",
+    |query| read(query).map(drop),
+    Answer::of::<Events>(200),
+)
+.or(&[404]);
+pub(super) const ONE: Operation = Operation::read(
+    "event",
+    "One event with its place in the chain.",
+    |_| Ok(()),
+    Answer::of::<EventInChain>(200),
+)
+.or(&[404]);
+
+struct Asked {
+    plain: EventQuery,
+    session: Option<String>,
+    since: Option<String>,
+    until: Option<String>,
+}
+
+fn read(query: &mut Query) -> Result<Asked, Problem> {
+    let plain = EventQuery {
         room: query.parsed("room", RoomName::new)?,
         after: query.parsed("after", position)?,
         before: query.parsed("before", position)?,
         filter: Filter {
-            kinds: kinds(&query.texts("kind"))?,
+            kinds: kinds(&query.repeated::<Kind>("kind"))?,
             actor: query.text("actor")?,
             target: query.text("target")?,
-            refused: query.parsed("refused", str::parse)?,
+            refused: query.parsed("refused", str::parse::<bool>)?,
         },
         order: query.parsed("order", order)?.unwrap_or_default(),
         limit: query
-            .parsed("limit", |text| limit_of(text, EVENTS_MAX))?
-            .unwrap_or(EVENTS_DEFAULT),
+            .parsed("limit", Limit::<EVENTS_MAX>::parse)?
+            .map_or(EVENTS_DEFAULT, |Limit(limit)| limit),
         ..EventQuery::default()
     };
-    let (since, until) = (query.text("since")?, query.text("until")?);
-    let session = query.text("session")?;
+    Ok(Asked {
+        plain,
+        session: query.text("session")?,
+        since: query.text("since")?,
+        until: query.text("until")?,
+    })
+}
+
+async fn found(ledger: &Ledger, query: Query) -> Result<EventQuery, Problem> {
+    let mut query = query;
+    let Asked {
+        plain: mut asked,
+        session,
+        since,
+        until,
+    } = read(&mut query)?;
     query.finish()?;
     if let Some(session) = session {
         let place = ledger.session_place(&session).await?;
@@ -130,7 +174,7 @@ pub(super) async fn one(
 }
 
 /// An event with its place in the chain.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub(super) struct EventInChain {
     #[serde(flatten)]
     event: EventView,

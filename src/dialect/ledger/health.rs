@@ -3,22 +3,49 @@
 
 use axum::Json;
 use axum::extract::State;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
+use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::state::Ledger;
+use crate::store::Position;
 
 /// `GET /healthz`
-pub(super) async fn alive() -> Json<Value> {
-    Json(json!({ "alive": true }))
+pub(super) async fn alive() -> Json<Alive> {
+    Json(Alive { alive: true })
 }
 
 /// `GET /readyz`
-pub(super) async fn ready(State(ledger): State<Ledger>) -> Result<Json<Value>, Problem> {
+pub(super) async fn ready(State(ledger): State<Ledger>) -> Result<Json<Ready>, Problem> {
     match ledger.engine.stopped() {
         Some(stopped) => Err(stopped.into()),
-        None => Ok(Json(
-            json!({ "ready": true, "position": ledger.engine.head() }),
-        )),
+        None => Ok(Json(Ready {
+            ready: true,
+            position: ledger.engine.head(),
+        })),
     }
 }
+
+/// The server answers.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Alive {
+    alive: bool,
+}
+
+/// The server takes commands.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Ready {
+    ready: bool,
+    /// The head of the log.
+    position: Position,
+}
+
+pub(super) const ALIVE: Operation =
+    Operation::open("healthz", "Whether it is alive.", Answer::of::<Alive>(200));
+pub(super) const READY: Operation = Operation::open(
+    "readyz",
+    "Whether it takes commands.",
+    Answer::of::<Ready>(200),
+)
+.or(&[503]);

@@ -4,19 +4,25 @@
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::dialect::auth::token::{self, TokenError};
 use crate::dialect::join_token::join_of;
 use crate::dialect::ledger::fields::{Fields, Wrong};
+use crate::dialect::ledger::openapi::{Answer, Body, Operation};
 use crate::dialect::ledger::problem::Problem;
+use crate::dialect::ledger::profile::profile;
 use crate::dialect::ledger::state::Ledger;
 use crate::dialect::ledger::write::{Asked, Named, Need, Write, answer};
 use crate::domain::command::{ConfigPatch, Join, ProfileUpdate};
 use crate::domain::event::{ConnectionKind, Credential};
-use crate::domain::{Alias, Command, Event, Identity, Rejection, RoomName, Timestamp};
+use crate::domain::{
+    Alias, Command, Event, Identity, ParticipantNumber, Rejection, RoomName, Timestamp,
+};
 use crate::engine::Receipt;
 use crate::replay::view::PermissionPatchView;
+use crate::store::Position;
 
 /// `POST /rooms/{room}/joins`
 pub(super) async fn join(
@@ -43,9 +49,49 @@ pub(super) async fn join(
     request.occurred_at = asked.occurred_at;
     request.objection = objection;
     let receipt = write.execute(request).await?;
-    let joined = joined(&receipt).unwrap_or_default();
-    Ok(answer(StatusCode::CREATED, &receipt, joined))
+    let joined = joined(&receipt).ok_or_else(|| {
+        let detail = "the join is recorded, but its connection is not in the room";
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "broken", detail)
+    })?;
+    Ok(answer(StatusCode::CREATED, &receipt, &joined))
 }
+
+/// Who joined.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Joined {
+    room: String,
+    session: String,
+    /// Their number in the room.
+    participant: ParticipantNumber,
+    identity: String,
+    /// The id that answers use: the caller's own, else the sid.
+    connection: String,
+    sid: String,
+    /// The connection of the same identity that this one took the place of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replaced: Option<String>,
+    position: Position,
+}
+
+pub(super) const JOIN: Operation = Operation::report(
+    "join",
+    "Somebody joins; makes the room if it is not there.",
+    || {
+        vec![
+            Body {
+                name: "token",
+                read: |fields| read(fields).map(drop),
+                example: r#"{"token":"eyJ...","connection":"c1"}"#,
+            },
+            Body {
+                name: "identity",
+                read: |fields| read(fields).map(drop),
+                example: r#"{"identity":"alice","name":"Alice"}"#,
+            },
+        ]
+    },
+    Answer::of::<Joined>(201),
+);
 
 struct AskedJoin {
     token: Option<String>,
@@ -55,7 +101,10 @@ struct AskedJoin {
 }
 
 fn read(fields: &mut Fields) -> Result<AskedJoin, Wrong> {
-    let token: Option<String> = fields.optional("token")?;
+    let token: Option<String> = match fields.has("token") {
+        true => Some(fields.required("token")?),
+        false => None,
+    };
     let mut join = Join {
         identity: None,
         alias: fields.parsed("connection", Alias::new)?,
@@ -93,15 +142,6 @@ fn read(fields: &mut Fields) -> Result<AskedJoin, Wrong> {
     })
 }
 
-/// Name, metadata and attributes, of which `null` drops one.
-pub(super) fn profile(fields: &mut Fields) -> Result<ProfileUpdate, Wrong> {
-    Ok(ProfileUpdate {
-        name: fields.optional("name")?,
-        metadata: fields.optional("metadata")?,
-        attributes: fields.optional("attributes")?.unwrap_or_default(),
-    })
-}
-
 /// What the token grants, with what the body says. A token whose time is over is read all the same:
 /// admission refuses it, with a record of who came with it.
 fn of_token(ledger: &Ledger, text: &str, said: Join) -> Result<(RoomName, Join), String> {
@@ -132,7 +172,7 @@ fn not_here(write: &Write, granted: &RoomName) -> Rejection {
 }
 
 /// Who joined, by the event and the room right after it.
-fn joined(receipt: &Receipt) -> Option<Value> {
+fn joined(receipt: &Receipt) -> Option<Joined> {
     let opened = receipt.records.iter().find_map(|record| {
         let Event::ConnectionOpened(opened) = &record.event.event else {
             return None;
@@ -141,20 +181,17 @@ fn joined(receipt: &Receipt) -> Option<Value> {
     })?;
     let room = receipt.room.as_ref()?;
     let connection = room.connection(opened.number)?;
-    let mut body = json!({
-        "room": room.name.as_str(),
-        "session": room.session.as_ref()?.sid(),
-        "participant": opened.participant,
-        "identity": room.person(opened.participant)?.identity.as_str(),
-        "connection": connection.name_id(),
-        "sid": connection.sid(),
-        "position": receipt.position,
-    });
     let replaced = opened.replaces.and_then(|old| room.connection(old));
-    if let (Some(replaced), Some(members)) = (replaced, body.as_object_mut()) {
-        members.insert("replaced".to_owned(), replaced.name_id().into());
-    }
-    Some(body)
+    Some(Joined {
+        room: room.name.to_string(),
+        session: room.session.as_ref()?.sid(),
+        participant: opened.participant,
+        identity: room.person(opened.participant)?.identity.to_string(),
+        connection: connection.name_id(),
+        sid: connection.sid(),
+        replaced: replaced.map(|replaced| replaced.name_id()),
+        position: receipt.position,
+    })
 }
 
 const CALL: &str = "join";

@@ -11,10 +11,13 @@ mod config_body;
 mod connections;
 mod events;
 mod fields;
+mod guard;
 mod health;
 mod joins;
 mod moments;
+mod openapi;
 mod problem;
+mod profile;
 mod query;
 mod rooms;
 mod state;
@@ -26,66 +29,95 @@ use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{get, patch, post};
 use axum::{Extension, Router};
 
 pub use problem::{Problem, status_of};
 pub use state::Ledger;
 
+use openapi::{Document, Table};
+
 use crate::dialect::recorded::Recorded;
 
-/// All routes: under `/api/v1`, and the two of health at the root.
+/// All routes: under `/api/v1`, and those of health at the root.
 pub fn router(ledger: Ledger) -> Router {
-    let routes = Router::new()
-        .merge(reports())
-        .merge(reading())
-        .fallback(unknown)
-        .method_not_allowed_fallback(wrong_method);
-    let single: Router = routes.clone().with_state(ledger.clone());
-    let api = routes
-        .route("/batch", post(batch::batch).layer(Extension(single)))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
-        .layer(from_fn_with_state(ledger.clone(), mark));
-    Router::new()
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(health::ready))
-        .nest("/api/v1", api)
+    let routes = reading(reports(Table::under(PREFIX)));
+    let single: Router = with_fallbacks(routes.router()).with_state(ledger.clone());
+    let api = routes.post("/batch", batch::BATCH, batch::batch).get(
+        "/openapi.json",
+        openapi::DOCUMENT,
+        openapi::document,
+    );
+    let root = Table::under("")
+        .get("/healthz", health::ALIVE, health::alive)
+        .get("/readyz", health::READY, health::ready);
+    let served = with_fallbacks(api.router())
+        .layer(DefaultBodyLimit::max(write::BODY_BYTES_MAX))
+        .layer(from_fn_with_state(ledger.clone(), guard::guard))
+        .layer(from_fn_with_state(ledger.clone(), mark))
+        .layer(Extension(single));
+    let top = root.router();
+    let listed = api.listed().into_iter().chain(root.listed());
+    let document = Document::of(listed.collect());
+    top.nest(PREFIX, served.layer(Extension(document)))
         .with_state(ledger)
 }
 
-fn reports() -> Router<Ledger> {
-    let connection = "/rooms/{room}/connections/{connection}";
-    let under = |rest: &str| format!("{connection}{rest}");
-    Router::new()
-        .route("/rooms/{room}/joins", post(joins::join))
-        .route(connection, patch(connections::patch))
-        .route(&under("/activate"), post(connections::activate))
-        .route(&under("/interrupt"), post(connections::interrupt))
-        .route(&under("/resume"), post(connections::resume))
-        .route(&under("/leave"), post(connections::leave))
-        .route(&under("/tracks"), post(connections::publish))
-        .route(
-            &under("/tracks/{sid}"),
-            patch(connections::update_track).delete(connections::unpublish),
-        )
-        .route("/rooms/{room}/activity", post(connections::activity))
-        .route("/rooms/{room}/commands", post(commands::command))
-        .route("/reporters/{reporter}/sync", post(sync::sync))
+fn with_fallbacks(routes: Router<Ledger>) -> Router<Ledger> {
+    routes
+        .fallback(unknown)
+        .method_not_allowed_fallback(wrong_method)
 }
 
-fn reading() -> Router<Ledger> {
-    Router::new()
-        .route("/rooms", get(rooms::list))
-        .route("/rooms/{room}", get(rooms::room))
-        .route(
-            "/rooms/{room}/participants/{identity}",
-            get(rooms::participant),
+fn reports(table: Table) -> Table {
+    let connection = "/rooms/{room}/connections/{connection}";
+    let under = |rest: &str| format!("{connection}{rest}");
+    let track = under("/tracks/{sid}");
+    table
+        .post("/rooms/{room}/joins", joins::JOIN, joins::join)
+        .patch(connection, connections::PATCH, connections::patch)
+        .post(
+            &under("/activate"),
+            connections::ACTIVATE,
+            connections::activate,
         )
-        .route("/rooms/{room}/sessions", get(rooms::sessions))
-        .route("/sessions/{session}", get(rooms::session))
-        .route("/events", get(events::list))
-        .route("/events/{position}", get(events::one))
-        .route("/stream", get(stream::stream))
+        .post(
+            &under("/interrupt"),
+            connections::INTERRUPT,
+            connections::interrupt,
+        )
+        .post(&under("/resume"), connections::RESUME, connections::resume)
+        .post(&under("/leave"), connections::LEAVE, connections::leave)
+        .post(
+            &under("/tracks"),
+            connections::PUBLISH,
+            connections::publish,
+        )
+        .patch(&track, connections::UPDATE_TRACK, connections::update_track)
+        .delete(&track, connections::UNPUBLISH, connections::unpublish)
+        .post(
+            "/rooms/{room}/activity",
+            connections::ACTIVITY,
+            connections::activity,
+        )
+        .post(
+            "/rooms/{room}/commands",
+            commands::COMMAND,
+            commands::command,
+        )
+        .post("/reporters/{reporter}/sync", sync::SYNC, sync::sync)
+}
+
+fn reading(table: Table) -> Table {
+    let participant = "/rooms/{room}/participants/{identity}";
+    table
+        .get("/rooms", rooms::LIST, rooms::list)
+        .get("/rooms/{room}", rooms::ROOM, rooms::room)
+        .get(participant, rooms::PARTICIPANT, rooms::participant)
+        .get("/rooms/{room}/sessions", rooms::SESSIONS, rooms::sessions)
+        .get("/sessions/{session}", rooms::SESSION, rooms::session)
+        .get("/events", events::LIST, events::list)
+        .get("/events/{position}", events::ONE, events::one)
+        .get("/stream", stream::STREAM, stream::stream)
 }
 
 async fn unknown() -> Problem {
@@ -111,5 +143,4 @@ async fn mark(State(ledger): State<Ledger>, request: Request, next: Next) -> Res
     response
 }
 
-/// As LiveKit's newer builds: what a message of the largest size needs.
-const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
+const PREFIX: &str = "/api/v1";

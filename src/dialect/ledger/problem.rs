@@ -4,6 +4,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
 use crate::dialect::recorded::Recorded;
@@ -19,12 +20,15 @@ pub struct Problem {
     recorded: Option<Recorded>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Problem")]
 struct Body {
     /// A slug that never changes.
     #[serde(rename = "type")]
     kind: &'static str,
+    /// The status in words.
     title: &'static str,
+    /// The HTTP status.
     status: u16,
     /// What, where, and what to do next.
     detail: String,
@@ -89,6 +93,10 @@ impl Problem {
         self.body.position = receipt.records.last().map(|record| record.position.0);
         self.recorded = Some(Recorded::of(receipt));
         self
+    }
+
+    pub(super) fn schema(generator: &mut SchemaGenerator) -> Schema {
+        generator.subschema_for::<Body>()
     }
 
     /// What, where, and what to do next.

@@ -1,32 +1,60 @@
 //! A query string read name by name, strictly: a misspelt filter would else widen the answer.
-//! Apart because every reading call has one. It never reads a body.
+//! Apart because every reading call has one. What was asked for is remembered, so that the reader
+//! of a query is also its description. It never reads a body.
 
 use std::fmt::Display;
 
 use axum::extract::{FromRequestParts, Query as Pairs};
 use axum::http::request::Parts;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 
 use crate::dialect::ledger::problem::Problem;
 
 /// The parameters that were not read yet.
+#[derive(Default)]
 pub(super) struct Query {
     pairs: Vec<(String, String)>,
-    known: Vec<&'static str>,
+    known: Vec<Parameter>,
+}
+
+/// A parameter that was asked for.
+pub(super) struct Parameter {
+    pub(super) name: &'static str,
+    pub(super) schema: fn(&mut SchemaGenerator) -> Schema,
 }
 
 impl Query {
+    /// All that was asked for.
+    pub(super) fn known(&self) -> &[Parameter] {
+        &self.known
+    }
+
     /// A parameter, at most once; empty is absent.
     pub(super) fn text(&mut self, name: &'static str) -> Result<Option<String>, Problem> {
-        let mut found = self.texts(name);
+        self.ask::<String>(name);
+        self.once(name)
+    }
+
+    /// A parameter that may be repeated.
+    pub(super) fn repeated<T: JsonSchema>(&mut self, name: &'static str) -> Vec<String> {
+        self.ask::<Vec<T>>(name);
+        self.take(name)
+    }
+
+    fn ask<T: JsonSchema>(&mut self, name: &'static str) {
+        let schema = SchemaGenerator::subschema_for::<T>;
+        self.known.push(Parameter { name, schema });
+    }
+
+    fn once(&mut self, name: &str) -> Result<Option<String>, Problem> {
+        let mut found = self.take(name);
         if found.len() > 1 {
             return Err(wrong(name, "is given twice"));
         }
         Ok(found.pop())
     }
 
-    /// A parameter that may be repeated, or hold several values between commas.
-    pub(super) fn texts(&mut self, name: &'static str) -> Vec<String> {
-        self.known.push(name);
+    fn take(&mut self, name: &str) -> Vec<String> {
         let (found, rest) = std::mem::take(&mut self.pairs)
             .into_iter()
             .partition(|(given, _)| given == name);
@@ -36,12 +64,13 @@ impl Query {
     }
 
     /// A parameter with a form of its own.
-    pub(super) fn parsed<T, E: Display>(
+    pub(super) fn parsed<T: JsonSchema, E: Display>(
         &mut self,
         name: &'static str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<Option<T>, Problem> {
-        let text = self.text(name)?;
+        self.ask::<T>(name);
+        let text = self.once(name)?;
         let read = text.as_deref().map(parse).transpose();
         read.map_err(|error| wrong(name, error))
     }
@@ -51,7 +80,8 @@ impl Query {
         match self.pairs.first() {
             None => Ok(()),
             Some((name, _)) => {
-                let known = self.known.join(", ");
+                let known: Vec<&str> = self.known.iter().map(|known| known.name).collect();
+                let known = known.join(", ");
                 let shown: String = name.chars().take(ECHO_CHARS_MAX).collect();
                 Err(wrong(&shown, format!("is unknown here: known are {known}")))
             }

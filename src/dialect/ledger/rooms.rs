@@ -1,12 +1,16 @@
 //! Reading rooms, their people and their sessions, now or as of a moment.
 //! Apart from events: these are folds.
 
+use std::borrow::Cow;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use serde_json::{Value, json};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
 
 use crate::dialect::auth::claims::{Claims, Right};
+use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::query::Query;
 use crate::dialect::ledger::state::{Ledger, room_name};
@@ -20,14 +24,15 @@ pub(super) async fn list(
     State(ledger): State<Ledger>,
     headers: HeaderMap,
     query: Query,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Rooms>, Problem> {
     let mut query = query;
-    let prefix = query.text("prefix")?.unwrap_or_default();
-    let live = query.parsed("live", str::parse::<bool>)?;
-    let cursor = query.parsed("cursor", RoomName::new)?;
-    let limit = query.parsed("limit", |text| limit_of(text, ROOMS_MAX))?;
+    let Listing {
+        prefix,
+        live,
+        cursor,
+        limit,
+    } = listing(&mut query)?;
     query.finish()?;
-    let limit = limit.unwrap_or(ROOMS_DEFAULT);
     let claims = ledger.claims(&headers)?;
     let mut after = cursor;
     let mut rooms: Vec<RoomSummary> = Vec::new();
@@ -55,12 +60,80 @@ pub(super) async fn list(
         }
         after = Some(last);
     }
-    let mut body = json!({ "rooms": rooms });
-    if let (Some(cursor), Some(members)) = (more, body.as_object_mut()) {
-        members.insert("cursor".to_owned(), cursor.into());
-    }
-    Ok(Json(body))
+    Ok(Json(Rooms {
+        rooms,
+        cursor: more,
+    }))
 }
+
+struct Listing {
+    prefix: String,
+    live: Option<bool>,
+    cursor: Option<RoomName>,
+    limit: usize,
+}
+
+fn listing(query: &mut Query) -> Result<Listing, Problem> {
+    let limit = |Limit(limit): Limit<ROOMS_MAX>| limit;
+    Ok(Listing {
+        prefix: query.text("prefix")?.unwrap_or_default(),
+        live: query.parsed("live", str::parse::<bool>)?,
+        cursor: query.parsed("cursor", RoomName::new)?,
+        limit: query
+            .parsed("limit", Limit::parse)?
+            .map_or(ROOMS_DEFAULT, limit),
+    })
+}
+
+/// A page of rooms.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Rooms {
+    rooms: Vec<RoomSummary>,
+    /// Where the next page begins; absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cursor: Option<String>,
+}
+
+/// The runs of a room.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(super) struct Sessions {
+    sessions: Vec<SessionView>,
+}
+
+pub(super) const LIST: Operation = Operation::read(
+    "rooms",
+    "Pages of rooms.",
+    |query| listing(query).map(drop),
+    Answer::of::<Rooms>(200),
+);
+pub(super) const ROOM: Operation = Operation::read(
+    "room",
+    "The folded room.",
+    |query| at(query).map(drop),
+    Answer::of::<RoomView>(200),
+)
+.or(&[404]);
+pub(super) const PARTICIPANT: Operation = Operation::read(
+    "participant",
+    "One participant of the folded room.",
+    |query| at(query).map(drop),
+    Answer::of::<ParticipantView>(200),
+)
+.or(&[404]);
+pub(super) const SESSIONS: Operation = Operation::read(
+    "sessions",
+    "The sessions of a room, with who was there.",
+    |query| at(query).map(drop),
+    Answer::of::<Sessions>(200),
+)
+.or(&[404]);
+pub(super) const SESSION: Operation = Operation::read(
+    "session",
+    "One session, with who was there.",
+    |query| at(query).map(drop),
+    Answer::of::<SessionView>(200),
+)
+.or(&[404]);
 
 /// A page of names after one, in order: from memory where only open sessions are asked for.
 async fn names(
@@ -138,7 +211,7 @@ pub(super) async fn sessions(
     headers: HeaderMap,
     Named(room): Named<String>,
     query: Query,
-) -> Result<Json<Value>, Problem> {
+) -> Result<Json<Sessions>, Problem> {
     let (room, moment) = asked(&ledger, &headers, &room, query).await?;
     let name = room.clone();
     let sessions = ledger
@@ -149,7 +222,7 @@ pub(super) async fn sessions(
     if known.is_none() {
         return Err(no_room(&room));
     }
-    Ok(Json(json!({ "sessions": sessions })))
+    Ok(Json(Sessions { sessions }))
 }
 
 /// `GET /sessions/{session}`
@@ -185,10 +258,14 @@ async fn asked(
     let room = room_name(room)?;
     ledger.allow(headers, Right::Audit(Some(room.as_str())))?;
     let mut query = query;
-    let at = query.text("at")?;
+    let at = at(&mut query)?;
     query.finish()?;
     let moment = ledger.moment(&room, at.as_deref()).await?;
     Ok((room, moment))
+}
+
+fn at(query: &mut Query) -> Result<Option<String>, Problem> {
+    query.text("at")
 }
 
 impl Ledger {
@@ -229,10 +306,24 @@ fn no_room(room: &RoomName) -> Problem {
 }
 
 /// A number of entries, at most so many.
-pub(super) fn limit_of(text: &str, limit_max: usize) -> Result<usize, String> {
-    match text.parse() {
-        Ok(limit) if (1..=limit_max).contains(&limit) => Ok(limit),
-        Ok(_) | Err(_) => Err(format!("has to be a number from 1 to {limit_max}")),
+pub(super) struct Limit<const MAX: usize>(pub(super) usize);
+
+impl<const MAX: usize> Limit<MAX> {
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        match text.parse() {
+            Ok(limit) if (1..=MAX).contains(&limit) => Ok(Self(limit)),
+            Ok(_) | Err(_) => Err(format!("has to be a number from 1 to {MAX}")),
+        }
+    }
+}
+
+impl<const MAX: usize> JsonSchema for Limit<MAX> {
+    fn schema_name() -> Cow<'static, str> {
+        Cow::Owned(format!("Limit{MAX}"))
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "integer", "minimum": 1, "maximum": MAX })
     }
 }
 

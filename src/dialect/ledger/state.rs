@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 
 use crate::dialect::auth::claims::{Claims, Right};
 use crate::dialect::auth::keys::KeyRing;
+use crate::dialect::auth::rate::RateLimits;
 use crate::dialect::auth::token;
 use crate::dialect::ledger::problem::Problem;
 use crate::domain::RoomName;
@@ -24,6 +25,7 @@ pub struct Ledger {
     /// The names of rooms whose past is read, apart so that a long read delays no answer.
     pub(super) past: Shared<NamesBook>,
     pub(super) sessions: Shared<SessionIndex>,
+    pub(super) limits: Option<Arc<RateLimits>>,
 }
 
 /// Something that calls share; whoever broke while holding it left it whole.
@@ -51,7 +53,15 @@ impl Ledger {
             live: Shared::default(),
             past: Shared::default(),
             sessions: Shared::default(),
+            limits: None,
         }
+    }
+
+    /// Lets each key call only so often.
+    #[must_use]
+    pub fn limited(mut self, limits: Option<Arc<RateLimits>>) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// The verified token of a call.

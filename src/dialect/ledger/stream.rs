@@ -3,6 +3,7 @@
 //! Apart because a stream outlives its request: a task feeds it, and ends with whoever reads. It
 //! keeps nothing but a few lines that were not sent yet.
 
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,10 +14,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::dialect::auth::claims::Right;
 use crate::dialect::caller::header_text;
+use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::query::Query;
 use crate::dialect::ledger::state::Ledger;
@@ -31,8 +34,7 @@ pub(super) async fn stream(
     query: Query,
 ) -> Result<Response, Problem> {
     let mut query = query;
-    let room = query.parsed("room", RoomName::new)?;
-    let after = query.parsed("after", Mark::parse)?;
+    let (room, after) = read(&mut query)?;
     query.finish()?;
     ledger.allow(&headers, Right::Audit(room.as_ref().map(RoomName::as_str)))?;
     let last = header_text(&headers, &LAST_EVENT_ID);
@@ -54,6 +56,19 @@ pub(super) async fn stream(
     ];
     Ok((headers, Body::from_stream(Lines(waiting))).into_response())
 }
+
+fn read(query: &mut Query) -> Result<(Option<RoomName>, Option<Mark>), Problem> {
+    let room = query.parsed("room", RoomName::new)?;
+    Ok((room, query.parsed("after", Mark::parse)?))
+}
+
+pub(super) const STREAM: Operation = Operation::read(
+    "stream",
+    "Follows the log: each event as `data`, its kind as `event`, where to go on from as `id`.",
+    |query| read(query).map(drop),
+    Answer::text("text/event-stream"),
+)
+.or(&[410]);
 
 /// A place to go on from: `412`, or `412-9f86d081` with the start of the chain hash there.
 struct Mark {
@@ -77,6 +92,20 @@ impl Mark {
             }),
             Ok(_) | Err(_) => Err("has to be a position, or an id of this stream"),
         }
+    }
+}
+
+impl JsonSchema for Mark {
+    fn schema_name() -> Cow<'static, str> {
+        Cow::Borrowed("Mark")
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A position, or an id of the stream.",
+            "type": "string",
+            "pattern": "^[0-9]{1,19}(-[0-9a-fA-F]{8})?$",
+        })
     }
 }
 

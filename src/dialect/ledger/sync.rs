@@ -8,10 +8,12 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::dialect::auth::claims::Right;
 use crate::dialect::ledger::fields::{Fields, Wrong};
+use crate::dialect::ledger::openapi::{Answer, Body, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::state::Ledger;
 use crate::dialect::ledger::write::{Asked, Named, Need, Write, answer};
@@ -27,15 +29,14 @@ pub(super) async fn sync(
     Named(reporter): Named<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let claims = ledger.claims(asked.headers())?;
-    if !claims.may(Right::Report(ALL_ROOMS)) {
+    if !asked.claims().may(Right::Report(ALL_ROOMS)) {
         let detail = "a media server syncs all its rooms: its token must not be for one room";
         return Err(Problem::no_right(detail));
     }
     // The body is about no one room, so what is wrong with it is recorded in none.
     let listing = asked.read_alone(read)?;
     let write = Write::begin(&ledger, asked, FIRST_ROOM, Need::Report)?;
-    let mut closed: Vec<Value> = Vec::new();
+    let mut closed = Vec::new();
     let mut last = None;
     for room in ledger.engine.live_rooms() {
         if !has_any(&room, &reporter) {
@@ -54,12 +55,42 @@ pub(super) async fn sync(
         closed.extend(closed_by(&receipt));
         last = Some(receipt);
     }
-    let body = json!({ "closed": closed });
+    let body = Lost { closed };
     Ok(match last {
-        Some(receipt) => answer(StatusCode::OK, &receipt, body),
+        Some(receipt) => answer(StatusCode::OK, &receipt, &body),
         None => Json(body).into_response(),
     })
 }
+
+/// What the media server no longer has.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Lost {
+    closed: Vec<Closed>,
+}
+
+/// A connection that was closed for that.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "LostConnection")]
+struct Closed {
+    room: String,
+    connection: String,
+    sid: String,
+    /// Where that is recorded.
+    position: Position,
+}
+
+pub(super) const SYNC: Operation = Operation::report(
+    "sync",
+    "All that a media server still has: its other connections are closed.",
+    || {
+        vec![Body {
+            name: "sync",
+            read: |fields| read(fields).map(drop),
+            example: r#"{"as_of":412,"connections":[{"room":"town","connection":"c1"}]}"#,
+        }]
+    },
+    Answer::of::<Lost>(200),
+);
 
 /// What a media server still had then.
 struct Listing {
@@ -85,7 +116,7 @@ fn has_any(room: &Arc<Room>, reporter: &str) -> bool {
     live.any(|connection| connection.reporter.as_deref() == Some(reporter))
 }
 
-fn closed_by(receipt: &Receipt) -> Vec<Value> {
+fn closed_by(receipt: &Receipt) -> Vec<Closed> {
     let Some(room) = &receipt.room else {
         return Vec::new();
     };
@@ -98,13 +129,11 @@ fn closed_by(receipt: &Receipt) -> Vec<Value> {
         found.extend(
             connections
                 .filter_map(|number| room.connection(number))
-                .map(|connection| {
-                    json!({
-                        "room": room.name.as_str(),
-                        "connection": connection.name_id(),
-                        "sid": connection.sid(),
-                        "position": record.position,
-                    })
+                .map(|connection| Closed {
+                    room: room.name.to_string(),
+                    connection: connection.name_id(),
+                    sid: connection.sid(),
+                    position: record.position,
                 }),
         );
     }

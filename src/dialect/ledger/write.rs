@@ -4,16 +4,15 @@
 //! read), and because every answer tells where it stands. It knows no command.
 
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request as HttpRequest};
+use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
-use crate::dialect::auth::claims::Right;
+use crate::dialect::auth::claims::{Claims, Right};
 use crate::dialect::caller::Caller;
 use crate::dialect::ledger::fields::{Fields, Wrong};
 use crate::dialect::ledger::problem::Problem;
@@ -22,26 +21,39 @@ use crate::dialect::recorded::Recorded;
 use crate::domain::{Code, Command, Digest, Rejection, Request, RoomName};
 use crate::engine::{Call, Receipt, Status};
 
-/// A request with its body, as far as that could be taken in.
+/// A request of a known caller with its body, as far as that could be taken in.
 pub(super) struct Asked {
     parts: Parts,
-    body: Result<Bytes, BytesRejection>,
+    claims: Claims,
+    body: Result<Bytes, (StatusCode, String)>,
 }
 
-impl<S: Send + Sync> FromRequest<S> for Asked {
+impl FromRequest<Ledger> for Asked {
     type Rejection = Problem;
 
-    async fn from_request(request: HttpRequest, state: &S) -> Result<Self, Problem> {
+    async fn from_request(request: HttpRequest, ledger: &Ledger) -> Result<Self, Problem> {
+        // Before the body is read: nobody unknown makes us hold 10 MiB.
+        let claims = ledger.claims(request.headers())?;
         let (parts, body) = request.into_parts();
-        let whole = HttpRequest::from_parts(parts.clone(), body);
-        let body = Bytes::from_request(whole, state).await;
-        Ok(Self { parts, body })
+        let body = if is_too_large(&body) {
+            let detail = format!("the body is larger than {BODY_BYTES_MAX} bytes");
+            Err((StatusCode::PAYLOAD_TOO_LARGE, detail))
+        } else {
+            let whole = HttpRequest::from_parts(parts.clone(), body);
+            let read = Bytes::from_request(whole, ledger).await;
+            read.map_err(|error| (error.status(), error.body_text()))
+        };
+        Ok(Self {
+            parts,
+            claims,
+            body,
+        })
     }
 }
 
 impl Asked {
-    pub(super) const fn headers(&self) -> &HeaderMap {
-        &self.parts.headers
+    pub(super) const fn claims(&self) -> &Claims {
+        &self.claims
     }
 
     pub(super) fn into_parts(self) -> Parts {
@@ -58,7 +70,7 @@ impl Asked {
     ) -> Result<T, Problem> {
         match &self.body {
             Ok(body) => whole(body, read).map_err(|wrong| Problem::malformed(wrong.to_string())),
-            Err(error) => Err(not_taken_in(error.status(), error.body_text())),
+            Err((status, text)) => Err(not_taken_in(*status, text.clone())),
         }
     }
 }
@@ -100,15 +112,18 @@ impl Write {
     /// Takes a request in.
     ///
     /// # Errors
-    /// 401 without a good token, 400 for a room that cannot be: neither can be recorded.
+    /// 400 for a room that cannot be: it cannot be recorded.
     pub(super) fn begin(
         ledger: &Ledger,
         asked: Asked,
         room: &str,
         need: Need,
     ) -> Result<Self, Problem> {
-        let Asked { parts, body } = asked;
-        let claims = ledger.claims(&parts.headers)?;
+        let Asked {
+            parts,
+            claims,
+            body,
+        } = asked;
         let caller = Caller::new(claims, &parts);
         let mut whole = format!("{} {}\n", parts.method, parts.uri.path()).into_bytes();
         whole.extend_from_slice(body.as_deref().unwrap_or_default());
@@ -118,7 +133,7 @@ impl Write {
             room: room_name(room)?,
             need,
             digest: Digest::of(&whole),
-            body: body.map_err(|error| (error.status(), error.body_text())),
+            body,
         })
     }
 
@@ -243,7 +258,7 @@ impl Write {
 }
 
 /// The answer to a write, with where it stands in the log.
-pub(super) fn answer(status: StatusCode, receipt: &Receipt, body: Value) -> Response {
+pub(super) fn answer(status: StatusCode, receipt: &Receipt, body: &impl Serialize) -> Response {
     let mut response = (status, Json(body)).into_response();
     Recorded::of(receipt).mark(response.headers_mut());
     response
@@ -262,6 +277,14 @@ fn not_taken_in(status: StatusCode, text: String) -> Problem {
     }
     Problem::malformed(text)
 }
+
+/// Whether a body says itself that it is: then none of it is read.
+fn is_too_large(body: &Body) -> bool {
+    body.size_hint().lower() > u64::try_from(BODY_BYTES_MAX).unwrap_or(u64::MAX)
+}
+
+/// As LiveKit's newer builds: what a message of the largest size needs.
+pub(super) const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
 
 /// How events name this interface.
 const DIALECT: &str = "ledger";

@@ -2,6 +2,7 @@
 //! reply to the answer. Apart from what the calls do, which a [`RoomService`] tells; it never
 //! knows a room.
 
+mod body;
 mod declare;
 pub mod json;
 pub mod permission;
@@ -12,6 +13,7 @@ pub mod service;
 pub mod translate;
 pub mod twirp;
 mod validate;
+pub mod webhook;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -24,15 +26,18 @@ use axum::response::{IntoResponse, Response};
 
 use crate::dialect::auth::claims::Claims;
 use crate::dialect::auth::keys::KeyRing;
+use crate::dialect::auth::rate::RateLimits;
 use crate::dialect::auth::token::{self, TokenError};
 use crate::dialect::caller::{Caller, header_text};
 use crate::dialect::livekit::json::schema::UnknownName;
 use crate::dialect::livekit::twirp::calls::{Call, Encoding, Reply, Request};
 use crate::dialect::livekit::twirp::cors;
-use crate::dialect::livekit::twirp::error::TwirpError;
+use crate::dialect::livekit::twirp::error::{ErrorCode, TwirpError};
 use crate::dialect::livekit::twirp::route::{Route, route};
 use crate::dialect::recorded::Recorded;
 use crate::domain::Digest;
+pub use body::BODY_BYTES_MAX;
+use body::NoBody;
 
 /// Carries out the calls.
 pub trait RoomService: Clone + Send + Sync + 'static {
@@ -83,6 +88,7 @@ pub struct LiveKit<S> {
     service: S,
     keys: Arc<KeyRing>,
     now_s: Arc<dyn Fn() -> i64 + Send + Sync>,
+    limits: Option<Arc<RateLimits>>,
 }
 
 /// The dialect as the fallback of a router: it answers every path that nothing else takes.
@@ -102,7 +108,15 @@ impl<S: RoomService> LiveKit<S> {
             service,
             keys,
             now_s: Arc::new(now_s),
+            limits: None,
         }
+    }
+
+    /// Lets each key call only so often.
+    #[must_use]
+    pub fn limited(mut self, limits: Option<Arc<RateLimits>>) -> Self {
+        self.limits = limits;
+        self
     }
 
     /// Answers one request.
@@ -111,7 +125,8 @@ impl<S: RoomService> LiveKit<S> {
         if let Some(response) = cors::preflight(&parts) {
             return response;
         }
-        let mut response = match self.claims(&parts) {
+        let (form, body) = body::form(&parts, body).await;
+        let mut response = match self.claims(&parts, &form) {
             Ok(claims) => self.answer(&parts, claims, body).await,
             Err(error) => text(StatusCode::UNAUTHORIZED, error.to_string()),
         };
@@ -123,10 +138,13 @@ impl<S: RoomService> LiveKit<S> {
         let content_type = header_text(&parts.headers, &header::CONTENT_TYPE).unwrap_or_default();
         match route(parts.method.as_str(), parts.uri.path(), &content_type) {
             Ok(Route::Call(call, encoding)) => match claims {
-                Some(claims) => {
-                    self.call(call, encoding, Caller::new(claims, parts), body)
-                        .await
-                }
+                Some(claims) => match self.limits.as_ref().map(|all| all.admit(&claims)) {
+                    None | Some(Ok(())) => {
+                        self.call(call, encoding, Caller::new(claims, parts), body)
+                            .await
+                    }
+                    Some(Err(error)) => refusal::too_often(&error).into_response(),
+                },
                 // Before the body is read: nobody unknown makes us read 10 MiB.
                 None => TwirpError::permissions_denied().into_response(),
             },
@@ -141,9 +159,16 @@ impl<S: RoomService> LiveKit<S> {
     }
 
     async fn call(&self, call: Call, encoding: Encoding, caller: Caller, body: Body) -> Response {
-        let Ok(body) = axum::body::to_bytes(body, BODY_BYTES_MAX).await else {
-            let limit = format!("request body is larger than {BODY_BYTES_MAX} bytes\n");
-            return text(StatusCode::PAYLOAD_TOO_LARGE, limit);
+        let body = match body::whole(body).await {
+            Ok(body) => body,
+            Err(NoBody::TooLarge) => {
+                let limit = format!("request body is larger than {BODY_BYTES_MAX} bytes\n");
+                return text(StatusCode::PAYLOAD_TOO_LARGE, limit);
+            }
+            Err(NoBody::Broken) => {
+                let words = "the request ended before its body did";
+                return TwirpError::new(ErrorCode::Malformed, words).into_response();
+            }
         };
         let answer = match Request::decode(call, encoding, &body) {
             Ok(read) => {
@@ -171,12 +196,14 @@ impl<S: RoomService> LiveKit<S> {
         response
     }
 
-    /// The claims of the header's token, else of the query parameter's; none without a token.
-    fn claims(&self, parts: &Parts) -> Result<Option<Claims>, TokenError> {
+    /// The claims of the header's token, else of the form's or the query's; none without a token.
+    fn claims(&self, parts: &Parts, form: &str) -> Result<Option<Claims>, TokenError> {
         let header = header_text(&parts.headers, &header::AUTHORIZATION);
-        let token = match &header {
-            Some(header) => Some(token::bearer(header)?),
-            None => query_token(parts.uri.query().unwrap_or_default()),
+        let token = if let Some(header) = &header {
+            Some(token::bearer(header)?)
+        } else {
+            let query = parts.uri.query().unwrap_or_default();
+            parameter_token(form).or_else(|| parameter_token(query))
         };
         token
             .map(|token| token::verify(&self.keys, token, (self.now_s)()))
@@ -185,8 +212,8 @@ impl<S: RoomService> LiveKit<S> {
 }
 
 /// A token needs no percent-encoding, so none is undone.
-fn query_token(query: &str) -> Option<&str> {
-    let mut values = query
+fn parameter_token(parameters: &str) -> Option<&str> {
+    let mut values = parameters
         .split('&')
         .filter_map(|pair| pair.strip_prefix("access_token="));
     values.next().filter(|token| !token.is_empty())
@@ -206,6 +233,3 @@ fn text(status: StatusCode, body: String) -> Response {
     ];
     (status, headers, body).into_response()
 }
-
-/// LiveKit's limit in builds after 1.13.4.
-pub const BODY_BYTES_MAX: usize = 10 << 20;

@@ -2,10 +2,12 @@
 //! because both maps are total; clients match on the code, so the text is LiveKit's where LiveKit
 //! has one, and ours where it says more.
 
+use crate::dialect::auth::rate::TooOften;
 use crate::dialect::livekit::twirp::calls::Call;
 use crate::dialect::livekit::twirp::error::{ErrorCode, TwirpError};
 use crate::domain::{Code, NameError, Rejection};
 use crate::engine::{EngineError, Refused};
+use crate::store::StoreError;
 
 /// A recorded refusal of a call.
 pub fn refused(call: Call, refused: &Refused) -> TwirpError {
@@ -52,16 +54,25 @@ pub fn not_a_name(error: &NameError) -> TwirpError {
 
 /// No outcome, or none that is known.
 pub fn failed(error: &EngineError) -> TwirpError {
-    let code = match error {
-        EngineError::Overloaded { .. } => ErrorCode::ResourceExhausted,
-        EngineError::RequestIdReused { .. } => ErrorCode::AlreadyExists,
-        EngineError::Store(_)
-        | EngineError::Poisoned { .. }
-        | EngineError::Closed
-        | EngineError::Opening => ErrorCode::Unavailable,
-        EngineError::Broken { .. } | EngineError::Start { .. } => ErrorCode::Internal,
+    let (code, retry_after_s) = match error {
+        EngineError::Overloaded { .. } | EngineError::Store(StoreError::Behind { .. }) => {
+            (ErrorCode::ResourceExhausted, Some(1))
+        }
+        EngineError::RequestIdReused { .. } => (ErrorCode::AlreadyExists, None),
+        EngineError::Opening => (ErrorCode::Unavailable, Some(1)),
+        EngineError::Closed => (ErrorCode::Unavailable, Some(5)),
+        EngineError::Store(_) | EngineError::Poisoned { .. } => (ErrorCode::Unavailable, None),
+        EngineError::Broken { .. } | EngineError::Start { .. } => (ErrorCode::Internal, None),
     };
-    TwirpError::new(code, error.to_string())
+    let mut failed = TwirpError::new(code, error.to_string());
+    failed.retry_after_s = retry_after_s;
+    failed
+}
+
+/// A key that called more often than it may.
+pub fn too_often(error: &TooOften) -> TwirpError {
+    TwirpError::new(ErrorCode::ResourceExhausted, error.to_string())
+        .retry_after(error.retry_after_s)
 }
 
 /// Twirp's code for each kind of refusal.

@@ -2,7 +2,7 @@
 //! Apart so that every rule can name both without knowing who calls it.
 
 use crate::domain::event::NewEvent;
-use crate::domain::state::Defaults;
+use crate::domain::state::{Defaults, Room};
 use crate::domain::time::Timestamp;
 
 /// What a decision may know beside the room and the request.
@@ -17,17 +17,19 @@ pub struct Context<'a> {
 }
 
 /// What a decision about one room came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
     /// The events, in order; none when a report told nothing new.
     pub events: Vec<NewEvent>,
+    /// The room with these events folded in, so that nobody need fold them again (law 1).
+    pub room: Room,
 }
 
 /// What a decision about a move came to: both or neither.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct MoveDecision {
-    /// The events of the room that is left.
-    pub from: Vec<NewEvent>,
-    /// The events of the room that is joined.
-    pub to: Vec<NewEvent>,
+    /// Of the room that is left.
+    pub from: Decision,
+    /// Of the room that is joined.
+    pub to: Decision,
 }

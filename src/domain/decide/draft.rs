@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use super::context::Context;
+use super::context::{Context, Decision};
 use crate::domain::command::Request;
 use crate::domain::event::{
     CloseCause, Closing, ConnectionsClosed, Event, NewEvent, NoEffect, ParticipantRegistered,
@@ -37,6 +37,14 @@ impl<'a> Draft<'a> {
             context,
             events: Vec::new(),
             minted: 0,
+        }
+    }
+
+    /// All that was pushed, and what the room is by it.
+    pub(super) fn finish(self) -> Decision {
+        Decision {
+            events: self.events,
+            room: self.room,
         }
     }
 

@@ -41,9 +41,7 @@ pub fn decide(
     let mut draft = Draft::new(room, request, context);
     draft.check_preconditions()?;
     draft.dispatch()?;
-    Ok(Decision {
-        events: draft.events,
-    })
+    Ok(draft.finish())
 }
 
 impl Draft<'_> {

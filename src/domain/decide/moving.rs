@@ -64,8 +64,8 @@ pub fn decide_move(
         destination.join(&join)?;
     }
     Ok(MoveDecision {
-        from: source.events,
-        to: destination.events,
+        from: source.finish(),
+        to: destination.finish(),
     })
 }
 

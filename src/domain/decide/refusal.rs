@@ -1,12 +1,12 @@
 //! The record of a no. Apart because refusing and recording the refusal are two steps: the first
 //! is the rules' business, where the second goes is the shell's.
 
-use super::context::Context;
+use super::context::{Context, Decision};
 use super::draft::Draft;
 use super::target::selector;
 use crate::domain::command::{Command, Request, Target};
 use crate::domain::digest::Digest;
-use crate::domain::event::{CommandRefused, NewEvent, Selector};
+use crate::domain::event::{CommandRefused, Selector};
 use crate::domain::personal::Personal;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::Room;
@@ -21,7 +21,7 @@ pub fn refusal(
     rejection: &Rejection,
     context: &Context<'_>,
     (digest, bytes): (Digest, u64),
-) -> Vec<NewEvent> {
+) -> Decision {
     let mut draft = Draft::new(room, request, context);
     let target = target_of(&request.command);
     if let (Command::Join(join), Some(_)) = (&request.command, &room.life)
@@ -47,7 +47,7 @@ pub fn refusal(
         request_bytes: bytes,
     };
     draft.push(refused);
-    draft.events
+    draft.finish()
 }
 
 /// Whom a command means, where it means one.

@@ -7,6 +7,11 @@ use crate::replay::view::resolve::Resolver;
 
 /// Who did something.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Actor")
+)]
 pub struct ActorView {
     /// Which kind of actor.
     pub kind: ActorKind,

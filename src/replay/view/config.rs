@@ -13,6 +13,11 @@ use crate::replay::view::resolve::Resolver;
 
 /// Settings; see [`RoomConfig`] for what each does.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Config")
+)]
 pub struct ConfigView {
     /// Seconds until a session ends that nobody joined.
     pub empty_timeout_s: u32,

@@ -15,6 +15,11 @@ use crate::store::Record;
 
 /// One event of the log.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Event")
+)]
 pub struct EventView {
     /// Its place in the whole log.
     pub position: u64,
@@ -65,6 +70,11 @@ pub struct EventView {
 
 /// Which interface something came through.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Via")
+)]
 pub struct ViaView {
     /// The dialect.
     pub dialect: String,

@@ -9,13 +9,18 @@ mod data;
 mod event;
 mod permission;
 mod person;
+mod refer;
 mod resolve;
 mod room;
+#[cfg(feature = "server")]
+mod schema;
 mod sentence;
 mod session;
 
 pub use actor::ActorView;
 pub use config::ConfigView;
+#[cfg(feature = "server")]
+pub use data::event_schemas;
 pub use event::{EventView, ViaView};
 pub use permission::{
     AllowedView, PermissionPatchView, PermissionView, ReceivePatchView, ReceiveRuleView,

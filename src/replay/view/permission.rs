@@ -17,6 +17,11 @@ use crate::replay::view::resolve::Resolver;
 
 /// All that one connection may do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Permission")
+)]
 #[expect(
     clippy::struct_excessive_bools,
     reason = "the contract has each of these rights"
@@ -46,6 +51,11 @@ pub struct PermissionView {
 
 /// The right to send media.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Send")
+)]
 pub struct SendView {
     /// Off beats every list.
     pub enabled: bool,
@@ -64,6 +74,11 @@ pub enum AllowedView {
 
 /// What may be received, from whom; the more particular rule first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Receive")
+)]
 pub struct ReceiveView {
     /// Of everybody.
     pub base: ReceiveRuleView,
@@ -75,6 +90,11 @@ pub struct ReceiveView {
 
 /// What may be received of one sender; what is absent falls through to the next wider rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "ReceiveRule")
+)]
 #[serde(deny_unknown_fields)]
 pub struct ReceiveRuleView {
     /// The camera.
@@ -105,6 +125,11 @@ pub struct ReceiveRuleView {
 
 /// A change to a permission; what is absent stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "PermissionPatch")
+)]
 #[serde(default, deny_unknown_fields)]
 pub struct PermissionPatchView {
     /// See [`PermissionView`], for this and all below.
@@ -141,6 +166,11 @@ pub struct PermissionPatchView {
 
 /// A change to the right to send.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "SendPatch")
+)]
 #[serde(default, deny_unknown_fields)]
 pub struct SendPatchView {
     /// On or off.
@@ -153,6 +183,11 @@ pub struct SendPatchView {
 
 /// A change to what may be received.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "ReceivePatch")
+)]
 #[serde(default, deny_unknown_fields)]
 pub struct ReceivePatchView {
     /// Shown where a vendor's view knows only "anything" or "nothing"; cannot be asked for here.

@@ -17,6 +17,11 @@ use crate::replay::view::resolve::Resolver;
 
 /// Somebody in a session, present or gone.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Participant")
+)]
 pub struct ParticipantView {
     /// Who.
     pub identity: String,
@@ -42,6 +47,11 @@ pub struct ParticipantView {
 
 /// One connection.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Connection")
+)]
 pub struct ConnectionView {
     /// The id that answers use: the caller's own, else the sid.
     pub connection: String,
@@ -87,6 +97,11 @@ pub struct ConnectionView {
 
 /// How a connection closed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Closed")
+)]
 pub struct ClosedView {
     /// Why.
     pub cause: CloseCause,
@@ -102,6 +117,11 @@ pub struct ClosedView {
 
 /// Where a connection was moved from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "MovedFrom")
+)]
 pub struct MovedFromView {
     /// The room it left.
     pub room: String,
@@ -111,6 +131,11 @@ pub struct MovedFromView {
 
 /// What somebody joined with: never the token itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Credential")
+)]
 pub struct CredentialView {
     /// `none`, or the dialect whose token it was.
     pub kind: String,
@@ -136,6 +161,11 @@ pub struct CredentialView {
 
 /// One open track.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Track")
+)]
 pub struct TrackView {
     /// The id that answers use: the caller's own, else LiveKit's form.
     pub sid: String,
@@ -162,6 +192,11 @@ pub struct TrackView {
 
 /// One interval of presence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Stint")
+)]
 pub struct StintView {
     /// When it began.
     pub start: Timestamp,

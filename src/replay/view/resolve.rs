@@ -5,13 +5,17 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use crate::domain::event::{Before, Selector, Who};
 use crate::domain::{
     ConnectionNumber, ParticipantNumber, Ranges, Reference, RoomName, TrackNumber, Version,
 };
 use crate::replay::names::{ConnectionName, Directory, Names};
+use crate::replay::view::refer::{
+    BeforeReference, ConnectionBefore, ConnectionReference, TargetsReference, TrackReference,
+    WhoReference,
+};
 use crate::store::Position;
 
 /// The words for the numbers of one stream.
@@ -78,41 +82,42 @@ impl<'a> Resolver<'a> {
     }
 
     /// A connection in the three words that every event has for it.
-    pub(super) fn connection(&self, number: ConnectionNumber) -> Map<String, Value> {
-        let mut shown = Map::new();
-        shown.insert("identity".to_owned(), self.identity_of(number).into());
-        shown.insert("connection".to_owned(), self.connection_id(number).into());
-        shown.insert("sid".to_owned(), self.connection_sid(number).into());
-        shown
+    pub(super) fn connection(&self, number: ConnectionNumber) -> ConnectionReference {
+        ConnectionReference {
+            identity: self.identity_of(number),
+            connection: self.connection_id(number),
+            sid: self.connection_sid(number),
+        }
     }
 
     /// The first of them; [`SHOWN_MAX`] at most.
-    pub(super) fn connections(&self, numbers: &Ranges<ConnectionNumber>) -> Value {
+    pub(super) fn connections(
+        &self,
+        numbers: &Ranges<ConnectionNumber>,
+    ) -> Vec<ConnectionReference> {
         let shown = numbers.iter().take(SHOWN_MAX);
         shown.map(|number| self.connection(number)).collect()
     }
 
-    pub(super) fn tracks(&self, numbers: &Ranges<TrackNumber>) -> Value {
+    pub(super) fn tracks(&self, numbers: &Ranges<TrackNumber>) -> Vec<TrackReference> {
         let shown = numbers.iter().take(SHOWN_MAX);
-        shown
-            .map(|number| Value::Object(self.track(number)))
-            .collect()
+        shown.map(|number| self.track(number)).collect()
     }
 
     /// A track as it was published.
-    pub(super) fn track(&self, number: TrackNumber) -> Map<String, Value> {
-        let mut shown = Map::new();
+    pub(super) fn track(&self, number: TrackNumber) -> TrackReference {
         let Some(track) = self.names.and_then(|names| names.track(number)) else {
-            shown.insert("sid".to_owned(), bare(number.0).into());
-            return shown;
+            return TrackReference {
+                sid: bare(number.0),
+                ..TrackReference::default()
+            };
         };
-        shown.insert("sid".to_owned(), track.sid().into());
-        shown.insert("source".to_owned(), json!(track.source));
-        shown.insert("type".to_owned(), json!(track.kind));
-        if !track.name.is_empty() {
-            shown.insert("name".to_owned(), track.name.clone().into());
+        TrackReference {
+            sid: track.sid(),
+            source: Some(track.source),
+            kind: Some(track.kind),
+            name: Some(track.name.to_string()).filter(|name| !name.is_empty()),
         }
-        shown
     }
 
     /// Whom a command meant, as it was asked; nothing where nobody was named.
@@ -128,20 +133,30 @@ impl<'a> Resolver<'a> {
         }
     }
 
-    /// Puts down whom an event is about: `asked`, the connections under the word `list`, how many
-    /// there are, and, where it is one person or one connection, that by itself.
-    pub(super) fn who(&self, into: &mut Map<String, Value>, who: &Who, list: &str) {
-        if let Some(asked) = self.asked(&who.asked) {
-            into.insert("asked".to_owned(), asked.into());
-        }
-        into.insert(list.to_owned(), self.connections(&who.connections));
-        into.insert("count".to_owned(), who.connections.len().into());
-        if let Some(person) = self.only_person(who) {
-            into.insert("identity".to_owned(), person.into());
-        }
+    /// Whom an event is about: as asked, how many there are, and, where it is one person or one
+    /// connection, that by itself.
+    pub(super) fn who(&self, who: &Who) -> WhoReference {
+        let mut shown = WhoReference {
+            asked: self.asked(&who.asked),
+            count: who.connections.len(),
+            identity: self.only_person(who),
+            ..WhoReference::default()
+        };
         let mut numbers = who.connections.iter();
         if let (Some(number), None) = (numbers.next(), numbers.next()) {
-            into.append(&mut self.connection(number));
+            let only = self.connection(number);
+            shown.identity = Some(only.identity);
+            shown.connection = Some(only.connection);
+            shown.sid = Some(only.sid);
+        }
+        shown
+    }
+
+    /// The same with the connections.
+    pub(super) fn targets(&self, who: &Who) -> TargetsReference {
+        TargetsReference {
+            who: self.who(who),
+            targets: self.connections(&who.connections),
         }
     }
 
@@ -159,22 +174,22 @@ impl<'a> Resolver<'a> {
     }
 
     /// What a value was before: who set it where, and its digest.
-    pub(super) fn before(&self, before: &Before) -> Value {
-        json!({
-            "position": self.position(before.version),
-            "digest": before.digest,
-        })
+    pub(super) fn before(&self, before: &Before) -> BeforeReference {
+        BeforeReference {
+            position: self.position(before.version),
+            digest: before.digest,
+        }
     }
 
     /// The same for each connection.
-    pub(super) fn befores(&self, befores: &[(ConnectionNumber, Before)]) -> Value {
-        let shown = befores.iter().take(SHOWN_MAX).map(|(number, before)| {
-            let mut shown = self.connection(*number);
-            shown.insert("position".to_owned(), json!(self.position(before.version)));
-            shown.insert("digest".to_owned(), json!(before.digest));
-            shown
-        });
-        shown.collect()
+    pub(super) fn befores(&self, befores: &[(ConnectionNumber, Before)]) -> Vec<ConnectionBefore> {
+        let shown = befores.iter().take(SHOWN_MAX);
+        shown
+            .map(|(number, before)| ConnectionBefore {
+                connection: self.connection(*number),
+                before: self.before(before),
+            })
+            .collect()
     }
 
     fn name(&self, number: ConnectionNumber) -> Option<&'a ConnectionName> {

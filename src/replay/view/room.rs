@@ -16,6 +16,11 @@ use crate::replay::view::resolve::{Resolver, json_of};
 
 /// A room in a list.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "RoomSummary")
+)]
 pub struct RoomSummary {
     /// Its name.
     pub room: String,
@@ -41,6 +46,11 @@ pub struct RoomSummary {
 
 /// A room with all that is in it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Room")
+)]
 pub struct RoomView {
     /// Its name.
     pub room: String,
@@ -86,6 +96,11 @@ pub struct RoomView {
 
 /// How many are inside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Counts")
+)]
 pub struct CountsView {
     /// Connections that count.
     pub participants: u32,
@@ -97,6 +112,11 @@ pub struct CountsView {
 
 /// A ban that stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Ban")
+)]
 pub struct BanView {
     /// Who.
     pub identity: String,
@@ -108,6 +128,11 @@ pub struct BanView {
 
 /// A revocation that stands.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Revocation")
+)]
 pub struct RevocationView {
     /// Whose tokens; `None` for everybody's.
     pub identity: Option<String>,

@@ -11,6 +11,11 @@ use crate::replay::view::resolve::Resolver;
 
 /// One run of a room.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Session")
+)]
 pub struct SessionView {
     /// Its id.
     pub session: String,
@@ -40,6 +45,11 @@ pub struct SessionView {
 
 /// Somebody who was in a session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "SessionParticipant")
+)]
 pub struct SessionParticipantView {
     /// Who.
     pub identity: String,

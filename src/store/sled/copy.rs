@@ -226,7 +226,12 @@ impl SledCopy {
     /// Writes entries outside of any frame: snapshots.
     pub(super) fn put(&self, entries: Vec<Entry>) -> Result<(), CopyError> {
         let mut budget = guard(&self.writer);
-        let mut batch = Batch::default();
+        let mut batch = Batch {
+            // A snapshot may be the first thing in the copy: alone, after a kill, it would look
+            // like a copy that has lost its watermark.
+            mark: Some(self.mark()),
+            ..Batch::default()
+        };
         for entry in entries {
             if batch.bytes + entry.bytes() > BATCH_BYTES_MAX {
                 self.write(&mut budget, &mut batch)?;

@@ -8,6 +8,9 @@ import { AccessToken } from 'livekit-server-sdk';
 export const url = required('ROOMLEDGER_URL');
 /** The same server with remote unmute enabled. */
 export const unmuteUrl = required('ROOMLEDGER_UNMUTE_URL');
+/** One that tells what happens, and the port that it tells this suite at. */
+export const hooksUrl = required('ROOMLEDGER_HOOKS_URL');
+export const hookPort = required('ROOMLEDGER_HOOK_PORT_NODE');
 export const key = 'devkey';
 export const secret = 'secret';
 

@@ -6,8 +6,8 @@ import { test } from 'node:test';
 import {
   DeleteRoomRequest, DeleteRoomResponse, CreateRoomRequest, ListParticipantsRequest,
   ListParticipantsResponse, ListRoomsRequest, ListRoomsResponse, MuteRoomTrackRequest,
-  MuteRoomTrackResponse, ParticipantInfo, RemoveParticipantResponse, Room,
-  RoomParticipantIdentity, UpdateParticipantRequest,
+  MuteRoomTrackResponse, ParticipantInfo, PerformRpcRequest, PerformRpcResponse,
+  RemoveParticipantResponse, Room, RoomParticipantIdentity, UpdateParticipantRequest,
 } from '@livekit/protocol';
 import * as ledger from './ledger.js';
 
@@ -133,4 +133,12 @@ test('lk room create, list, delete', async () => {
   await lk(create, 'DeleteRoom', request, DeleteRoomResponse);
   const later = await lk({ roomList: true }, 'ListRooms', names, ListRoomsResponse);
   assert.deepEqual(later.rooms, []);
+});
+
+test('PerformRpc, which no SDK has a method for, needs a media server', async () => {
+  const { room } = await joined('rpc');
+  const request = new PerformRpcRequest({ room, destinationIdentity: identity, method: 'greet' });
+  const answer = await lk(admin(room), 'PerformRpc', request, PerformRpcResponse);
+  assert.deepEqual([answer.status, answer.code], [501, 'unimplemented']);
+  assert.match(answer.msg, /needs a media server/);
 });

@@ -18,6 +18,9 @@ from livekit import api
 URL = os.environ["ROOMLEDGER_URL"]
 # The same server with remote unmute enabled.
 UNMUTE_URL = os.environ["ROOMLEDGER_UNMUTE_URL"]
+# One that tells what happens, and the port that it tells this suite at.
+HOOKS_URL = os.environ["ROOMLEDGER_HOOKS_URL"]
+HOOK_PORT = int(os.environ["ROOMLEDGER_HOOK_PORT_PYTHON"])
 KEY = "devkey"
 SECRET = "secret"
 

@@ -60,12 +60,17 @@ impl World {
         };
         let decided = if let Command::Move { .. } = request.command {
             decide_move(&self.room, &self.other, &request, &context)
-                .map(|decision| (decision.from, decision.to))
+                .map(|decision| (decision.from, Some(decision.to)))
         } else {
-            decide(&self.room, &request, &context).map(|decision| (decision.events, Vec::new()))
+            decide(&self.room, &request, &context).map(|decision| (decision, None))
         };
         match decided {
-            Ok((here, there)) => self.accept(&here, &there),
+            Ok((here, there)) => {
+                let said = self.accept(&here.events, there.as_ref().map_or(&[], |it| &it.events));
+                assert_eq!(self.room, here.room, "decide folds as evolve does");
+                assert_eq!(self.other, there.map_or(self.other.clone(), |it| it.room));
+                said
+            }
             Err(no) => refused(&no),
         }
     }

@@ -110,3 +110,20 @@ fn a_snapshot_is_given_back_only_to_the_same_reducer_and_history() {
         .expect("kept");
     assert_eq!(at(u64::MAX, &reducer), Some(10));
 }
+
+#[test]
+fn a_kill_right_after_the_first_snapshot_looks_like_no_damage() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (ledger, _) = open_small(dir.path());
+    let (room, reducer) = (
+        RoomName::new("room 1").expect("a name"),
+        Digest::of(b"reducer"),
+    );
+    ledger
+        .put_snapshot(&room, Version(1), ledger.head(), &reducer, b"state")
+        .expect("kept");
+    // Dropped, not closed: nothing else reaches the copy.
+    drop(ledger);
+    let (_, report) = open_small(dir.path());
+    assert_eq!(report.repairs, vec![]);
+}

@@ -247,3 +247,75 @@ fn every_code_has_a_status_of_a_client_error() {
         assert!(status_of(*code).is_client_error(), "{code:?}");
     }
 }
+
+#[test]
+fn a_key_over_its_rate_is_told_when_to_come_again() {
+    let server = Server::limited("2/s:4");
+    let create = json!({"command": "create_room"});
+    let path = "/rooms/town/commands";
+    // Whoever has no good token is not counted, and not let in either.
+    for _ in 0..10 {
+        let headers = [("authorization", "Bearer x.y.z")];
+        assert_eq!(server.post_with(path, &headers, &create).status, 401);
+    }
+    for _ in 0..2 {
+        server.command("town", &create);
+        server.read("/rooms/town");
+    }
+    let head = server.engine.head();
+    for answer in [server.post(path, &create), server.get("/rooms/town")] {
+        assert_eq!(answer.header("retry-after"), Some("1"));
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/problem+json")
+        );
+        let problem = answer.expect(429);
+        assert_eq!(problem["type"], "overloaded", "{problem}");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(
+            detail.contains("\"devkey\"") && detail.contains("2/s:4"),
+            "{detail}"
+        );
+    }
+    assert_eq!(server.engine.head(), head, "nothing is recorded");
+    server.advance(1);
+    server.command("town", &create);
+}
+
+#[test]
+fn a_batch_counts_its_items() {
+    let server = Server::limited("1/s:3");
+    let item = json!({"method": "POST", "path": "/rooms/town/commands",
+        "body": {"command": "create_room"}});
+    let batch = json!({ "items": vec![item; 10] });
+    let answers = server.post("/batch", &batch).expect(200);
+    let answers = answers["items"].as_array().unwrap();
+    assert!(
+        answers.iter().all(|one| one["status"] == 200),
+        "{answers:?}"
+    );
+    // Ten calls where three may come at once: seven seconds to pay, and one for the next.
+    let refused = server.get("/rooms/town");
+    assert_eq!(
+        (refused.status, refused.header("retry-after")),
+        (429, Some("8"))
+    );
+    server.advance(7);
+    assert_eq!(server.get("/rooms/town").status, 429);
+    server.advance(1);
+    server.read("/rooms/town");
+}
+
+#[test]
+fn what_is_packed_is_not_unpacked() {
+    let server = Server::new();
+    for encoding in ["gzip", "br", "identity, gzip", "x"] {
+        let headers = [("content-encoding", encoding)];
+        let answer = server.post_with("/rooms/town/joins", &headers, &json!({"identity": "a"}));
+        assert_eq!(answer.header("accept-encoding"), Some("identity"));
+        assert_eq!(answer.expect(415)["type"], "unsupported-encoding");
+    }
+    let headers = [("content-encoding", "Identity")];
+    let answer = server.post_with("/rooms/town/joins", &headers, &json!({"identity": "a"}));
+    answer.expect(201);
+}

@@ -8,13 +8,16 @@ use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Request};
 use roomledger::dialect::auth::claims::{Grants, LedgerGrant, VideoGrant};
 use roomledger::dialect::auth::keys::KeyRing;
+use roomledger::dialect::auth::rate::{RateLimit, RateLimits};
 use roomledger::dialect::auth::token::mint;
 use roomledger::dialect::ledger::{Ledger, router};
-use roomledger::engine::Clock as _;
+use roomledger::engine::{Clock as _, Engine};
 use roomledger::testing::virtual_time::VirtualEngine;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
+
+use super::contract::Contract;
 
 /// A server with one key, `devkey`.
 pub(crate) struct Server {
@@ -47,9 +50,20 @@ impl Answer {
 
 impl Server {
     pub(crate) fn new() -> Self {
+        Self::with(None)
+    }
+
+    /// The same, where each key may call only so often.
+    pub(crate) fn limited(limit: &str) -> Self {
+        Self::with(Some(limit.parse().unwrap()))
+    }
+
+    fn with(limit: Option<RateLimit>) -> Self {
         let engine = VirtualEngine::in_memory().unwrap();
         let keys = Arc::new(KeyRing::dev());
-        let ledger = Ledger::new((*engine).clone(), Arc::clone(&keys));
+        let clock = Engine::clock(&engine);
+        let limits = limit.map(|limit| Arc::new(RateLimits::new(limit, Arc::clone(clock))));
+        let ledger = Ledger::new((*engine).clone(), Arc::clone(&keys)).limited(limits);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
@@ -110,6 +124,15 @@ impl Server {
         self.send_as_is(method, path, headers.iter().copied().chain(bearer), body)
     }
 
+    /// What a call without a token is answered, by the whole path.
+    pub(crate) fn status_of(&self, method: Method, path: &str) -> u16 {
+        let request = Request::builder().method(method).uri(path);
+        let request = request.body(Body::empty()).unwrap();
+        let answered = self.router.clone().oneshot(request);
+        let response = self.runtime.block_on(answered).unwrap();
+        response.status().as_u16()
+    }
+
     fn send_as_is<'a>(
         &self,
         method: Method,
@@ -117,14 +140,13 @@ impl Server {
         headers: impl Iterator<Item = (&'a str, &'a str)>,
         body: Vec<u8>,
     ) -> Answer {
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("/api/v1{path}"));
+        let path = format!("/api/v1{path}");
+        let mut request = Request::builder().method(method.clone()).uri(&path);
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        let request = request.body(Body::from(body)).unwrap();
-        self.runtime.block_on(async {
+        let request = request.body(Body::from(body.clone())).unwrap();
+        let answer = self.runtime.block_on(async {
             let response = self.router.clone().oneshot(request).await.unwrap();
             let status = response.status().as_u16();
             let headers = response.headers().clone();
@@ -136,7 +158,9 @@ impl Server {
                 headers,
                 body,
             }
-        })
+        });
+        Contract::of(self).judge(&method, &path, &body, &answer);
+        answer
     }
 
     pub(crate) fn post(&self, path: &str, body: &Value) -> Answer {

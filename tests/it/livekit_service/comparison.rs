@@ -116,15 +116,26 @@ pub(crate) fn in_order(message: &mut Value, names: &BTreeMap<String, String>) {
 pub(crate) fn plain(message: &Value) -> Value {
     match message {
         Value::Object(fields) => {
-            let kept = fields
-                .iter()
-                .filter(|(name, _)| !LEFT_OUT.contains(&name.as_str()));
+            let kept = fields.iter().filter(|(name, _)| {
+                !LEFT_OUT
+                    .iter()
+                    .any(|out| name == out || **name == in_camel(out))
+            });
             kept.map(|(name, value)| (name.clone(), plain(value)))
                 .collect()
         }
         Value::Array(items) => items.iter().map(plain).collect(),
         other => other.clone(),
     }
+}
+
+/// `joined_at` as `joinedAt`.
+fn in_camel(name: &str) -> String {
+    let words = name.split('_').enumerate().map(|(at, word)| match at {
+        0 => word.to_owned(),
+        _ => word[..1].to_ascii_uppercase() + &word[1..],
+    });
+    words.collect()
 }
 
 const LEFT_OUT: &[&str] = &[
@@ -177,7 +188,7 @@ pub(crate) fn sized(step: &Value) -> Value {
         body
     };
     let body = match step["label"].as_str().unwrap() {
-        "metadata of 524288 bytes" => json!({"name": "big", "metadata": "m".repeat(524_288)}),
+        "metadata of 524288 bytes" => json!({"name": "big", "metadata": "x".repeat(524_288)}),
         "metadata of 524289 bytes" if step["scenario"] == "rooms" => {
             json!({"name": "bigger", "metadata": "m".repeat(524_289)})
         }

@@ -1,9 +1,11 @@
 //! LiveKit's calls against the real service on a real engine, its log in memory.
 
 mod comparison;
+mod coverage;
 mod join_token;
 mod maps;
 mod recordings;
 mod refusals;
 mod semantics;
-mod support;
+pub(crate) mod support;
+mod webhooks;

@@ -5,12 +5,14 @@
 use std::collections::BTreeMap;
 
 use roomledger::dialect::livekit::twirp::calls::Call;
+use roomledger::domain::command::ProfileUpdate;
 use roomledger::domain::{Command, Identity, RoomName, Source, Target};
 use roomledger::engine::{Clock as _, EngineConfig};
 use serde_json::{Value, json};
 
 use super::comparison::{Ids, answered, expanded, in_order, plain, recorded, sized, text};
 use super::support::{Got, Server, accepted, admin, mint};
+use super::webhooks::Hooks;
 use crate::livekit_wire::{CALLS, UNMUTE, request_of};
 
 /// Where we choose to answer otherwise than livekit-server 1.13.4, by line: status, the code of a
@@ -130,7 +132,9 @@ async fn replay(recording: &str, server: Server) -> usize {
     let mut day = Day {
         server,
         rooms: BTreeMap::new(),
+        grants: BTreeMap::new(),
         ids: Ids::default(),
+        hooks: Hooks::default(),
     };
     let mut replayed = 0;
     for (at, step) in steps.iter().enumerate() {
@@ -142,8 +146,9 @@ async fn replay(recording: &str, server: Server) -> usize {
             "join" => day.join(step).await,
             "publish" => day.publish(step).await,
             "leave" => day.leave(step).await,
-            // What clients saw and what webhooks told is not the service's to answer.
-            "decoded" | "client_saw" | "webhooks" | "self_update" => {}
+            "webhooks" => day.hooks.compare(&day.server.engine, step, &mut day.ids),
+            "client_saw" => day.update_itself(step).await,
+            "decoded" | "self_update" => {}
             other => panic!("an unknown step {other}"),
         }
     }
@@ -155,7 +160,10 @@ struct Day {
     server: Server,
     /// Where each client is.
     rooms: BTreeMap<String, String>,
+    /// What each client's first token says.
+    grants: BTreeMap<String, Value>,
     ids: Ids,
+    hooks: Hooks,
 }
 
 impl Day {
@@ -215,7 +223,15 @@ impl Day {
         claims["sub"] = json!(who);
         claims["nbf"] = json!(if revoked { now_s - 290 } else { now_s });
         claims["exp"] = json!(now_s + 600);
-        claims["video"] = step["grants"].clone();
+        // Who rejoins does it with the token of the first time, whose grants stand only there.
+        let is_again = step["label"]
+            .as_str()
+            .unwrap_or_default()
+            .contains("rejoins");
+        if !is_again {
+            self.grants.insert(who.clone(), step["grants"].clone());
+        }
+        claims["video"] = self.grants[&who].clone();
         let mut receipt = self.server.join(&mint(&claims)).await;
         if revoked {
             assert!(!accepted(&receipt), "a revoked token cannot rejoin");
@@ -264,6 +280,35 @@ impl Day {
             reason: Some("CLIENT_INITIATED".to_owned()),
         };
         assert!(accepted(&self.server.report(&room, leave).await));
+    }
+
+    /// What clients saw is not ours to show; but what one did to itself stands only there.
+    async fn update_itself(&self, step: &Value) {
+        let who = text(&step["who"]);
+        if step["label"] != format!("{who} updates herself (allowed)") {
+            return;
+        }
+        let mut profile = ProfileUpdate::default();
+        for event in step["events"].as_array().unwrap() {
+            let new = event["new"].as_str().map(str::to_owned);
+            match event["event"].as_str().unwrap() {
+                "participant_metadata_changed" => profile.metadata = new,
+                "participant_name_changed" => profile.name = new,
+                "participant_attributes_changed" => {
+                    let changed = event["changed"].as_object().unwrap();
+                    let changed = changed.iter();
+                    profile.attributes = changed.map(|(k, v)| (k.clone(), Some(text(v)))).collect();
+                }
+                other => assert_eq!(other, "token_refreshed"),
+            }
+        }
+        let room = &self.rooms[&who];
+        let connection = self.server.newest(room, &who);
+        let update = Command::UpdateOwnProfile {
+            connection,
+            profile,
+        };
+        assert!(accepted(&self.server.report(room, update).await));
     }
 
     fn compare(&mut self, step: &Value, next: Option<&Value>, got: &Got) {

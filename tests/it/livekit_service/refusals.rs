@@ -1,10 +1,13 @@
 //! Attempts that are refused, and what holds afterwards: grants, bad input, revocation, repeats.
 
+use std::time::Duration;
+
 use roomledger::domain::event::Event;
 use roomledger::domain::{Command, Identity, Kind, RoomName, Timestamp, Version};
+use roomledger::engine::EngineConfig;
 use serde_json::json;
 
-use super::support::{Got, NOW_S, accepted, admin, join_token, kinds, room_with_alice};
+use super::support::{Got, NOW_S, Server, accepted, admin, join_token, kinds, room_with_alice};
 
 fn assert_denied(got: &Got) {
     assert_eq!(got.status, 401);
@@ -248,4 +251,28 @@ async fn a_refusal_names_the_event_that_is_its_reason() {
         (403, &json!("permission_denied"))
     );
     assert_eq!(got.json()["meta"]["because"], ban.position.to_string());
+}
+
+#[tokio::test]
+async fn a_key_over_its_rate_is_told_when_to_come_again() {
+    let limit = "1/s:2".parse().unwrap();
+    let server = Server::limited(EngineConfig::default(), Some(limit));
+    let list = || server.call("ListRooms", json!({"roomList": true}), json!({}));
+    let join = json!({"roomJoin": true, "room": "r"});
+    // Participants hold tokens of the same key, and have a bucket of their own.
+    for _ in 0..5 {
+        server.call("ListRooms", join.clone(), json!({})).await;
+    }
+    assert_eq!(list().await.status, 200);
+    assert_eq!(list().await.status, 200);
+    let refused = list().await;
+    assert_eq!(
+        (refused.status, refused.header("retry-after")),
+        (429, Some("1"))
+    );
+    assert_eq!(refused.header("content-type"), Some("application/json"));
+    assert_eq!(refused.json()["code"], "resource_exhausted");
+    assert_eq!(refused.json().as_object().unwrap().len(), 2);
+    server.clock.advance(Duration::from_secs(1));
+    assert_eq!(list().await.status, 200);
 }

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, Request as HttpRequest};
 use jsonwebtoken::Algorithm;
 use roomledger::dialect::auth::keys::KeyRing;
+use roomledger::dialect::auth::rate::{RateLimit, RateLimits};
 use roomledger::dialect::auth::token;
 use roomledger::dialect::join_token::join_of;
 use roomledger::dialect::livekit::LiveKit;
@@ -56,6 +57,11 @@ impl Server {
     }
 
     pub(crate) fn with(config: EngineConfig) -> Self {
+        Self::limited(config, None)
+    }
+
+    /// A server on which each key may call only so often.
+    pub(crate) fn limited(config: EngineConfig, limit: Option<RateLimit>) -> Self {
         let clock = Arc::new(ManualClock::new(Timestamp::from_seconds(NOW_S)));
         let ids = Arc::new(SeededIds::new(11));
         let store = Arc::new(MemoryStore::new());
@@ -63,7 +69,11 @@ impl Server {
         let service = Service::new(engine.clone());
         let wall = Arc::clone(&clock);
         let now_s = move || wall.wall().seconds();
-        let dialect = LiveKit::new(service, Arc::new(KeyRing::dev()), now_s);
+        let limits = limit.map(|limit| {
+            let clock = Arc::clone(engine.clock());
+            Arc::new(RateLimits::new(limit, clock))
+        });
+        let dialect = LiveKit::new(service, Arc::new(KeyRing::dev()), now_s).limited(limits);
         Self {
             engine,
             clock,

@@ -8,6 +8,7 @@
 //! for absent messages, 64-bit integers as strings.
 
 pub mod codec;
+pub mod lean;
 pub mod message;
 mod scalar;
 pub mod schema;

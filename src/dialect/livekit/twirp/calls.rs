@@ -1,7 +1,8 @@
-//! `RoomService`'s calls: their names, what each takes and gives, and the right it needs. Apart, as
-//! the one table of the calls; it never carries one out.
+//! `RoomService`'s calls: their names, what each takes and gives, the right it needs, and how far it
+//! is answered. Apart, as the one table of the calls; it never carries one out.
 
 use crate::dialect::auth::claims::Right;
+use crate::dialect::coverage::Answered;
 use crate::dialect::livekit::json::message::{self, Decoded};
 use crate::dialect::livekit::proto::models::{ParticipantInfo, Room};
 use crate::dialect::livekit::proto::service::{
@@ -58,7 +59,7 @@ impl Encoding {
 }
 
 macro_rules! calls {
-    ($($call:ident($request:ident) -> $reply:ident, $right:expr;)*) => {
+    ($($answered:ident $call:ident($request:ident) -> $reply:ident, $right:expr;)*) => {
         /// A call by name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Call {
@@ -78,6 +79,13 @@ macro_rules! calls {
             pub const fn name(self) -> &'static str {
                 match self {
                     $(Self::$call => stringify!($call),)*
+                }
+            }
+
+            /// How it is answered.
+            pub const fn answered(self) -> Answered {
+                match self {
+                    $(Self::$call => Answered::$answered,)*
                 }
             }
         }
@@ -142,28 +150,28 @@ macro_rules! calls {
 }
 
 calls! {
-    CreateRoom(CreateRoomRequest) -> Room, |_| Right::RoomCreate;
-    ListRooms(ListRoomsRequest) -> ListRoomsResponse, |_| Right::RoomList;
-    DeleteRoom(DeleteRoomRequest) -> DeleteRoomResponse, |_| Right::RoomCreate;
-    ListParticipants(ListParticipantsRequest) -> ListParticipantsResponse,
+    Recorded CreateRoom(CreateRoomRequest) -> Room, |_| Right::RoomCreate;
+    Read ListRooms(ListRoomsRequest) -> ListRoomsResponse, |_| Right::RoomList;
+    Recorded DeleteRoom(DeleteRoomRequest) -> DeleteRoomResponse, |_| Right::RoomCreate;
+    Read ListParticipants(ListParticipantsRequest) -> ListParticipantsResponse,
         |request| Right::RoomAdmin(&request.room);
-    GetParticipant(RoomParticipantIdentity) -> ParticipantInfo,
+    Read GetParticipant(RoomParticipantIdentity) -> ParticipantInfo,
         |request| Right::RoomAdmin(&request.room);
-    RemoveParticipant(RoomParticipantIdentity) -> RemoveParticipantResponse,
+    Recorded RemoveParticipant(RoomParticipantIdentity) -> RemoveParticipantResponse,
         |request| Right::RoomAdmin(&request.room);
-    MutePublishedTrack(MuteRoomTrackRequest) -> MuteRoomTrackResponse,
+    Recorded MutePublishedTrack(MuteRoomTrackRequest) -> MuteRoomTrackResponse,
         |request| Right::RoomAdmin(&request.room);
-    UpdateParticipant(UpdateParticipantRequest) -> ParticipantInfo,
+    Recorded UpdateParticipant(UpdateParticipantRequest) -> ParticipantInfo,
         |request| Right::RoomAdmin(&request.room);
-    UpdateSubscriptions(UpdateSubscriptionsRequest) -> UpdateSubscriptionsResponse,
+    Recorded UpdateSubscriptions(UpdateSubscriptionsRequest) -> UpdateSubscriptionsResponse,
         |request| Right::RoomAdmin(&request.room);
-    SendData(SendDataRequest) -> SendDataResponse, |request| Right::RoomAdmin(&request.room);
-    UpdateRoomMetadata(UpdateRoomMetadataRequest) -> Room,
+    Recorded SendData(SendDataRequest) -> SendDataResponse, |request| Right::RoomAdmin(&request.room);
+    Recorded UpdateRoomMetadata(UpdateRoomMetadataRequest) -> Room,
         |request| Right::RoomAdmin(&request.room);
-    ForwardParticipant(ForwardParticipantRequest) -> ForwardParticipantResponse,
+    NeedsMedia ForwardParticipant(ForwardParticipantRequest) -> ForwardParticipantResponse,
         |request| Right::MoveTo { from: &request.room, to: &request.destination_room };
-    MoveParticipant(MoveParticipantRequest) -> MoveParticipantResponse,
+    Recorded MoveParticipant(MoveParticipantRequest) -> MoveParticipantResponse,
         |request| Right::MoveTo { from: &request.room, to: &request.destination_room };
-    PerformRpc(PerformRpcRequest) -> PerformRpcResponse,
+    NeedsMedia PerformRpc(PerformRpcRequest) -> PerformRpcResponse,
         |request| Right::RoomAdmin(&request.room);
 }

@@ -18,6 +18,9 @@ pub struct TwirpError {
     /// More, by name.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub meta: BTreeMap<&'static str, String>,
+    /// The header that tells when to try again.
+    #[serde(skip)]
+    pub retry_after_s: Option<u32>,
 }
 
 impl TwirpError {
@@ -27,7 +30,15 @@ impl TwirpError {
             code,
             msg: msg.into(),
             meta: BTreeMap::new(),
+            retry_after_s: None,
         }
+    }
+
+    /// Told to try again.
+    #[must_use]
+    pub const fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
     }
 
     /// Adds one entry of meta.
@@ -55,7 +66,12 @@ impl IntoResponse for TwirpError {
         let body = serde_json::to_vec(&self).unwrap_or_default();
         let json = HeaderValue::from_static("application/json");
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        (status, [(header::CONTENT_TYPE, json)], body).into_response()
+        let mut response = (status, [(header::CONTENT_TYPE, json)], body).into_response();
+        if let Some(seconds) = self.retry_after_s {
+            let headers = response.headers_mut();
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
     }
 }
 

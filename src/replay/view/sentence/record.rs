@@ -106,12 +106,10 @@ pub(super) fn refused(it: &CommandRefused, resolver: &Resolver<'_>) -> Clause {
 }
 
 fn track(number: TrackNumber, resolver: &Resolver<'_>) -> String {
-    let shown = resolver.track(number);
-    let text = |name| shown.get(name).and_then(|value| value.as_str());
-    let sid = text("sid").unwrap_or_default();
-    match text("source") {
-        Some(source) => format!("{} {sid}", source.replace('_', " ")),
-        None => format!("track {sid}"),
+    let track = resolver.track(number);
+    match track.source {
+        Some(source) => format!("{} {}", source.as_str().replace('_', " "), track.sid),
+        None => format!("track {}", track.sid),
     }
 }
 

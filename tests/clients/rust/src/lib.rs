@@ -33,6 +33,11 @@ impl Room {
         Self::on("ROOMLEDGER_UNMUTE_URL", name)
     }
 
+    /// A room on the server that tells what happens.
+    pub fn with_hooks(name: &str) -> Self {
+        Self::on("ROOMLEDGER_HOOKS_URL", name)
+    }
+
     fn on(variable: &str, name: &str) -> Self {
         let url = std::env::var(variable).unwrap_or_else(|_| {
             panic!("{variable} is not set: start this suite by tests/clients/run")

@@ -1,0 +1,36 @@
+//! Random numbers from a seed, so that a run can be told again by one number. Apart because
+//! proptest's generator has no place for choices that hang on what came of the last one.
+
+use std::ops::Range;
+
+/// `SplitMix64`: a counter, mixed.
+#[derive(Clone, Debug)]
+pub(super) struct Random(pub(super) u64);
+
+impl Random {
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        mixed ^ (mixed >> 31)
+    }
+
+    /// A number of the range, which is not empty.
+    pub(super) fn within(&mut self, range: Range<u64>) -> u64 {
+        let width = range.end.saturating_sub(range.start).max(1);
+        range.start + self.next() % width
+    }
+
+    /// True in so many of a hundred cases.
+    pub(super) fn percent(&mut self, of_hundred: u64) -> bool {
+        self.within(0..100) < of_hundred
+    }
+
+    pub(super) fn byte(&mut self) -> u8 {
+        self.next()
+            .to_le_bytes()
+            .first()
+            .copied()
+            .unwrap_or_default()
+    }
+}

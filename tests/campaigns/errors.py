@@ -1,0 +1,78 @@
+"""Lets system calls fail beneath a ledger, one after the other, and looks what it says.
+
+Three lives are traced as in kills.py. At each call on each file of the ledger strace injects: EIO,
+once (a retry would succeed: there must be none); ENOSPC from then on; and into a write, a device that
+takes nothing (0 bytes). The ledger may then refuse to open, or stop itself, with an error that says
+why; or go on where the call was for a cache. It must not hang, panic outside of sled, or acknowledge
+anything once it stopped (the driver tries). Without the fault it must then open, and have
+everything that was acknowledged.
+"""
+
+import sys
+
+from calls import LIFE, Lives, class_of
+from common import Campaign, parse
+
+FAULTS = {
+    "EIO once": "error=EIO:when=@",
+    "ENOSPC from then on": "error=ENOSPC:when=@+",
+    "0 bytes": "retval=0:when=@",
+}
+WRITES = ("write", "pwrite64")
+SAID = {0: "went on", 3: "refused to open", 4: "stopped"}
+# Where a failure may never be passed over; a segment that was prepared and not used yet may fail.
+VITAL = {("journal", "fdatasync"), ("HEAD", "fsync"), ("HEAD", "rename")}
+SMALL_POINTS = 12
+
+
+def main():
+    args = parse(__doc__)
+    campaign = Campaign("errors", args.driver, args.seed)
+    lives = Lives(campaign)
+    outcomes = {}
+    for life in ("begin", "reopen", "rebuild"):
+        _, there = lives.points(life)
+        points, there = lives.points(life, there // SMALL_POINTS if args.small else 1)
+        campaign.count(f"calls of {life}", there)
+        for point in points:
+            for fault, what in FAULTS.items():
+                if fault != "0 bytes" or point[1] in WRITES:
+                    one(campaign, lives, life, point, (fault, what), outcomes)
+    print("file, call, fault: what came of it")
+    for key, ends in sorted(outcomes.items()):
+        print(f"  {', '.join(key)}: {', '.join(f'{n} {end}' for end, n in sorted(ends.items()))}")
+    sys.exit(campaign.end())
+
+
+def one(campaign, lives, life, point, fault, outcomes):
+    name, what = fault
+    code, said, trace = lives.meet(life, point, what)
+    where = f"{lives.name(life, point)}, {name}"
+    if "(INJECTED)" not in trace:
+        campaign.count("not met")
+        return
+    campaign.count("runs")
+    campaign.count(f"injected: {name}")
+    kept = (lives.data, lives.acks)
+    kind = class_of(point[0], lives.data)
+    ends = outcomes.setdefault((kind, point[1], name), {})
+    end = SAID.get(code, f"exit {code}")
+    ends[end] = ends.get(end, 0) + 1
+    campaign.count(end)
+    panics = [line for line in said.splitlines() if "panicked at" in line and "sled-" not in line]
+    if code not in SAID or panics:
+        campaign.fail(where, f"exit {code}: {said[-2000:]}", *kept)
+        return
+    if code == 0 and (kind, point[1]) in VITAL:
+        campaign.fail(where, f"passed over: {said}", *kept)
+    last = [line for line in said.splitlines() if line.startswith(("refused: ", "stopped: "))]
+    if code != 0 and not any(len(line) > 30 for line in last):
+        campaign.fail(where, f"no clear error: {said}", *kept)
+    if code == 4 and "error: " in said and "still reads: true" not in said:
+        campaign.fail(where, f"reads did not go on: {said}", *kept)
+    options = {"segment_kib": LIFE["segment_kib"], "reserve_kib": LIFE["reserve_kib"]}
+    campaign.check(where, *kept, *kept, **options)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,175 @@
+"""Takes the disk away beneath a ledger under load: full, read-only, immutable, gone.
+
+On tmpfs (where short writes come whole) and on ext4 in a loop image of a few MiB. Each case says what
+must happen while the cause lasts; when it is gone the ledger must open and have everything that was
+acknowledged.
+
+  reserve     less is free than the reserve: commands are refused, nothing stops, reads go on; once
+              room is made the same process takes commands again
+  full        no reserve: the engine stops itself at ENOSPC, with an error that says so
+  full open   a full file system: an open works, or is refused with an error that says why
+  read-only   an open on a file system mounted read-only is refused with an error that says so
+  immutable   no file can be made or replaced in journal/, in the data directory: the engine stops
+  gone        the device vanishes (ext4 shut down): the engine stops
+"""
+
+import fcntl
+import os
+import struct
+import subprocess
+import sys
+import time
+
+from common import LIMIT_S, Campaign, parse
+
+EXT4_SHUTDOWN = 0x8004587D
+NO_LOG_FLUSH = 2
+MIB = 1 << 20
+LOAD = {"callers": 4, "bytes": 3000, "segment_kib": 1024, "rate_kib": 16 << 10}
+OPENED = {"segment_kib": 1024, "reserve_kib": 256}
+
+
+class FullDisk(Campaign):
+    def __init__(self, args):
+        super().__init__("full_disk", args.driver, args.seed)
+        self.acks = self.place / "acks"
+
+    def disk(self, kind):
+        there = self.place / "disk"
+        self.acks.unlink(missing_ok=True)
+        if kind == "tmpfs":
+            return self.mount("-t", "tmpfs", "-o", "size=48M", "tmpfs", there)
+        return self.mount("-o", "loop", self.image(self.place / "disk.img", 56), there)
+
+    def start(self, there, reserve_kib):
+        words = self.args("load", there / "data", self.acks, reserve_kib=reserve_kib, **LOAD)
+        return subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+
+    def until(self, process, what):
+        """Waits for a condition, as long as the load lives."""
+        deadline = time.monotonic() + LIMIT_S
+        while not what() and process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return what()
+
+    def acknowledged(self):
+        return self.acks.stat().st_size if self.acks.exists() else 0
+
+    def end_of(self, process):
+        try:
+            said, _ = process.communicate(timeout=LIMIT_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            said, _ = process.communicate()
+            return None, said.decode()
+        return process.returncode, said.decode()
+
+    def stopped(self, where, process, words):
+        """The engine stopped itself, said why, and still reads."""
+        self.until(process, lambda: False)
+        code, said = self.end_of(process)
+        clear = any(word in said for word in words)
+        if code != 4 or not clear or "still reads: true" not in said:
+            self.fail(where, f"exit {code}: {said}")
+
+    def finish(self, where, there):
+        self.count("runs")
+        self.check(where, there / "data", self.acks, there, self.acks, **OPENED)
+        self.unmount(there)
+
+    def reserve(self, kind):
+        where, there = f"{kind}: reserve", self.disk(kind)
+        filler = there / "filler"
+        filler.write_bytes(bytes(20 * MIB))
+        process = self.start(there, 4096)
+        if not self.until(process, lambda: free_bytes(there) < 5 * MIB):
+            self.fail(where, "it never came near the reserve")
+        before = -1
+        # Refused: nothing more is acknowledged.
+        while before != self.acknowledged() and process.poll() is None:
+            before = self.acknowledged()
+            time.sleep(0.5)
+        if process.poll() is not None:
+            self.fail(where, f"it ended: {self.end_of(process)}")
+        filler.unlink()
+        if not self.until(process, lambda: self.acknowledged() > before):
+            self.fail(where, "it took no commands once there was room")
+        code, said = self.end_of(process)
+        if code != 0 or "kept in reserve" not in said:
+            self.fail(where, f"exit {code}: {said}")
+        self.finish(where, there)
+
+    def full(self, kind):
+        where, there = f"{kind}: full", self.disk(kind)
+        filler = there / "filler"
+        filler.write_bytes(bytes(self.random.randrange(8, 24) * MIB + self.random.randrange(MIB)))
+        process = self.start(there, 0)
+        self.stopped(where, process, ["No space left", "StorageFull"])
+        code, said = self.load(there / "data", self.acks, commands=1, **{**LOAD, "callers": 1})
+        self.count({0: "full open: works", 3: "full open: refused"}.get(code, f"exit {code}"))
+        if code not in (0, 3, 4) or (code != 0 and len(said) < 40):
+            self.fail(f"{where} open", f"exit {code}: {said}")
+        filler.unlink()
+        self.finish(where, there)
+
+    def read_only(self):
+        where, there = "ext4: read-only", self.disk("ext4")
+        code, said = self.load(there / "data", self.acks, commands=50, reserve_kib=256, **LOAD)
+        if code != 0:
+            self.fail(where, f"exit {code}: {said}")
+        subprocess.run(["mount", "-o", "remount,ro", there], check=True)
+        code, said = self.load(there / "data", self.acks, commands=1, **LOAD)
+        if code != 3 or "Read-only file system" not in said:
+            self.fail(where, f"exit {code}: {said}")
+        subprocess.run(["mount", "-o", "remount,rw", there], check=True)
+        self.finish(where, there)
+
+    def immutable(self, folder):
+        where, there = f"ext4: immutable {folder or 'data'}", self.disk("ext4")
+        process = self.start(there, 256)
+        self.until(process, lambda: self.acknowledged() > 1000)
+        path = there / "data" / folder
+        subprocess.run(["chattr", "+i", path], check=True)
+        self.stopped(where, process, ["not permitted"])
+        code, said = self.load(there / "data", self.acks, commands=1, reserve_kib=256, **LOAD)
+        if code not in (0, 3, 4):
+            self.fail(f"{where} open", f"exit {code}: {said}")
+        subprocess.run(["chattr", "-i", path], check=True)
+        self.finish(where, there)
+
+    def gone(self):
+        where, there = "ext4: gone", self.disk("ext4")
+        process = self.start(there, 256)
+        self.until(process, lambda: self.acknowledged() > self.random.randrange(1000, 20000))
+        folder = os.open(there, os.O_RDONLY)
+        fcntl.ioctl(folder, EXT4_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
+        os.close(folder)
+        self.stopped(where, process, ["Input/output error", "Read-only file system"])
+        self.unmount(there)
+        self.mount("-o", "loop", self.place / "disk.img", there)
+        self.finish(where, there)
+
+
+def free_bytes(path):
+    found = os.statvfs(path)
+    return found.f_bavail * found.f_frsize
+
+
+def main():
+    args = parse(__doc__)
+    campaign = FullDisk(args)
+    for _ in range(1 if args.small else 5):
+        for kind in ("tmpfs", "ext4"):
+            campaign.reserve(kind)
+            campaign.full(kind)
+        campaign.read_only()
+        campaign.immutable("journal")
+        campaign.immutable("")
+        campaign.gone()
+    sys.exit(campaign.end())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""People come and go in 10,000 rooms for an hour: resident memory, open files, threads.
+
+The driver samples itself. Once caches are full, after a quarter, the figures must be flat: the mean
+of the last quarter at most a tenth above the highest of the second, threads and files not above it.
+Outcomes for repeats, of which a server keeps up to a million, are bounded to 50,000: they fill soon.
+SECONDS_MAX in the environment shortens it.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from common import KEPT, Campaign, parse
+
+WHOLE = {"seconds": 3600, "rooms": 10_000, "commands_per_second": 2_000}
+SMALL = {"seconds": 20, "rooms": 100, "commands_per_second": 1_000}
+
+
+def main():
+    args = parse(__doc__)
+    campaign = Campaign("soak", args.driver, args.seed)
+    options = {**(SMALL if args.small else WHOLE), "callers": 16, "outcomes": 50_000}
+    options["seconds"] = int(os.environ.get("SECONDS_MAX", options["seconds"]))
+    # An hour of journal and copy is too much for memory.
+    KEPT.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=KEPT.parent) as folder:
+        soak(campaign, options, Path(folder) / "data", campaign.place / "acks")
+
+
+def soak(campaign, options, data, acks):
+    words = campaign.args("soak", data, acks, **options)
+    process = subprocess.run(words, stdout=subprocess.PIPE, check=False)
+    campaign.count("runs")
+    samples = [json.loads(line) for line in process.stdout.splitlines()]
+    if process.returncode != 0 or len(samples) < 20:
+        campaign.fail("soak", f"exit {process.returncode}: {process.stdout[-2000:].decode()}")
+        sys.exit(campaign.end())
+    running = samples[:-1]
+    for number in sorted({0, len(running) // 4, len(running) // 2, len(running) - 1}):
+        print(f"  {running[number]}", flush=True)
+    for what, share in (("resident_kib", 1.1), ("files", 1.0), ("threads", 1.0)):
+        quarter = len(running) // 4
+        early = [sample[what] for sample in running[quarter : 2 * quarter]]
+        late = [sample[what] for sample in running[-quarter:]]
+        if sum(late) / len(late) > share * max(early):
+            campaign.fail("soak", f"{what} grows: {early} then {late}")
+    campaign.count("commands", running[-1]["commands"])
+    campaign.count("seconds", running[-1]["seconds"])
+    sys.exit(campaign.end())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+//! A token is a credential wherever it stands: whatever comes in, at its most talkative, a real
+//! server repeats neither a token nor a secret in an answer or a log line.
+
+use serde_json::json;
+
+use crate::auth::signed;
+use crate::served::Served;
+use crate::server_protection::{self as protection, Wire, token};
+
+/// A request that wants no other after it.
+fn head(method: &str, path: &str, headers: &[(&str, &str)]) -> String {
+    let mut headers = headers.to_vec();
+    headers.push(("Connection", "close"));
+    protection::head(method, path, &headers)
+}
+
+/// Where a token can stand in a request.
+fn requests(token: &str) -> Vec<String> {
+    let bearer = format!("Bearer {token}");
+    let mut found = Vec::new();
+    for (name, value) in [
+        ("Authorization", bearer.as_str()),
+        ("Authorization", token),
+        ("authorization", &format!("Basic {token}")),
+        ("Authorization", &format!("bearer {token}")),
+        ("Cookie", &format!("token={token}")),
+        ("X-Forwarded-Authorization", token),
+    ] {
+        for (method, path) in PLACES {
+            let headers = [(name, value), ("Content-Length", "0"), JSON];
+            found.push(head(method, path, &headers));
+        }
+    }
+    for (method, path) in PLACES {
+        for query in ["access_token", "token", "after"] {
+            let path = format!("{path}?{query}={token}");
+            found.push(head(method, &path, &[("Content-Length", "0"), JSON]));
+        }
+    }
+    let all = format!("Bearer {}", self::token());
+    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    let join = json!({ "token": token });
+    let item = json!({"method": "POST", "path": "/rooms/r/joins", "body": join});
+    let bodies = [
+        ("/rtc/validate", form, format!("access_token={token}")),
+        (
+            "/twirp/livekit.RoomService/ListRooms",
+            form,
+            format!("a=b&access_token={token}"),
+        ),
+        (
+            "/api/v1/rooms/r/joins",
+            JSON,
+            json!({ "token": token }).to_string(),
+        ),
+        (
+            "/api/v1/rooms/r/joins",
+            JSON,
+            json!({ "token": [token] }).to_string(),
+        ),
+        (
+            "/api/v1/rooms/r/joins",
+            JSON,
+            format!("{{\"token\": \"{token}\""),
+        ),
+        (
+            "/api/v1/batch",
+            JSON,
+            json!({ "items": [item] }).to_string(),
+        ),
+    ];
+    for (path, kind, body) in bodies {
+        let length = body.len().to_string();
+        let length = ("Content-Length", length.as_str());
+        found.push(head("POST", path, &[kind, length]) + &body);
+        found.push(head("POST", path, &[("Authorization", &all), kind, length]) + &body);
+    }
+    // Not HTTP at all, and a head that is too large.
+    found.push(format!("{token}\r\n\r\n"));
+    let long = "x".repeat(200_000);
+    found.push(head(
+        "GET",
+        "/",
+        &[("Authorization", &bearer), ("X-Long", &long)],
+    ));
+    found
+}
+
+#[test]
+fn no_token_and_no_secret_is_ever_repeated() {
+    let place = tempfile::tempdir().expect("a directory");
+    let served = Served::start(place.path(), &["--rate-limit", "1000/s:5"], "trace");
+    let tokens = tokens();
+    let mut answers = 0;
+    for token in &tokens {
+        for request in requests(token) {
+            let mut wire = Wire::open(&served);
+            wire.send(request.as_bytes());
+            let answer = wire.rest();
+            answers += usize::from(answer.starts_with("HTTP/1.1 "));
+            assert_silent(&answer, token, &request);
+        }
+    }
+    assert!(answers > 500, "only {answers} requests were answered");
+    let (code, said) = served.stop();
+    assert_eq!(code, Some(0));
+    assert!(
+        said.len() > 500,
+        "it was told to say all: {} lines",
+        said.len()
+    );
+    for line in said {
+        for token in &tokens {
+            assert_silent(&line, token, "stderr");
+        }
+    }
+}
+
+/// Tokens that are good, expired, badly signed, of an unknown key, unsigned, and no tokens at all.
+fn tokens() -> Vec<String> {
+    let header = r#"{"alg":"HS256","typ":"JWT"}"#;
+    let made = |claims: serde_json::Value, secret| {
+        signed(
+            header,
+            &claims.to_string(),
+            jsonwebtoken::Algorithm::HS256,
+            secret,
+        )
+    };
+    let far = 4_000_000_000_u64;
+    let join = json!({"roomJoin": true, "room": "r"});
+    let unsigned = |token: String| token.rsplit_once('.').expect("three parts").0.to_owned() + ".";
+    vec![
+        token(),
+        made(
+            json!({"iss": "devkey", "sub": "i", "exp": far, "video": join}),
+            "secret",
+        ),
+        made(json!({"iss": "devkey", "exp": 1, "video": join}), "secret"),
+        made(
+            json!({"iss": "devkey", "exp": far}),
+            "another-secret-of-thirty-two-chars",
+        ),
+        made(json!({"iss": "nobody", "exp": far}), "secret"),
+        made(
+            json!({"iss": "devkey", "exp": "soon", "video": 7}),
+            "secret",
+        ),
+        unsigned(made(json!({"iss": "devkey", "exp": far}), "secret")),
+        "CANARY-token-that-is-none.at-all-CANARY".to_owned(),
+    ]
+}
+
+/// No part of a token that would help anybody: its signature, and its middle.
+fn assert_silent(said: &str, token: &str, request: &str) {
+    let parts = token.split('.').skip(1).filter(|part| part.len() > 8);
+    for part in parts.chain([token, "another-secret-of"]) {
+        let shown: String = request.chars().take(200).collect();
+        assert!(
+            !said.contains(part),
+            "{part:?} is in {said:?} after {shown:?}"
+        );
+    }
+}
+
+/// One path of each kind of route, and none.
+const PLACES: &[(&str, &str)] = &[
+    ("GET", "/"),
+    ("GET", "/rtc/validate"),
+    ("GET", "/nowhere"),
+    ("GET", "/api/v1/rooms"),
+    ("GET", "/api/v1/rooms/r"),
+    ("GET", "/api/v1/events"),
+    ("GET", "/api/v1/nowhere"),
+    ("POST", "/api/v1/rooms/r/commands"),
+    ("POST", "/api/v1/batch"),
+    ("DELETE", "/api/v1/rooms/r/commands"),
+    ("POST", "/twirp/livekit.RoomService/ListRooms"),
+    ("POST", "/twirp/livekit.RoomService/Nothing"),
+    ("OPTIONS", "/twirp/livekit.RoomService/ListRooms"),
+];
+
+const JSON: (&str, &str) = ("Content-Type", "application/json");

@@ -1,0 +1,196 @@
+//! What a good receiver hears: everything, once, in order, signed; and where it goes on.
+
+use std::collections::BTreeSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use roomledger::dialect::auth::keys::KeyRing;
+use roomledger::dialect::auth::token;
+use roomledger::domain::command::Join;
+use roomledger::domain::{Command, Digest};
+use roomledger::store::Position;
+use serde_json::json;
+
+use super::hook::{Hook, Seen, until};
+use super::stage::Stage;
+use crate::livekit_service::support::{NOW_S, accepted, create, join_token};
+
+fn bodies(seen: &[Seen]) -> Vec<String> {
+    seen.iter().map(|seen| seen.body.clone()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_hears_everything_once_in_order_and_signed() {
+    let hook = Hook::good();
+    let stage = Stage::new(&[&hook.url]);
+    let running = stage.start();
+    stage.visit("r", "alice").await;
+    stage.visit("r", "bob").await;
+    let seen = hook.wait_for(9);
+    running.stop().await;
+    let kinds: Vec<String> = seen.iter().map(Seen::kind).collect();
+    let visit = [
+        "participant_joined",
+        "track_published",
+        "track_unpublished",
+        "participant_left",
+    ];
+    let expected: Vec<&str> = ["room_started"]
+        .into_iter()
+        .chain(visit)
+        .chain(visit)
+        .collect();
+    assert_eq!(kinds, expected);
+    assert_eq!(bodies(&hook.seen()), stage.told_of("r"));
+    let ids: BTreeSet<String> = seen.iter().map(Seen::id).collect();
+    assert_eq!(ids.len(), seen.len(), "every event has an id of its own");
+    let counts = seen
+        .iter()
+        .map(|seen| seen.json()["room"]["numParticipants"].as_u64());
+    let visit = [Some(1), None, None, None];
+    let exact: Vec<Option<u64>> = [None].into_iter().chain(visit).chain(visit).collect();
+    assert_eq!(counts.collect::<Vec<_>>(), exact);
+    for (seen, (position, _)) in seen.iter().zip(stage.told()) {
+        is_signed(seen);
+        assert_eq!(seen.header("x-ledger-position"), position.to_string());
+        assert_eq!(seen.header("x-ledger-attempt"), "1");
+        assert_eq!(seen.path, "/hooks");
+    }
+}
+
+fn is_signed(seen: &Seen) {
+    assert_eq!(seen.header("content-type"), "application/webhook+json");
+    assert_eq!(seen.header("user-agent"), "LiveKit");
+    let token = seen.header("authorization");
+    let claims = token::verify(&KeyRing::dev(), token, NOW_S).unwrap();
+    assert_eq!(claims.key_id, "devkey");
+    assert_eq!(claims.expires_at_s - claims.not_before_s.unwrap(), 300);
+    assert_eq!(claims.grants.video, None, "it grants nothing");
+    let sum = STANDARD.encode(Digest::of(seen.body.as_bytes()).0);
+    assert_eq!(claims.grants.sha256, sum);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_receiver_hears_what_comes_and_a_known_one_goes_on() {
+    let (old, new) = (Hook::good(), Hook::good());
+    let mut stage = Stage::new(&[&old.url]);
+    stage.visit("before", "alice").await;
+    let running = stage.start();
+    stage.visit("r", "alice").await;
+    old.wait_for(5);
+    running.stop().await;
+
+    stage.visit("r", "bob").await;
+    stage.config.receivers.push(new.url.clone());
+    let running = stage.start();
+    stage.visit("r", "carol").await;
+    let all = stage.told_of("r");
+    assert_eq!(
+        bodies(&old.wait_for(all.len())),
+        all,
+        "without gap and repeat"
+    );
+    assert_eq!(bodies(&new.wait_for(4)), all[all.len() - 4..]);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_receiver_can_hear_all_that_ever_was() {
+    let hook = Hook::good();
+    let mut stage = Stage::new(&[&hook.url]);
+    for who in ["alice", "bob", "carol"] {
+        stage.visit("r", who).await;
+    }
+    stage.config.from = Some(Position(0));
+    let running = stage.start();
+    let all = stage.told_of("r");
+    assert_eq!(bodies(&hook.wait_for(all.len())), all);
+    running.stop().await;
+    // The position is for receivers without a cursor: this one has its own now.
+    let running = stage.start();
+    stage.visit("r", "dave").await;
+    hook.wait_for(all.len() + 4);
+    running.stop().await;
+    assert_eq!(bodies(&hook.seen()), stage.told_of("r"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_rooms_are_told_each_in_its_own_order() {
+    let hook = Hook::good();
+    let stage = Stage::new(&[&hook.url]);
+    let running = stage.start();
+    let rooms: Vec<String> = (0..40).map(|number| format!("room-{number}")).collect();
+    for who in ["alice", "bob"] {
+        for room in &rooms {
+            stage.visit(room, who).await;
+        }
+    }
+    let seen = hook.wait_for(rooms.len() * 9);
+    for room in &rooms {
+        let of_room = seen.iter().filter(|seen| seen.room() == *room);
+        let of_room: Vec<String> = of_room.map(|seen| seen.body.clone()).collect();
+        assert_eq!(of_room, stage.told_of(room), "{room}");
+    }
+    until(
+        || {
+            running
+                .status()
+                .iter()
+                .all(|status| status.rooms_waiting == 0)
+        },
+        || format!("{:?}", running.status()),
+    );
+    let status = running.status();
+    assert_eq!((status[0].told, status[0].failed), (360, 0));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_never_arrived_does_not_leave_and_a_deleted_room_tells_of_each() {
+    let hook = Hook::good();
+    let stage = Stage::new(&[&hook.url]);
+    let running = stage.start();
+    let server = &stage.server;
+    for who in ["alice", "bob", "carol"] {
+        let token = join_token(who, "r");
+        let (_, join) = server.parsed(&token);
+        let active = who != "bob";
+        let join = Command::Join(Join { active, ..join });
+        assert!(accepted(&server.report("r", join).await));
+    }
+    let leave = Command::Leave {
+        connection: server.newest("r", "alice"),
+        reason: None,
+    };
+    assert!(accepted(&server.report("r", leave).await));
+    assert!(accepted(&server.join(&join_token("alice", "r")).await));
+    let deleted = server
+        .call("DeleteRoom", create(), json!({"room": "r"}))
+        .await;
+    assert_eq!(deleted.status, 200);
+    let seen = hook.wait_for(9);
+    running.stop().await;
+    let brief = |seen: &Seen| {
+        let who = seen.json()["participant"].clone();
+        let text = |field: &str| who[field].as_str().unwrap_or_default().to_owned();
+        format!(
+            "{} {} {}",
+            seen.kind(),
+            text("identity"),
+            text("disconnectReason")
+        )
+    };
+    let seen: Vec<String> = seen.iter().map(brief).collect();
+    let expected = [
+        "room_started  ",
+        "participant_joined alice ",
+        "participant_joined carol ",
+        "participant_left alice CLIENT_INITIATED",
+        "participant_joined alice ",
+        "participant_connection_aborted bob ROOM_DELETED",
+        "participant_left carol ROOM_DELETED",
+        "participant_left alice ROOM_DELETED",
+        "room_finished  ",
+    ];
+    assert_eq!(seen, expected);
+}
