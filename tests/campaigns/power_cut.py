@@ -78,6 +78,7 @@ class PowerCuts(Campaign):
         options.pop("unsynced", None)
         for number, (cut, known) in enumerate(taken):
             self.examine(f"{name} {callers}x{size} cut {number}", cut, known, unsynced)
+        print(f"  {name}, {callers} callers, {size} bytes: {cuts} cuts", flush=True)
 
     def start(self, image, acks, options, ready=True):
         there = self.mount("-o", "loop", image, self.place / "disk")
