@@ -16,6 +16,15 @@ pub struct Delivery {
     pub commit: Link,
 }
 
+/// Some of what comes next.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// The last position that was looked at.
+    pub(crate) up_to: Position,
+    /// What was wanted of all up to there.
+    pub(crate) found: VecDeque<Delivery>,
+}
+
 /// The last commits, as far as they fit.
 #[derive(Debug)]
 pub(crate) struct Tail {
@@ -58,8 +67,14 @@ impl Tail {
         }
     }
 
-    /// Up to `limit` records after a position, or `None` when that is before the tail's beginning.
-    pub(crate) fn after(&self, position: Position, limit: usize) -> Option<Vec<Delivery>> {
+    /// What `wants` of the next `limit` records after a position, or `None` when that is before
+    /// the tail's beginning.
+    pub(crate) fn after(
+        &self,
+        position: Position,
+        limit: usize,
+        wants: impl Fn(&Record) -> bool,
+    ) -> Option<Page> {
         let kept = self.lock();
         if position < kept.before {
             return None;
@@ -69,13 +84,21 @@ impl Tail {
             .partition_point(|(_, commit)| commit.link.position <= position);
         let later = kept.commits.iter().skip(start).flat_map(|(_, appended)| {
             let commit = appended.link;
-            appended.records.iter().map(move |record| Delivery {
-                record: Arc::clone(record),
-                commit,
-            })
+            appended.records.iter().map(move |record| (record, commit))
         });
-        let unseen = later.filter(|delivery| delivery.record.position > position);
-        Some(unseen.take(limit).collect())
+        let unseen = later.filter(|(record, _)| record.position > position);
+        let mut page = Page {
+            up_to: position,
+            found: VecDeque::new(),
+        };
+        for (record, commit) in unseen.take(limit) {
+            page.up_to = record.position;
+            if wants(record) {
+                let record = Arc::clone(record);
+                page.found.push_back(Delivery { record, commit });
+            }
+        }
+        Some(page)
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {

@@ -82,6 +82,24 @@ pub trait EventStore: Send + Sync {
     /// As [`EventStore::read_room`].
     fn read_all(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError>;
 
+    /// As [`EventStore::read_all`], each record with its commit. A store that meets the commit on
+    /// the way to the record anyway does better than this, which looks for each.
+    ///
+    /// # Errors
+    /// As [`EventStore::read_room`].
+    fn read_linked(&self, after: Position, limit: usize) -> Result<Linked, StoreError> {
+        let mut found: Linked = Vec::new();
+        for record in self.read_all(after, limit)? {
+            let known = found.last().map(|(_, link)| *link);
+            let link = match known.filter(|link| record.position <= link.position) {
+                Some(link) => link,
+                None => self.commit_of(record.position)?,
+            };
+            found.push((record, link));
+        }
+        Ok(found)
+    }
+
     /// The commits after the one that holds a position, in order, with the outcomes of commands
     /// that left no event: what an open folds. Each step may fail as [`EventStore::read_room`].
     ///
@@ -121,6 +139,9 @@ pub trait EventStore: Send + Sync {
     /// `Io` when the last sync fails.
     fn close(&self) -> Result<(), StoreError>;
 }
+
+/// Records, each with its commit: the last position of that and the chain hash there.
+pub type Linked = Vec<(Record, Link)>;
 
 /// Commits in order; after an error there is nothing more.
 pub type Commits<'a> = Box<dyn Iterator<Item = Result<StoredCommit, StoreError>> + Send + 'a>;

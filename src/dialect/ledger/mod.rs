@@ -14,6 +14,7 @@ mod fields;
 mod guard;
 mod health;
 mod joins;
+mod lines;
 mod moments;
 mod openapi;
 mod permission_body;

@@ -11,7 +11,7 @@ use crate::store::codec::encode_commit;
 use crate::store::journal::Journal;
 use crate::store::record::{Commit, Link, Position, Record};
 use crate::store::stream::stream_hash;
-use crate::store::{Appended, Commits, EventStore, StoreError};
+use crate::store::{Appended, Commits, EventStore, Linked, StoreError};
 
 use super::checkpoint::{self, Section};
 use super::convert::{link_of, of_copy, of_journal};
@@ -169,6 +169,10 @@ impl EventStore for Ledger {
 
     fn read_all(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError> {
         history::read_all(&self.shared, after, limit)
+    }
+
+    fn read_linked(&self, after: Position, limit: usize) -> Result<Linked, StoreError> {
+        history::read_linked(&self.shared, after, limit)
     }
 
     fn read_commits(&self, after: Position) -> Result<Commits<'_>, StoreError> {

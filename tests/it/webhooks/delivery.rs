@@ -12,7 +12,7 @@ use roomledger::store::Position;
 use serde_json::json;
 
 use super::hook::{Hook, Seen, until};
-use super::stage::Stage;
+use super::stage::{Stage, heard};
 use crate::livekit_service::support::{NOW_S, accepted, create, join_token};
 
 fn bodies(seen: &[Seen]) -> Vec<String> {
@@ -77,7 +77,7 @@ async fn a_new_receiver_hears_what_comes_and_a_known_one_goes_on() {
     stage.visit("before", "alice").await;
     let running = stage.start();
     stage.visit("r", "alice").await;
-    old.wait_for(5);
+    heard(&running, &old.url, 5);
     running.stop().await;
 
     stage.visit("r", "bob").await;
@@ -105,6 +105,7 @@ async fn a_new_receiver_can_hear_all_that_ever_was() {
     let running = stage.start();
     let all = stage.told_of("r");
     assert_eq!(bodies(&hook.wait_for(all.len())), all);
+    heard(&running, &hook.url, 13);
     running.stop().await;
     // The position is for receivers without a cursor: this one has its own now.
     let running = stage.start();
@@ -193,4 +194,25 @@ async fn who_never_arrived_does_not_leave_and_a_deleted_room_tells_of_each() {
         "room_finished  ",
     ];
     assert_eq!(seen, expected);
+}
+
+/// More than one turn's worth in one event: the turn ends in the middle of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_about_many_people_is_told_whole() {
+    let hook = Hook::good();
+    let stage = Stage::new(&[&hook.url]);
+    let server = &stage.server;
+    for number in 0..600 {
+        let token = join_token(&format!("guest-{number}"), "r");
+        assert!(accepted(&server.join(&token).await));
+    }
+    let running = stage.start();
+    let deleted = server
+        .call("DeleteRoom", create(), json!({"room": "r"}))
+        .await;
+    assert_eq!(deleted.status, 200);
+    let seen = hook.wait_for(601);
+    running.stop().await;
+    let all = stage.told_of("r");
+    assert_eq!(bodies(&seen), all[all.len() - 601..]);
 }
