@@ -53,7 +53,9 @@ fn object(known: &RefCell<Known>, generator: &mut SchemaGenerator) -> Value {
     for member in &known.members {
         let schema = match &member.form {
             Form::Value(schema) => schema(generator).to_value(),
-            Form::Object(inside) => object(inside, generator),
+            Form::Object(inside) => json!({
+                "anyOf": [object(inside, generator), { "type": "null" }],
+            }),
             Form::Objects(inside) => json!({
                 "type": "array",
                 "items": object(inside, generator),
