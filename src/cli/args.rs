@@ -58,7 +58,7 @@ pub enum Command {
     Sessions(SessionsArgs),
     /// Check that the log is whole, unaltered, and folds to what was stored.
     Verify(VerifyArgs),
-    /// Put a stopped ledger right, one copy from the other, with what it replaces kept aside.
+    /// Put a stopped ledger right, one copy from the other; keeps what it replaces.
     #[command(after_help = REPAIR_EXAMPLES)]
     Repair(RepairArgs),
     /// Copy a ledger, running or not, into a directory; later runs add what is new.

@@ -61,6 +61,7 @@ impl From<StoreError> for EngineError {
             StoreError::Conflict { .. }
             | StoreError::Corrupt { .. }
             | StoreError::Missing { .. }
+            | StoreError::Incomplete { .. }
             | StoreError::TooLarge { .. }
             | StoreError::Full { .. }
             | StoreError::Locked { .. }

@@ -1,7 +1,7 @@
 //! From a log to a running engine. Apart because it happens once: fold what the last checkpoint
 //! does not have, find the outcomes of the last day, and say what to record of the start.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -31,6 +31,8 @@ pub(crate) struct Restored {
     /// Where the checkpoint stands that it began with.
     pub(crate) checkpointed: Position,
     rooms: BTreeMap<RoomName, Arc<Room>>,
+    /// Rooms that lost events, which an operator accepted.
+    incomplete: BTreeSet<RoomName>,
     /// Whether the log ends where an engine closed it, or is new.
     clean: bool,
 }
@@ -50,6 +52,7 @@ impl Restored {
             system: Version(0),
             last: Timestamp::EPOCH,
             rooms: BTreeMap::new(),
+            incomplete: BTreeSet::new(),
             defaults: None,
             checkpointed: Position(0),
             clean: true,
@@ -103,14 +106,7 @@ impl Restored {
         self.last = record.command.recorded_at;
         self.clean = matches!(record.event.event, Event::EngineStopped(_));
         if let Some(name) = &record.room {
-            if !self.rooms.contains_key(name) {
-                let before = Version(record.version.0.saturating_sub(1));
-                self.rooms
-                    .insert(name.clone(), outside(shared, name, before)?);
-            }
-            if let Some(room) = self.rooms.get_mut(name) {
-                fold(Arc::make_mut(room), record);
-            }
+            self.fold_room(shared, name, record)?;
         } else {
             self.system = record.version;
             if let Event::DefaultsChanged(changed) = &record.event.event {
@@ -121,6 +117,38 @@ impl Restored {
         let about = about.and_then(|request| self.rooms.get(request.key.room.as_ref()?));
         let version = about.map_or(Version(0), |room| room.version);
         self.outcomes.recall(record, version);
+        Ok(())
+    }
+
+    /// A room that lacks events is not held: what it came to is not known, and whoever asks is
+    /// told so.
+    fn fold_room(
+        &mut self,
+        shared: &Shared,
+        name: &RoomName,
+        record: &Record,
+    ) -> Result<(), StoreError> {
+        if self.incomplete.contains(name) {
+            return Ok(());
+        }
+        if !self.rooms.contains_key(name) {
+            let before = Version(record.version.0.saturating_sub(1));
+            match outside(shared, name, before) {
+                Ok(room) => drop(self.rooms.insert(name.clone(), room)),
+                Err(StoreError::Incomplete { .. }) => {
+                    self.incomplete.insert(name.clone());
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        let before = self.rooms.get(name).map(|room| room.version);
+        if before.is_some_and(|before| record.version > before.next()) {
+            self.rooms.remove(name);
+            self.incomplete.insert(name.clone());
+        }
+        if let Some(room) = self.rooms.get_mut(name) {
+            fold(Arc::make_mut(room), record);
+        }
         Ok(())
     }
 

@@ -1,6 +1,6 @@
-//! `repair` and `restore` with their record: the store puts a stopped ledger right, and what it did,
-//! and what was lost and accepted, become events of the log itself. Apart from an engine on purpose:
-//! nothing is decided here, and no start of a server is recorded.
+//! `repair` and `restore` with their record: the store puts a stopped ledger right, and what it
+//! did, and what was lost and accepted, become events of the log itself. Apart from an engine on
+//! purpose: nothing is decided here, and no start of a server is recorded.
 
 use std::collections::BTreeMap;
 use std::path::Path;

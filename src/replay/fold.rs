@@ -82,7 +82,7 @@ pub fn fold(room: &mut Room, record: &Record) {
 /// The room as it was at a moment, with its names; version 0 when nothing had happened in it yet.
 ///
 /// # Errors
-/// As [`EventStore::read_room`].
+/// As [`EventStore::read_room`]; `Incomplete` behind an accepted loss in the room.
 pub fn as_of(
     store: &dyn EventStore,
     room: &RoomName,
@@ -91,6 +91,7 @@ pub fn as_of(
     let mut folded = Folded::new(room.clone());
     let mut command = Position(0);
     let mut after = Version(0);
+    let mut known = Known::default();
     loop {
         let records = store.read_room(Some(room), after, BATCH_RECORDS)?;
         let Some(last) = records.last() else {
@@ -98,6 +99,7 @@ pub fn as_of(
         };
         after = last.version;
         for record in &records {
+            known.takes(record, moment)?;
             if moment.includes(record) {
                 command = record.command_first;
                 folded.absorb(record);
@@ -113,7 +115,7 @@ pub fn as_of(
 /// The state of a room at a moment, folded on from an earlier state of it.
 ///
 /// # Errors
-/// As [`EventStore::read_room`].
+/// As [`as_of`].
 pub fn fold_on(store: &dyn EventStore, from: Room, moment: Moment) -> Result<Room, StoreError> {
     let mut room = from;
     let name = room.name.clone();
@@ -136,7 +138,7 @@ pub fn session_span(room: &Room) -> Option<Span> {
 /// Gives every record of a room up to a moment to `take`, in order.
 ///
 /// # Errors
-/// As [`EventStore::read_room`].
+/// As [`as_of`].
 pub fn each_record(
     store: &dyn EventStore,
     room: &RoomName,
@@ -146,6 +148,45 @@ pub fn each_record(
     each_after(store, room, Version(0), moment, take)
 }
 
+/// How far a room is known: behind an accepted loss it is not.
+#[derive(Default)]
+struct Known {
+    version: Version,
+    position: Position,
+    at: Option<Timestamp>,
+}
+
+impl Known {
+    /// Goes on to the next record.
+    ///
+    /// # Errors
+    /// `Incomplete` where versions are missing before it, and the moment lies behind what is known.
+    fn takes(&mut self, record: &Record, moment: Moment) -> Result<(), StoreError> {
+        let from = self.version.next();
+        let is_behind = match moment {
+            Moment::Head => true,
+            Moment::Version(version) => version > self.version,
+            Moment::Position(position) => position > self.position,
+            Moment::Time(at) => Some(at) > self.at,
+        };
+        if record.version > from && is_behind {
+            return Err(StoreError::Incomplete {
+                room: record
+                    .room
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
+                from,
+                position: record.position,
+            });
+        }
+        self.version = record.version;
+        self.position = record.position;
+        self.at = Some(record.command.recorded_at);
+        Ok(())
+    }
+}
+
 fn each_after(
     store: &dyn EventStore,
     room: &RoomName,
@@ -153,6 +194,10 @@ fn each_after(
     moment: Moment,
     mut take: impl FnMut(&Record),
 ) -> Result<(), StoreError> {
+    let mut known = Known {
+        version: after,
+        ..Known::default()
+    };
     let mut after = after;
     loop {
         let records = store.read_room(Some(room), after, BATCH_RECORDS)?;
@@ -161,6 +206,7 @@ fn each_after(
         };
         after = last.version;
         for record in &records {
+            known.takes(record, moment)?;
             if !moment.includes(record) {
                 return Ok(());
             }

@@ -3,7 +3,7 @@
 //!
 //! Apart from the bytes, which the store checks. It reports every finding and repairs nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -88,7 +88,7 @@ pub struct Verifier {
     /// Whether anything was lost at all.
     has_losses: bool,
     /// Rooms that lack events: what follows in them need not fold.
-    incomplete: BTreeSet<RoomName>,
+    incomplete: BTreeMap<RoomName, Version>,
 }
 
 impl Verifier {
@@ -136,7 +136,7 @@ impl Verifier {
 
     /// The rooms that lack events.
     pub fn incomplete(&self) -> impl Iterator<Item = &RoomName> {
-        self.incomplete.iter()
+        self.incomplete.keys()
     }
 
     /// Compares a state that was stored or served with the fold; it must be of the fold's version.
@@ -185,12 +185,13 @@ impl Verifier {
             .rooms
             .remove(room)
             .unwrap_or_else(|| Folded::new(room.clone()));
-        self.expect_version(record, folded.room.version);
+        let known = self.incomplete.get(room).copied();
+        self.expect_version(record, known.unwrap_or(folded.room.version));
         if let Some(cause) = &record.event.cause {
             let cause = (record.position, room.clone(), cause.clone());
             self.causes.push(cause);
         }
-        let is_complete = !self.incomplete.contains(room);
+        let is_complete = !self.incomplete.contains_key(room);
         let problem = is_complete.then(|| misfit(&folded, &record.event.event));
         if let Some(problem) = problem.flatten() {
             self.find(record.position, Some(room), problem);
@@ -203,7 +204,9 @@ impl Verifier {
         let missing = record.version.0.checked_sub(before.next().0);
         if let Some(missing) = missing.filter(|missing| (1..=self.lost).contains(missing)) {
             self.lost -= missing;
-            self.incomplete.extend(record.room.clone());
+            if let Some(room) = &record.room {
+                self.incomplete.insert(room.clone(), record.version);
+            }
         } else if record.version != before.next() {
             let problem = format!(
                 "version {} was expected, {} follows",
@@ -211,6 +214,13 @@ impl Verifier {
                 record.version
             );
             self.find(record.position, record.room.as_ref(), problem);
+        }
+        let known = record
+            .room
+            .as_ref()
+            .and_then(|room| self.incomplete.get_mut(room));
+        if let Some(known) = known {
+            *known = record.version;
         }
     }
 

@@ -33,6 +33,20 @@ pub enum StoreError {
         /// The position.
         position: Position,
     },
+    /// Events of a room were lost from every copy, and an operator accepted it: what it came to
+    /// after them is not known.
+    #[error(
+        "room {room:?} has lost its events from version {from} on, up to position {position}: its \
+         state from there on is not known; its events are in the log"
+    )]
+    Incomplete {
+        /// The room.
+        room: String,
+        /// The first lost version.
+        from: Version,
+        /// The position of the first event behind the loss.
+        position: Position,
+    },
     /// A commit is larger than a frame may be.
     #[error("a commit of {bytes} bytes does not fit a frame of at most {bytes_max}")]
     TooLarge {

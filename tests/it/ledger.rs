@@ -35,8 +35,8 @@ pub(crate) fn options() -> LedgerOptions {
         reserve_bytes: 0,
         sled_cache_bytes: 8 << 20,
         // Whatever an open has to say, it says in its report.
-        open_wait: Duration::from_secs(60),
-        read_wait: Duration::from_secs(60),
+        open_wait: Duration::from_secs(600),
+        read_wait: Duration::from_secs(600),
         ..LedgerOptions::new(7, [3; 16], "a boot".to_owned())
     }
 }
@@ -70,7 +70,7 @@ pub(crate) fn fill(ledger: &Ledger, commits: u64) -> Vec<Record> {
             commands: vec![command],
         };
         let appended = ledger.append(&commit).expect("appends");
-        written.extend(appended.records.iter().map(|record| (**record).clone()));
+        written.extend(commit.into_records(appended.first));
     }
     written
 }

@@ -81,7 +81,7 @@ impl Reader for DataReader {
             .iter()
             .filter(|name| name.as_str().starts_with(prefix))
         {
-            let summary = RoomSummary::of(&self.fold(name, None)?.room);
+            let summary = RoomSummary::of(&self.told(last_known(&*self.store, name))?.room);
             if summary.live || !query.live {
                 page.rooms.push(summary);
             }
@@ -175,6 +175,16 @@ pub fn failure_of(error: &StoreError, place: &str) -> Failure {
         )
         .because(format!("{place} ends before it, or has a hole"))
         .hint("'roomledger verify' names all that is damaged"),
+        StoreError::Incomplete {
+            room,
+            from,
+            position,
+        } => Failure::new(
+            Exit::Damaged,
+            format!("'{room}' is not known from @{from} on: events of it were lost"),
+        )
+        .because(format!("an accepted loss before #{position}"))
+        .hint("'roomledger log' shows what is left; --at takes a moment before it"),
         StoreError::Locked { path, owner } => {
             Failure::new(Exit::InUse, format!("the log in {path} is in use"))
                 .because(format!("{owner} has it open"))
@@ -200,6 +210,17 @@ pub fn failure_of(error: &StoreError, place: &str) -> Failure {
         | StoreError::Closed
         | StoreError::Opening
         | StoreError::Behind { .. } => Failure::new(Exit::No, error.to_string()),
+    }
+}
+
+/// A room as it is now, or as it was before events of it were lost.
+fn last_known(store: &dyn EventStore, room: &RoomName) -> Result<Folded, StoreError> {
+    match as_of(store, room, Moment::Head) {
+        Err(StoreError::Incomplete { from, .. }) => {
+            let before = Version(from.0.saturating_sub(1));
+            as_of(store, room, Moment::Version(before))
+        }
+        other => other,
     }
 }
 

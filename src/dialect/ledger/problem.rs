@@ -149,6 +149,7 @@ fn of_store(error: &StoreError, detail: String) -> Problem {
         ),
         StoreError::Missing { .. } => Problem::not_found("no-such-position", detail),
         StoreError::Corrupt { .. }
+        | StoreError::Incomplete { .. }
         | StoreError::Conflict { .. }
         | StoreError::Locked { .. }
         | StoreError::Refused { .. }

@@ -64,7 +64,12 @@ impl Journal {
             }
             let survey = self.look_again()?;
             match self.heal_first(&survey, source, &mut healed)? {
-                Some(repair) => repairs.push(repair),
+                Some(repair) => {
+                    repairs.push(repair);
+                    // Frames that had shifted are where they were: the end may be elsewhere now,
+                    // and nobody may append before it is known.
+                    self.writer = None;
+                }
                 None => break survey,
             }
         };
@@ -78,12 +83,13 @@ impl Journal {
 
     /// Heals the first hole that can be healed: frames behind it may stand where the bytes before
     /// them were lost, so that their place is known only when it is filled. `healed` has the
-    /// places where this was done, once each, so that it ends.
+    /// places where this was done, once each, so that it ends; bytes that are nothing, and frames
+    /// that are missing behind them, are two.
     fn heal_first(
         &self,
         survey: &Survey,
         source: &dyn FrameSource,
-        healed: &mut BTreeSet<Place>,
+        healed: &mut BTreeSet<(Place, bool)>,
     ) -> Result<Option<Repair>, JournalError> {
         let work = Healer {
             shared: &self.shared,
@@ -92,10 +98,11 @@ impl Journal {
             layout: self.layout(),
         };
         for gap in survey.gaps.iter().chain(survey.waits_for().as_ref()) {
-            if !healed.contains(&gap.at)
+            let key = (gap.at, gap.right == Some(gap.left));
+            if !healed.contains(&key)
                 && let Some(repair) = work.heal(gap)?
             {
-                healed.insert(gap.at);
+                healed.insert(key);
                 return Ok(Some(repair));
             }
         }

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use crate::store::StoreError;
 use crate::store::caches::Repaired;
-use crate::store::journal::{FrameKind, Journal};
+use crate::store::journal::{FrameKind, Journal, head_fault};
 use crate::store::record::{Link, Position};
 use crate::store::sled::{SledCopy, sled_folder};
 
@@ -48,6 +48,7 @@ pub(crate) fn open(
     dir: &Path,
     options: LedgerOptions,
 ) -> Result<(Arc<Shared>, JoinHandle<()>, OpenReport), StoreError> {
+    refuse_a_copy_alone(dir, &options)?;
     let (journal, recovery) = Journal::open(dir, options.journal()).map_err(of_journal)?;
     let mut opening = Opening {
         dir,
@@ -117,6 +118,23 @@ pub(crate) fn open(
         notes,
     };
     Ok((shared, applier, report))
+}
+
+/// Rule 6 begins anew where there is no HEAD and no frame; not beside a copy that has a history.
+fn refuse_a_copy_alone(dir: &Path, options: &LedgerOptions) -> Result<(), StoreError> {
+    let (head, disk) = (dir.join("HEAD"), options.disk.as_ref());
+    let is_alone = sled_folder(dir).exists() && !head.exists();
+    if !is_alone || head_fault(disk, dir).map_err(of_journal)?.is_some() {
+        return Ok(());
+    }
+    Err(StoreError::Refused {
+        path: head.display().to_string(),
+        problem: format!(
+            "it is missing, and so is the journal, but db/ holds a log; run `roomledger repair \
+             --data {}`",
+            dir.display()
+        ),
+    })
 }
 
 /// A journal that is open, and not yet a ledger.

@@ -134,13 +134,16 @@ fn mend_head(
     report: &mut RepairReport,
 ) -> Result<(), StoreError> {
     let disk = options.disk.as_ref();
-    let Some(why) = head_fault(disk, dir).map_err(of_journal)? else {
-        return Ok(());
+    let has_copy = sled_folder(dir).exists();
+    let why = match head_fault(disk, dir).map_err(of_journal)? {
+        Some(why) => why,
+        // Nothing is left but the copy: an open would begin a new log beside it.
+        None if has_copy && !dir.join("HEAD").exists() => "is missing".to_owned(),
+        None => return Ok(()),
     };
     let _lock = lock(disk, dir)?;
     let cache = options.sled_cache_bytes;
     let of_segments = log_of_segments(disk, dir).map_err(of_journal)?;
-    let has_copy = sled_folder(dir).exists();
     let of_copy = has_copy.then(|| SledCopy::log_of(dir, cache).ok());
     let Some(log_id) = of_segments.or(of_copy.flatten()) else {
         return Err(StoreError::Refused {

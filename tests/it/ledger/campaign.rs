@@ -1,5 +1,6 @@
 //! The damage campaign: whatever is done to the files of one copy, everything is healed by a
 //! repair, which says what it did and keeps what it replaced; and bits of sled's files, at random.
+//! `ROOMLEDGER_CAMPAIGN=full` takes all of the former, where a seventh is taken else;
 //! `ROOMLEDGER_SLED_BITS` gives the number of the latter, `ROOMLEDGER_SEED` another draw.
 
 use std::collections::BTreeMap;
@@ -18,7 +19,7 @@ use super::{checked, copy_files, fill, open_small, options, read};
 fn template() -> (tempfile::TempDir, Vec<Record>) {
     let dir = tempfile::tempdir().expect("a directory");
     let (ledger, _) = open_small(dir.path());
-    let written = fill(&ledger, 150);
+    let written = fill(&ledger, 90);
     let saved = ledger.save_checkpoint(ledger.head(), &Digest::of(b"reducer"), b"state");
     saved.and_then(|()| ledger.close()).expect("closes");
     (dir, written)
@@ -89,7 +90,10 @@ const HARMS: &[(&str, Harm)] = &[
 fn whatever_happens_to_one_file_a_repair_heals_all_and_keeps_what_it_replaced() {
     let (template, written) = template();
     let names = files(template.path());
-    let mut healed = 0;
+    let is_full = std::env::var("ROOMLEDGER_CAMPAIGN").is_ok_and(|how| how == "full");
+    // A prime beside the number of harms: each file meets some, and each harm some file.
+    let stride = if is_full { 1 } else { 7 };
+    let (mut healed, mut case_number) = (0, 0);
     for (number, name) in names.iter().enumerate() {
         let name = name.strip_prefix(template.path()).expect("below");
         let same =
@@ -100,6 +104,10 @@ fn whatever_happens_to_one_file_a_repair_heals_all_and_keeps_what_it_replaced() 
             let is_of_both = name.parent() == Some(Path::new("")) && what.contains("another");
             if is_of_both {
                 // HEAD and checkpoint have nothing in common.
+                continue;
+            }
+            case_number += 1;
+            if case_number % stride != 0 {
                 continue;
             }
             let case = format!("{} {what}", name.display());
@@ -156,7 +164,7 @@ fn setting(name: &str, otherwise: u64) -> u64 {
 fn any_bit_of_sled_s_files_is_harmless_or_found_and_named() {
     let (template, written) = template();
     let (bits, seed) = (
-        setting("ROOMLEDGER_SLED_BITS", 16),
+        setting("ROOMLEDGER_SLED_BITS", 6),
         setting("ROOMLEDGER_SEED", 7),
     );
     let mut draw = Draw(seed);

@@ -5,8 +5,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use roomledger::domain::{Event, RoomName, Timestamp, Version};
-use roomledger::engine::repair;
+use roomledger::domain::command::NoteTarget;
+use roomledger::domain::{
+    ActorKind, Command, Event, Provenance, Request, RoomName, Timestamp, Version,
+};
+use roomledger::engine::{Call, Engine, EngineConfig, EngineError, ManualClock, SeededIds, repair};
 use roomledger::replay::Verifier;
 use roomledger::store::journal::{JournalReader, RealDisk};
 use roomledger::store::ledger::{Ledger, LedgerReader, Met, RepairReport, verify};
@@ -139,11 +142,12 @@ fn rule_06_repair_writes_a_lost_or_bad_head_anew() {
         "bad",
         "bad and the journal cut short",
         "journal gone",
+        "journal and HEAD gone",
     ] {
         let dir = tempfile::tempdir().expect("a directory");
         let written = closed(dir.path(), 100);
         let head = dir.path().join("HEAD");
-        if harm == "missing" {
+        if harm == "missing" || harm == "journal and HEAD gone" {
             fs::remove_file(&head).expect("removed");
         } else {
             overwrite(&head, 20, b"damage");
@@ -153,7 +157,7 @@ fn rule_06_repair_writes_a_lost_or_bad_head_anew() {
             fs::remove_file(files.last().expect("one")).expect("removed");
             overwrite(&files[files.len() - 2], 200, &[0; 12_000]);
         }
-        if harm == "journal gone" {
+        if harm.starts_with("journal") {
             files
                 .iter()
                 .for_each(|path| fs::remove_file(path).expect("removed"));
@@ -435,4 +439,52 @@ fn damage_met_while_db_is_rebuilt_is_healed_from_the_copy_that_was_moved_aside()
     ledger.close().expect("closes");
     assert_eq!(checked(dir.path(), true).problems, vec![]);
     assert!(!dir.path().join("aside").join("reading").exists());
+}
+
+#[test]
+fn an_engine_serves_every_room_but_the_one_that_lacks_events() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let start = || {
+        let ledger = Arc::new(open_small(dir.path()).0);
+        let clock = Arc::new(ManualClock::new(Timestamp::EPOCH));
+        let ids = Arc::new(SeededIds::new(7));
+        Engine::open(ledger, EngineConfig::default(), clock, ids).expect("opens")
+    };
+    let note = |engine: &Engine, room: &str, text: &str| {
+        let room = RoomName::new(room).expect("a name");
+        let create = Request::new(room.clone(), Command::CreateRoom(Default::default()));
+        let by = || Provenance::of_engine(ActorKind::ApiKey, "me");
+        engine.execute_blocking(Call::new(create, by()))?;
+        let (text, about) = (text.to_owned(), NoteTarget::Room);
+        let add = Request::new(room, Command::AddNote { about, text });
+        engine
+            .execute_blocking(Call::new(add, by()))
+            .map(|receipt| receipt.position.0)
+    };
+    let engine = start();
+    let mut places = Vec::new();
+    for text in ["one", "two", "three"] {
+        for room in ["damaged", "sound"] {
+            places.push(note(&engine, room, text).expect("noted"));
+        }
+    }
+    engine.shutdown_blocking().expect("stops");
+    drop(engine);
+    damage_both(dir.path(), places[2]);
+    // Without its cache the state has to come from the log.
+    fs::remove_file(dir.path().join("checkpoint")).expect("removed");
+    let report = repaired(dir.path(), true);
+    assert_eq!(report.lost.len(), 1, "{report:?}");
+    let engine = start();
+    note(&engine, "sound", "four").expect("goes on");
+    let room = |name: &str| RoomName::new(name).expect("a name");
+    assert!(engine.live(&room("sound")).is_some());
+    assert!(engine.live(&room("damaged")).is_none());
+    match note(&engine, "damaged", "four") {
+        Err(EngineError::Store(StoreError::Incomplete { room, .. })) => {
+            assert_eq!(room, "damaged");
+        }
+        other => panic!("refused by name, not {other:?}"),
+    }
+    engine.shutdown_blocking().expect("stops");
 }

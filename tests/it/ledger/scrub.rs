@@ -121,7 +121,7 @@ fn what_the_store_heals_is_recorded_by_the_engine_at_its_next_commit() {
         let ids = Arc::new(SeededIds::new(7));
         Engine::open(ledger, EngineConfig::default(), clock, ids).expect("opens")
     };
-    for _ in 0..30 {
+    for _ in 0..12 {
         let engine = start(open());
         engine.shutdown_blocking().expect("stops");
     }
