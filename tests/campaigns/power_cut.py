@@ -97,15 +97,14 @@ class PowerCuts(Campaign):
                     break
         return there, process
 
-    def wait_for_acks(self, process, acks):
-        """Until this load has had some answers: a cut before that cuts nothing."""
-        enough = self.template_acks.stat().st_size + ACKS_BYTES
+    def wait_until(self, process, what):
+        """Until the load is where the cuts are meant to come: before, they cut nothing."""
         deadline = time.monotonic() + LIMIT_S
-        while acks.stat().st_size < enough:
+        while not what():
             if process.poll() is not None or time.monotonic() > deadline:
-                self.fail("load", "it acknowledges nothing")
+                self.fail("load", "it does not come to where it is to be cut")
                 return
-            time.sleep(0.01)
+            time.sleep(0.001)
 
     def cut(self, image, acks, number):
         """What was acknowledged before, then the clone."""
@@ -119,8 +118,12 @@ class PowerCuts(Campaign):
             subprocess.run(["rm", "-r", there / "data" / "db"], check=True)
             self.unmount(there)
         there, process = self.start(image, acks, options, ready=meanwhile != "rebuild")
-        if meanwhile != "rebuild":
-            self.wait_for_acks(process, acks)
+        if meanwhile == "rebuild":
+            # It is old enough when the new copy's file is there.
+            self.wait_until(process, (there / "data" / "db" / "db").exists)
+        else:
+            enough = self.template_acks.stat().st_size + ACKS_BYTES
+            self.wait_until(process, lambda: acks.stat().st_size >= enough)
         if meanwhile == "shutdown":
             time.sleep(self.random.uniform(0.2, 0.6))
             process.stdin.close()
@@ -137,6 +140,9 @@ class PowerCuts(Campaign):
         taken = []
         for number in range(cuts):
             there, process = self.start(image, acks, options, ready=number == 0)
+            # Its pid stands in LOCK as soon as it opens.
+            lock, note = there / "data" / "LOCK", f"pid {process.pid}\n"
+            self.wait_until(process, lambda: lock.read_text().startswith(note))
             time.sleep(self.random.uniform(0, 2 * spread_s / cuts))
             cut, known = self.cut(image, acks, number)
             process.kill()
