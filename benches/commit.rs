@@ -19,6 +19,10 @@ use roomledger::domain::{
 use roomledger::engine::{Call, Engine, EngineConfig, EngineError, Status};
 use roomledger::store::{CommandRecord, Commit, NewRecord, encode_commit};
 
+/// As in the binary.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
 fn main() -> Fallible<()> {

@@ -29,6 +29,7 @@ use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::auth::rate::{RateLimit, RateLimits};
 use crate::dialect::ledger;
 use crate::dialect::livekit;
+use crate::dialect::metrics::Counting;
 use crate::domain::Digest;
 use crate::engine::{Engine, EngineConfig, EngineError, IdSource, RandomIds, SystemClock};
 use crate::outbox::{Outbox, ReceiverStatus};
@@ -172,8 +173,14 @@ fn router(engine: &Engine, keys: &Arc<KeyRing>, limit: Option<RateLimit>) -> Rou
         move || clock.wall().seconds(),
     );
     let ledger = ledger::Ledger::new(engine.clone(), Arc::clone(keys));
+    let counting = Counting {
+        requests: ledger.requests().clone(),
+        clock: Arc::clone(engine.clock()),
+        dialect: livekit::service::DIALECT,
+        call: |request| livekit::call_name(request.uri().path()).to_owned(),
+    };
     ledger::router(ledger.limited(limits.clone()))
-        .merge(livekit::router(rooms.limited(limits)))
+        .merge(counting.of(livekit::router(rooms.limited(limits))))
         .layer(from_fn(traced))
 }
 

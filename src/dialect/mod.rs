@@ -7,4 +7,5 @@ pub mod coverage;
 pub mod join_token;
 pub mod ledger;
 pub mod livekit;
+pub mod metrics;
 pub mod recorded;

@@ -7,23 +7,24 @@ use super::call::{Answer, Receipt, Remembered, RememberedStatus, Status};
 use super::checkpoint::SavedOutcome;
 use super::error::EngineError;
 use super::plan::Reply;
+use super::tail::Committed;
 use super::writer::{Ask, Writer, give};
 use crate::domain::{Timestamp, Version};
-use crate::store::{Appended, Position};
+use crate::store::Position;
 
 impl Writer {
     pub(crate) fn answer(
         &mut self,
         asks: Vec<Ask>,
         replies: Vec<Result<Reply, EngineError>>,
-        appended: Option<&Appended>,
+        committed: Option<&Committed>,
         now: Timestamp,
     ) {
         for (ask, reply) in asks.into_iter().zip(replies) {
             let Ask { call, answer, .. } = ask;
             let done = reply.map(|reply| {
                 let because = reply.because.clone();
-                let (receipt, outcome) = self.receipt(reply, appended);
+                let (receipt, outcome) = self.receipt(reply, committed);
                 let recorded = outcome.count > 0 || receipt.status == Status::Unchanged;
                 if let Some(key) = call.key().filter(|_| recorded) {
                     self.outcomes.remember(SavedOutcome {
@@ -42,20 +43,23 @@ impl Writer {
         }
     }
 
-    fn receipt(&self, reply: Reply, appended: Option<&Appended>) -> (Receipt, Remembered) {
-        let records = appended.map(|appended| appended.records.as_slice());
+    fn receipt(&self, reply: Reply, committed: Option<&Committed>) -> (Receipt, Remembered) {
+        let records = committed.map(|committed| committed.records.as_slice());
         let own = records
             .unwrap_or_default()
             .get(reply.before..reply.before + reply.count)
             .unwrap_or_default();
         let read = reply.before.checked_sub(1);
         let read = read.and_then(|index| records?.get(index));
-        let head = appended.map_or_else(
+        let head = committed.map_or_else(
             || self.shared.head(),
-            |appended| Position(appended.first.0.saturating_sub(1)),
+            |committed| Position(committed.first.0.saturating_sub(1)),
         );
         let read = read.map_or(head, |record| record.position);
         let version = reply.room.version;
+        if matches!(reply.status, Status::Refused(_)) {
+            self.shared.figures.refused.up();
+        }
         let outcome = Remembered {
             status: match &reply.status {
                 Status::Accepted => RememberedStatus::Accepted,

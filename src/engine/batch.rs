@@ -16,6 +16,7 @@ use super::history::room_at;
 use super::idempotency::Known;
 use super::keeper::Keeper;
 use super::plan::{Plan, Planner, Reply, Setting};
+use super::tail::Committed;
 use super::writer::{Ask, Writer, answer_all, give};
 use crate::domain::event::{ClockHeld, ClockReleased, HistoryRepaired};
 use crate::domain::{Event, Room, RoomName, Timestamp};
@@ -37,8 +38,16 @@ impl Writer {
         }
         self.facts.extend(clock_fact(reading));
         let repairs = self.shared.store.caches().map(Caches::take_repairs);
-        self.facts
-            .extend(repairs.iter().flatten().filter_map(repair_fact));
+        for repair in repairs.iter().flatten() {
+            let figures = &self.shared.figures;
+            let counted = if repair.restored {
+                &figures.repaired
+            } else {
+                &figures.damaged
+            };
+            counted.up();
+            self.facts.extend(repair_fact(repair));
+        }
         let sums = self.refusals.settle(reading.now, false);
         self.facts.extend(sums.into_iter().map(Event::from));
         let ticks = self.due_ticks(reading.now);
@@ -49,9 +58,9 @@ impl Writer {
         match self.append(&plan) {
             Ok(appended) => {
                 self.facts.clear();
-                self.publish(plan, appended.clone(), &asks, reading.now);
-                self.answer(asks, replies, appended.as_ref(), reading.now);
-                self.keep_checkpoint(appended.as_ref());
+                let committed = self.publish(plan, appended, &asks, reading.now);
+                self.answer(asks, replies, committed.as_deref(), reading.now);
+                self.keep_checkpoint(committed.as_deref());
                 Ok(())
             }
             Err(StoreError::TooLarge { .. }) if asks.len() + ticks.len() > 1 => {
@@ -132,6 +141,7 @@ impl Writer {
                     }
                     Known::Repeat(outcome) => {
                         let Ask { call, answer, .. } = ask;
+                        self.shared.figures.repeated.up();
                         give(answer, Ok(Answer::Repeat(Box::new((call, outcome)))));
                         continue;
                     }
@@ -180,22 +190,41 @@ impl Writer {
         }
         let seq = self.shared.head().next().0;
         let span = info_span!("append", seq, count = plan.commit.count());
-        span.in_scope(|| self.shared.store.append(&plan.commit))
-            .map(Some)
+        let clock = &self.shared.clock;
+        let began = clock.monotonic();
+        let appended = span.in_scope(|| self.shared.store.append(&plan.commit))?;
+        let took = clock.monotonic().saturating_sub(began);
+        let figures = &self.shared.figures;
+        let took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        figures.commit_us.observe(took_us);
+        let events = u64::try_from(plan.commit.count()).unwrap_or(u64::MAX);
+        figures.commit_events.observe(events);
+        Ok(Some(appended))
     }
 
     /// Lets everybody see what is durable now.
-    fn publish(&mut self, plan: Plan, appended: Option<Appended>, asks: &[Ask], now: Timestamp) {
-        let Some(appended) = appended else {
-            return;
-        };
+    fn publish(
+        &mut self,
+        plan: Plan,
+        appended: Option<Appended>,
+        asks: &[Ask],
+        now: Timestamp,
+    ) -> Option<Arc<Committed>> {
+        let Appended { first, link } = appended?;
+        let records = plan.commit.into_records(first).map(Arc::new);
+        let records = records.collect();
+        let committed = Arc::new(Committed {
+            first,
+            link,
+            records,
+        });
         self.last = now;
         self.system = plan.system;
         for room in plan.changed.into_values() {
             self.timers.set(&room.name, room.next_due());
             let gone = self.idle.touch(&room, self.shared.config.idle_rooms_max);
             if let Some(keeper) = &mut self.keeper {
-                keeper.offer(&room, appended.link);
+                keeper.offer(&room, link);
             }
             self.shared.rooms.publish(room);
             for name in gone {
@@ -205,20 +234,20 @@ impl Writer {
                 }
             }
         }
-        for record in &appended.records {
+        for record in &committed.records {
             if let Event::DefaultsChanged(changed) = &record.event.event {
                 self.defaults = Some(Arc::clone(&changed.config));
             }
         }
-        let head = appended.link.position;
         let given: u64 = asks.iter().map(|ask| ask.call.request_bytes).sum();
-        let bytes = given + RECORD_BYTES * u64::try_from(appended.records.len()).unwrap_or(0);
-        self.shared.tail.push(appended, bytes);
-        self.shared.reveal(head);
+        let bytes = given + RECORD_BYTES * u64::try_from(committed.records.len()).unwrap_or(0);
+        self.shared.tail.push(Arc::clone(&committed), bytes);
+        self.shared.reveal(link.position);
+        Some(committed)
     }
 
-    fn keep_checkpoint(&mut self, appended: Option<&Appended>) {
-        let Some(link) = appended.map(|appended| appended.link) else {
+    fn keep_checkpoint(&mut self, committed: Option<&Committed>) {
+        let Some(link) = committed.map(|committed| committed.link) else {
             return;
         };
         let outcomes = self.outcomes.len();

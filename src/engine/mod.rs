@@ -13,6 +13,7 @@ mod checkpoint;
 mod clock;
 mod config;
 mod error;
+mod figures;
 mod history;
 mod idempotency;
 mod keeper;
@@ -45,6 +46,7 @@ pub use call::{Call, Receipt, Refused, Status};
 pub use clock::{Clock, IdSource, ManualClock, RandomIds, SeededIds, SystemClock};
 pub use config::EngineConfig;
 pub use error::EngineError;
+pub use figures::{Count, Figures, Histogram, LATENCY_US};
 #[cfg(feature = "sled")]
 pub use repair::{repair, repair_dir, restore, restore_dir};
 pub use rules::{Decide, DecideMove, Refuse, Rules};
@@ -296,6 +298,22 @@ impl Engine {
         self.shared.head()
     }
 
+    /// What it counts of itself.
+    pub fn figures(&self) -> &Figures {
+        &self.shared.figures
+    }
+
+    /// How many positions the indexed copy has not taken in yet; `None` where there is none that
+    /// serves.
+    pub fn copy_behind(&self) -> Option<u64> {
+        self.shared.store.caches()?.copy_behind()
+    }
+
+    /// Whether nothing more can be recorded until the next start, because something broke.
+    pub fn is_poisoned(&self) -> bool {
+        matches!(self.stopped(), Some(EngineError::Poisoned { .. }))
+    }
+
     /// What the background scrub of the log has read and found since the open.
     pub fn scrubbed(&self) -> Scrubbed {
         let caches = self.shared.store.caches();
@@ -395,7 +413,12 @@ impl Engine {
         let sent = if waiting > config.queue_bytes_max {
             Err(self.overloaded())
         } else {
-            self.send(Job::Ask(Box::new(Ask { call, read, answer })))
+            self.shared.figures.waiting.up();
+            let sent = self.send(Job::Ask(Box::new(Ask { call, read, answer })));
+            if sent.is_err() {
+                self.shared.figures.waiting.down();
+            }
+            sent
         };
         if sent.is_err() {
             self.shared
@@ -419,6 +442,7 @@ impl Engine {
     }
 
     fn overloaded(&self) -> EngineError {
+        self.shared.figures.overloaded.up();
         EngineError::Overloaded {
             what: "commands",
             waiting_max: self.config().queue_max,

@@ -10,6 +10,7 @@ use super::cache::Rooms;
 use super::clock::Clock;
 use super::config::EngineConfig;
 use super::error::EngineError;
+use super::figures::Figures;
 use super::tail::Tail;
 use crate::store::{EventStore, Position};
 
@@ -19,6 +20,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) rooms: Rooms,
     pub(crate) tail: Tail,
+    pub(crate) figures: Figures,
     /// Bytes of requests that wait for the writer.
     pub(crate) waiting_bytes: AtomicU64,
     visible: watch::Sender<Visible>,
@@ -45,6 +47,7 @@ impl Shared {
             store,
             clock,
             rooms: Rooms::new(),
+            figures: Figures::default(),
             tail: Tail::new(head, config.tail_bytes_max),
             visible: watch::Sender::new(Visible {
                 head,

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::store::{Appended, Link, Position, Record};
+use crate::store::{Link, Position, Record};
 
 /// One record on its way to a subscriber.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +14,23 @@ pub struct Delivery {
     pub record: Arc<Record>,
     /// Its commit: the last position of it, and the chain hash there.
     pub commit: Link,
+}
+
+/// Some of what comes next.
+#[derive(Debug)]
+pub(crate) struct Page {
+    /// The last position that was looked at.
+    pub(crate) up_to: Position,
+    /// What was wanted of all up to there.
+    pub(crate) found: VecDeque<Delivery>,
+}
+
+/// A commit that is durable, with its records as readers see them.
+#[derive(Debug)]
+pub(crate) struct Committed {
+    pub(crate) first: Position,
+    pub(crate) link: Link,
+    pub(crate) records: Vec<Arc<Record>>,
 }
 
 /// The last commits, as far as they fit.
@@ -25,7 +42,7 @@ pub(crate) struct Tail {
 
 #[derive(Debug)]
 struct Kept {
-    commits: VecDeque<(u64, Appended)>,
+    commits: VecDeque<(u64, Arc<Committed>)>,
     bytes: u64,
     /// The last position before the first kept commit.
     before: Position,
@@ -45,10 +62,10 @@ impl Tail {
     }
 
     /// Adds a commit of about that many bytes.
-    pub(crate) fn push(&self, appended: Appended, bytes: u64) {
+    pub(crate) fn push(&self, committed: Arc<Committed>, bytes: u64) {
         let mut kept = self.lock();
         kept.bytes += bytes;
-        kept.commits.push_back((bytes, appended));
+        kept.commits.push_back((bytes, committed));
         while kept.bytes > self.bytes_max {
             let Some((bytes, gone)) = kept.commits.pop_front() else {
                 break;
@@ -58,8 +75,14 @@ impl Tail {
         }
     }
 
-    /// Up to `limit` records after a position, or `None` when that is before the tail's beginning.
-    pub(crate) fn after(&self, position: Position, limit: usize) -> Option<Vec<Delivery>> {
+    /// What `wants` of the next `limit` records after a position, or `None` when that is before
+    /// the tail's beginning.
+    pub(crate) fn after(
+        &self,
+        position: Position,
+        limit: usize,
+        wants: impl Fn(&Record) -> bool,
+    ) -> Option<Page> {
         let kept = self.lock();
         if position < kept.before {
             return None;
@@ -67,15 +90,23 @@ impl Tail {
         let start = kept
             .commits
             .partition_point(|(_, commit)| commit.link.position <= position);
-        let later = kept.commits.iter().skip(start).flat_map(|(_, appended)| {
-            let commit = appended.link;
-            appended.records.iter().map(move |record| Delivery {
-                record: Arc::clone(record),
-                commit,
-            })
+        let later = kept.commits.iter().skip(start).flat_map(|(_, committed)| {
+            let commit = committed.link;
+            committed.records.iter().map(move |record| (record, commit))
         });
-        let unseen = later.filter(|delivery| delivery.record.position > position);
-        Some(unseen.take(limit).collect())
+        let unseen = later.filter(|(record, _)| record.position > position);
+        let mut page = Page {
+            up_to: position,
+            found: VecDeque::new(),
+        };
+        for (record, commit) in unseen.take(limit) {
+            page.up_to = record.position;
+            if wants(record) {
+                let record = Arc::clone(record);
+                page.found.push_back(Delivery { record, commit });
+            }
+        }
+        Some(page)
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {

@@ -178,6 +178,7 @@ impl Writer {
     fn taken(&self, job: Job) -> Job {
         if let Job::Ask(ask) = &job {
             let bytes = ask.call.request_bytes;
+            self.shared.figures.waiting.down();
             self.shared
                 .waiting_bytes
                 .fetch_sub(bytes, Ordering::Relaxed);

@@ -139,7 +139,8 @@ fn text_of(cursor: &Cursor) -> String {
     let mut text = format!("{FORMAT}\nthrough {}\nchain {chain}\n", cursor.through);
     for (room, Place { after, done, until }) in &cursor.lanes {
         // A room's name holds no line break.
-        text.push_str(&format!("room {after} {done} {until} {room}\n"));
+        let line = format!("room {after} {done} {until} {room}\n");
+        text.push_str(&line);
     }
     let sum = Digest::of(text.as_bytes());
     format!("{text}sum {sum}\n")

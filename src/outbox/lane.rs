@@ -27,7 +27,7 @@ pub(crate) struct Trouble {
 pub(crate) async fn tell(receiver: Arc<Receiver>, name: RoomName) {
     let mut failures = 0_u32;
     loop {
-        // The semaphore is never closed.
+        // Never closed, so there is a slot in the end.
         let slot = receiver.slots.acquire().await;
         let ended = Turn::run(&receiver, &name, failures).await;
         drop(slot);
@@ -80,11 +80,14 @@ impl Turn<'_> {
             return Ok(true);
         };
         let at = Moment::Version(place.after);
-        let room = engine.as_of(self.name, at).await.map_err(unread)?;
+        let room = engine
+            .as_of(self.name, at)
+            .await
+            .map_err(|error| unread(&error))?;
         let mut room = room.map_or_else(|| Room::new(self.name.clone()), |it| Room::clone(&it));
         while self.told < NOTICES_MAX {
             let page = engine.history(Some(self.name.clone()), place.after, PAGE);
-            let page = page.await.map_err(unread)?;
+            let page = page.await.map_err(|error| unread(&error))?;
             if page.is_empty() {
                 let missing = place.after.next();
                 return Err(format!("version {missing} is missing from the log"));
@@ -92,7 +95,9 @@ impl Turn<'_> {
             for record in &page {
                 let before = room.clone();
                 fold(&mut room, record);
-                self.tell(&before, &room, record, place.done).await?;
+                if !self.tell(&before, &room, record, place.done).await? {
+                    return Ok(false);
+                }
                 (place.after, place.done) = (record.version, 0);
                 if self.receiver.places.told(self.name, place.after, 0) {
                     return Ok(true);
@@ -102,17 +107,18 @@ impl Turn<'_> {
         Ok(false)
     }
 
-    /// Sends the notices of one event, but for those that are told already.
+    /// Sends the notices of one event, but for those that are told already; `false` when others
+    /// have to get their turn before the rest.
     async fn tell(
         &mut self,
         before: &Room,
         after: &Room,
         record: &Record,
         done: u32,
-    ) -> Result<(), String> {
+    ) -> Result<bool, String> {
         let receiver = self.receiver;
         if !receiver.notices.concerns(record.event.event.kind()) {
-            return Ok(());
+            return Ok(true);
         }
         let link = receiver.engine.commit_of(record.position).await;
         let told = Told {
@@ -121,17 +127,20 @@ impl Turn<'_> {
             event: &record.event.event,
             recorded_at: record.command.recorded_at,
             position: record.position,
-            chain: link.map_err(unread)?.chain,
+            chain: link.map_err(|error| unread(&error))?.chain,
         };
         let mut number = done;
         while let Some(body) = receiver.notices.body(&told, number) {
+            if self.told >= NOTICES_MAX {
+                return Ok(false);
+            }
             self.send(record.position, body).await?;
             self.told = self.told.saturating_add(1);
             number = number.saturating_add(1);
             let before = record.version.0.saturating_sub(1);
             receiver.places.told(self.name, Version(before), number);
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn send(&self, position: Position, body: String) -> Result<(), String> {
@@ -147,7 +156,7 @@ impl Turn<'_> {
     }
 }
 
-fn unread(error: EngineError) -> String {
+fn unread(error: &EngineError) -> String {
     format!("the log cannot be read: {error}")
 }
 
@@ -163,7 +172,7 @@ fn wait(receiver: &Receiver, name: &RoomName, failures: u32) -> Duration {
         .min(receiver.wait_max);
     let salt = Digest::of(format!("{} {name} {failures}", receiver.id()).as_bytes());
     let share = salt.0.first().copied().unwrap_or_default();
-    whole - whole / 512 * u32::from(share)
+    whole.saturating_sub(whole / 512 * u32::from(share))
 }
 
 /// Records read at a time: they are held while their notices are sent, and each may carry metadata
@@ -171,7 +180,7 @@ fn wait(receiver: &Receiver, name: &RoomName, failures: u32) -> Duration {
 const PAGE: usize = 16;
 
 /// Notices after which other rooms get their turn.
-const NOTICES_MAX: u32 = 64;
+const NOTICES_MAX: u32 = 256;
 
 const POSITION: &str = "x-ledger-position";
 const ATTEMPT: &str = "x-ledger-attempt";

@@ -30,6 +30,11 @@ pub struct SavedSnapshot {
 
 /// A place for caches. Each method does nothing by default.
 pub trait Caches: Send + Sync {
+    /// How many positions the indexed copy has not taken in yet; `None` where none serves.
+    fn copy_behind(&self) -> Option<u64> {
+        None
+    }
+
     /// Keeps a checkpoint in the place of the last one, durably. `link` is the end of a commit.
     ///
     /// # Errors

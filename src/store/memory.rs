@@ -4,7 +4,7 @@
 //! It keeps encoded commits, so that whatever passes here has passed the codec too.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::caches::Caches;
 use super::codec::{CodecError, decode_commands, decode_commit, encode_commit};
@@ -59,7 +59,6 @@ impl EventStore for MemoryStore {
             return Ok(Appended {
                 first,
                 link: before,
-                records: Vec::new(),
             });
         }
         let corrupt = |error: CodecError| StoreError::Corrupt {
@@ -82,11 +81,7 @@ impl EventStore for MemoryStore {
                 .push(record.position);
         }
         log.frames.push(Frame { first, link, bytes });
-        Ok(Appended {
-            first,
-            link,
-            records: records.into_iter().map(Arc::new).collect(),
-        })
+        Ok(Appended { first, link })
     }
 
     fn read_room(

@@ -19,8 +19,6 @@ mod sled;
 #[cfg(feature = "sled")]
 mod stream;
 
-use std::sync::Arc;
-
 pub use caches::{Caches, LogCopy, Repaired, SavedCheckpoint, SavedSnapshot, Scrubbed};
 pub use codec::{
     CodecError, RecordPlace, decode_cache, decode_commands, decode_commit, encode_cache,
@@ -82,6 +80,24 @@ pub trait EventStore: Send + Sync {
     /// As [`EventStore::read_room`].
     fn read_all(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError>;
 
+    /// As [`EventStore::read_all`], each record with its commit. A store that meets the commit on
+    /// the way to the record anyway does better than this, which looks for each.
+    ///
+    /// # Errors
+    /// As [`EventStore::read_room`].
+    fn read_linked(&self, after: Position, limit: usize) -> Result<Linked, StoreError> {
+        let mut found: Linked = Vec::new();
+        for record in self.read_all(after, limit)? {
+            let known = found.last().map(|(_, link)| *link);
+            let link = match known.filter(|link| record.position <= link.position) {
+                Some(link) => link,
+                None => self.commit_of(record.position)?,
+            };
+            found.push((record, link));
+        }
+        Ok(found)
+    }
+
     /// The commits after the one that holds a position, in order, with the outcomes of commands
     /// that left no event: what an open folds. Each step may fail as [`EventStore::read_room`].
     ///
@@ -122,16 +138,17 @@ pub trait EventStore: Send + Sync {
     fn close(&self) -> Result<(), StoreError>;
 }
 
+/// Records, each with its commit: the last position of that and the chain hash there.
+pub type Linked = Vec<(Record, Link)>;
+
 /// Commits in order; after an error there is nothing more.
 pub type Commits<'a> = Box<dyn Iterator<Item = Result<StoredCommit, StoreError>> + Send + 'a>;
 
-/// What an append came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What an append came to; [`Commit::into_records`] gives the records as a reader will see them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Appended {
     /// The position of the commit's first record.
     pub first: Position,
     /// The position of its last record, and the chain hash after it.
     pub link: Link,
-    /// The records as a reader will see them.
-    pub records: Vec<Arc<Record>>,
 }

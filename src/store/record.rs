@@ -63,24 +63,34 @@ impl Commit {
 
     /// Its records as a reader sees them, the first of them at `first`.
     pub fn records(&self, first: Position) -> impl Iterator<Item = Record> + '_ {
-        let mut next = first;
-        self.commands.iter().flat_map(move |command| {
-            let command_first = next;
-            let count = u64::try_from(command.events.len()).unwrap_or(u64::MAX);
-            next = Position(next.0.saturating_add(count));
-            let positions = command_first.0..;
-            positions
-                .zip(&command.events)
-                .map(move |(position, new)| Record {
-                    position: Position(position),
-                    room: new.room.clone(),
-                    version: new.version,
-                    command: Arc::clone(&command.header),
-                    command_first,
-                    event: new.event.clone(),
-                })
-        })
+        records_of(self.commands.iter().cloned(), first)
     }
+
+    /// The same without a copy of any event.
+    pub fn into_records(self, first: Position) -> impl Iterator<Item = Record> {
+        records_of(self.commands.into_iter(), first)
+    }
+}
+
+fn records_of(
+    commands: impl Iterator<Item = CommandRecord>,
+    first: Position,
+) -> impl Iterator<Item = Record> {
+    let mut next = first;
+    commands.flat_map(move |command| {
+        let command_first = next;
+        let count = u64::try_from(command.events.len()).unwrap_or(u64::MAX);
+        next = Position(next.0.saturating_add(count));
+        let numbered = (command_first.0..).zip(command.events);
+        numbered.map(move |(position, new)| Record {
+            position: Position(position),
+            room: new.room,
+            version: new.version,
+            command: Arc::clone(&command.header),
+            command_first,
+            event: new.event,
+        })
+    })
 }
 
 /// One command with all that came of it.

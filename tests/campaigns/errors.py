@@ -68,7 +68,7 @@ def one(campaign, lives, life, point, fault, outcomes):
     last = [line for line in said.splitlines() if line.startswith(("refused: ", "stopped: "))]
     if code != 0 and not any(len(line) > 30 for line in last):
         campaign.fail(where, f"no clear error: {said}", *kept)
-    if code == 4 and "error: " in said and "still reads: true" not in said:
+    if code == 4 and "\nerror: " in said and "still reads: true" not in said:
         campaign.fail(where, f"reads did not go on: {said}", *kept)
     options = {"segment_kib": LIFE["segment_kib"], "reserve_kib": LIFE["reserve_kib"]}
     campaign.check(where, *kept, *kept, **options)

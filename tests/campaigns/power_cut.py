@@ -6,7 +6,7 @@ the page cache above, as a disk does after a cut. The size of the file of acknow
 before. Each clone is mounted (ext4 replays its journal) and checked against those acknowledgements:
 all there, once, in order, whole; repeats recognised; new commands taken; `verify` clean.
 
-Every ledger starts with 24 MiB of metadata, some six segments of sled. The same cuts are then made with fdatasync of
+Every ledger starts with 16 MiB of metadata, which fill four segments of sled. The same cuts are then made with fdatasync of
 the journal left out: if nothing is lost then, the rig sees nothing, and the campaign fails.
 
 Not seen: what a drive loses of its own volatile cache after it was told to flush.
@@ -34,8 +34,12 @@ LOADS = [(1, 120), (16, 120), (256, 120), (1, 65536), (16, 65536), (256, 65536)]
 SMALL_LOADS = [(16, 120), (256, 65536)]
 UNSYNCED_CUTS = 12
 IMAGE_MIB = 2048
+# Of acknowledgements before the first cut: some fifty.
+ACKS_BYTES = 1000
+# What the copy of the first load takes: less, and it is being built anew.
+SLED_MIB = 32
 # Of metadata a second: a run stays within its image.
-RATE_KIB = 32 << 10
+RATE_KIB = 8 << 10
 
 
 class PowerCuts(Campaign):
@@ -50,7 +54,7 @@ class PowerCuts(Campaign):
         self.template = self.image(self.xfs / "template.img", IMAGE_MIB)
         self.template_acks = self.place / "template.acks"
         there = self.mount("-o", "loop", self.template, self.place / "disk")
-        options = {"first_caller": 1000, "callers": 16, "bytes": 65536, "commands": 24}
+        options = {"first_caller": 1000, "callers": 16, "bytes": 65536, "commands": 16}
         code, said = self.load(there / "data", self.template_acks, **options)
         self.unmount(there)
         if code != 0:
@@ -78,6 +82,7 @@ class PowerCuts(Campaign):
         options.pop("unsynced", None)
         for number, (cut, known) in enumerate(taken):
             self.examine(f"{name} {callers}x{size} cut {number}", cut, known, unsynced)
+        print(f"  {name}, {callers} callers, {size} bytes: {cuts} cuts", flush=True)
 
     def start(self, image, acks, options, ready=True):
         there = self.mount("-o", "loop", image, self.place / "disk")
@@ -92,6 +97,15 @@ class PowerCuts(Campaign):
                     break
         return there, process
 
+    def wait_until(self, process, what):
+        """Until the load is where the cuts are meant to come: before, they cut nothing."""
+        deadline = time.monotonic() + LIMIT_S
+        while not what():
+            if process.poll() is not None or time.monotonic() > deadline:
+                self.fail("load", "it does not come to where it is to be cut")
+                return
+            time.sleep(0.001)
+
     def cut(self, image, acks, number):
         """What was acknowledged before, then the clone."""
         known = self.place / f"acks-{number}"
@@ -104,6 +118,12 @@ class PowerCuts(Campaign):
             subprocess.run(["rm", "-r", there / "data" / "db"], check=True)
             self.unmount(there)
         there, process = self.start(image, acks, options, ready=meanwhile != "rebuild")
+        if meanwhile == "rebuild":
+            # It is old enough when the new copy's file is there.
+            self.wait_until(process, (there / "data" / "db" / "db").exists)
+        else:
+            enough = self.template_acks.stat().st_size + ACKS_BYTES
+            self.wait_until(process, lambda: acks.stat().st_size >= enough)
         if meanwhile == "shutdown":
             time.sleep(self.random.uniform(0.2, 0.6))
             process.stdin.close()
@@ -120,6 +140,9 @@ class PowerCuts(Campaign):
         taken = []
         for number in range(cuts):
             there, process = self.start(image, acks, options, ready=number == 0)
+            # Its pid stands in LOCK as soon as it opens.
+            lock, note = there / "data" / "LOCK", f"pid {process.pid}\n"
+            self.wait_until(process, lambda: lock.read_text().startswith(note))
             time.sleep(self.random.uniform(0, 2 * spread_s / cuts))
             cut, known = self.cut(image, acks, number)
             process.kill()
@@ -161,7 +184,7 @@ class PowerCuts(Campaign):
                 print(f"unsynced, for example: {report}", flush=True)
         else:
             self.count(name.split()[0])
-            self.count("in the middle of a rebuild", 1 if sled_mib < 40 else 0)
+            self.count("in the middle of a rebuild", 1 if sled_mib < SLED_MIB else 0)
             # Kept as it is after the check: the repairs say what was done to it.
             report = self.check(name, data, known, cut, known)
             self.count("closed before the cut", 1 if report.get("was_clean") else 0)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from common import KEPT, Campaign, parse
 
-WHOLE = {"seconds": 3600, "rooms": 10_000, "commands_per_second": 2_000}
+WHOLE = {"seconds": 3600, "rooms": 10_000, "commands_per_second": 1_000}
 SMALL = {"seconds": 20, "rooms": 100, "commands_per_second": 1_000}
 
 
@@ -34,9 +34,10 @@ def soak(campaign, options, data, acks):
     words = campaign.args("soak", data, acks, **options)
     process = subprocess.run(words, stdout=subprocess.PIPE, check=False)
     campaign.count("runs")
-    samples = [json.loads(line) for line in process.stdout.splitlines()]
+    lines = process.stdout.decode().splitlines()
+    samples = [json.loads(line) for line in lines if line.startswith("{")]
     if process.returncode != 0 or len(samples) < 20:
-        campaign.fail("soak", f"exit {process.returncode}: {process.stdout[-2000:].decode()}")
+        campaign.fail("soak", f"exit {process.returncode}: {lines[-10:]}")
         sys.exit(campaign.end())
     running = samples[:-1]
     for number in sorted({0, len(running) // 4, len(running) // 2, len(running) - 1}):

@@ -70,7 +70,7 @@ pub(crate) fn fill(ledger: &Ledger, commits: u64) -> Vec<Record> {
             commands: vec![command],
         };
         let appended = ledger.append(&commit).expect("appends");
-        written.extend(appended.records.iter().map(|record| (**record).clone()));
+        written.extend(commit.into_records(appended.first));
     }
     written
 }

@@ -2,6 +2,7 @@
 
 mod commands;
 mod contract;
+mod metrics;
 mod reading;
 mod refusals;
 mod reports;

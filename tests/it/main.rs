@@ -73,6 +73,8 @@ mod simulation;
 #[cfg(feature = "sled")]
 mod sled_copy;
 mod store_contract;
+#[cfg(feature = "cli")]
+mod stream_many;
 mod tidy;
 #[cfg(feature = "server")]
 mod told;

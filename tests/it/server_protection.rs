@@ -314,7 +314,7 @@ fn a_thousand_idle_connections_cost_nobody_an_answer() {
 }
 
 /// The soft limit of open files of this process.
-fn files_max() -> usize {
+pub(crate) fn files_max() -> usize {
     let limits = fs::read_to_string("/proc/self/limits").expect("a list");
     let line = limits
         .lines()

@@ -115,6 +115,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("humantime", &["cli/"]),
     ("tracing_subscriber", &["cli/"]),
     ("ureq", &["cli/"]),
+    ("mimalloc", &["main.rs"]),
     ("schemars", &["replay/view/", "dialect/ledger/"]),
     ("proptest", &["testing/"]),
     ("getrandom", &["engine/clock.rs"]),

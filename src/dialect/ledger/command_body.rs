@@ -13,6 +13,7 @@ use serde_json::Value;
 use crate::dialect::ledger::config_body::config;
 use crate::dialect::ledger::fields::{Fields, Wrong};
 use crate::dialect::ledger::openapi::Body;
+use crate::dialect::ledger::permission_body::AskedPermission;
 use crate::dialect::ledger::profile::profile;
 use crate::domain::command::{
     CreateRoom, MuteTrack, NoteTarget, PermissionUpdate, Remove, SendData, SessionDataMerge,
@@ -93,8 +94,8 @@ fn update_room(fields: &mut Fields) -> Result<Said, Wrong> {
 }
 
 fn update_participant(fields: &mut Fields) -> Result<Said, Wrong> {
-    let permission: Option<PermissionPatchView> = fields.optional("permission")?;
-    let permission = permission.as_ref().map(|given| whole(fields, given));
+    let permission: Option<AskedPermission> = fields.optional("permission")?;
+    let permission = permission.map(|AskedPermission(given)| whole(fields, &given));
     let command = Command::UpdateParticipant(UpdateParticipant {
         target: target(fields)?,
         profile: profile(fields)?,
@@ -115,9 +116,9 @@ fn whole(fields: &Fields, given: &PermissionPatchView) -> Result<PermissionUpdat
 }
 
 fn update_permissions(fields: &mut Fields) -> Result<Said, Wrong> {
-    let given: BTreeMap<TargetText, PermissionPatchView> = fields.required("targets")?;
+    let given: BTreeMap<TargetText, AskedPermission> = fields.required("targets")?;
     let mut targets = BTreeMap::new();
-    for (TargetText(key), permission) in &given {
+    for (TargetText(key), AskedPermission(permission)) in &given {
         let at = format!("targets.{key}");
         let target = target_of(key).map_err(|problem| fields.wrong(&at, problem))?;
         targets.insert(target, update(fields, &at, permission)?);

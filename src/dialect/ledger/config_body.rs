@@ -2,6 +2,7 @@
 //! clears where there is something to clear.
 
 use crate::dialect::ledger::fields::{Fields, Wrong};
+use crate::dialect::ledger::permission_body::AskedPermission;
 use crate::domain::Permission;
 use crate::domain::command::ConfigPatch;
 use crate::replay::view::PermissionPatchView;
@@ -25,7 +26,7 @@ pub(super) fn config(fields: &mut Fields) -> Result<ConfigPatch, Wrong> {
         default_permission: match fields.clearable("default_permission")? {
             None => None,
             Some(None) => Some(None),
-            Some(Some(given)) => Some(Some(default_permission(&fields, &given)?)),
+            Some(Some(AskedPermission(given))) => Some(Some(default_permission(&fields, &given)?)),
         },
         properties: fields.optional("properties")?.unwrap_or_default(),
     };

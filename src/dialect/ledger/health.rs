@@ -1,14 +1,16 @@
-//! Whether the server is alive and takes commands. Apart because nobody needs a token for it; it
-//! tells nothing of any room.
+//! Whether the server is alive and takes commands, and its figures. Apart because nobody needs a
+//! token for it; it tells nothing of any room.
 
 use axum::Json;
 use axum::extract::State;
+use axum::http::{HeaderName, header};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::state::Ledger;
+use crate::dialect::metrics;
 use crate::store::Position;
 
 /// `GET /healthz`
@@ -25,6 +27,14 @@ pub(super) async fn ready(State(ledger): State<Ledger>) -> Result<Json<Ready>, P
             position: ledger.engine.head(),
         })),
     }
+}
+
+/// `GET /metrics`
+pub(super) async fn metrics(
+    State(ledger): State<Ledger>,
+) -> ([(HeaderName, &'static str); 1], String) {
+    let text = metrics::render(&ledger.engine, &ledger.requests);
+    ([(header::CONTENT_TYPE, METRICS_TYPE)], text)
 }
 
 /// The server answers.
@@ -49,3 +59,11 @@ pub(super) const READY: Operation = Operation::open(
     Answer::of::<Ready>(200),
 )
 .or(&[503]);
+pub(super) const METRICS: Operation = Operation::open(
+    "metrics",
+    "Figures of the server, as Prometheus reads them.",
+    Answer::text(METRICS_TYPE),
+);
+
+/// The text format of Prometheus.
+const METRICS_TYPE: &str = "text/plain; version=0.0.4";

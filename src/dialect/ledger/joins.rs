@@ -11,6 +11,7 @@ use crate::dialect::auth::token::{self, TokenError};
 use crate::dialect::join_token::join_of;
 use crate::dialect::ledger::fields::{Fields, Wrong};
 use crate::dialect::ledger::openapi::{Answer, Body, Operation};
+use crate::dialect::ledger::permission_body::AskedPermission;
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::profile::profile;
 use crate::dialect::ledger::state::Ledger;
@@ -21,7 +22,6 @@ use crate::domain::{
     Alias, Command, Event, Identity, ParticipantNumber, Rejection, RoomName, Timestamp,
 };
 use crate::engine::Receipt;
-use crate::replay::view::PermissionPatchView;
 use crate::store::Position;
 
 /// `POST /rooms/{room}/joins`
@@ -101,9 +101,10 @@ struct AskedJoin {
 }
 
 fn read(fields: &mut Fields) -> Result<AskedJoin, Wrong> {
-    let token: Option<String> = match fields.has("token") {
-        true => Some(fields.required("token")?),
-        false => None,
+    let token: Option<String> = if fields.has("token") {
+        Some(fields.required("token")?)
+    } else {
+        None
     };
     let mut join = Join {
         identity: None,
@@ -124,8 +125,8 @@ fn read(fields: &mut Fields) -> Result<AskedJoin, Wrong> {
         join.identity = Some(fields.required_parsed("identity", Identity::new)?);
         join.kind = fields.optional("kind")?.unwrap_or(ConnectionKind::Standard);
         join.profile = profile(fields)?;
-        let permission: Option<PermissionPatchView> = fields.optional("permission")?;
-        let update = permission.map(|permission| permission.to_update());
+        let permission: Option<AskedPermission> = fields.optional("permission")?;
+        let update = permission.map(|AskedPermission(permission)| permission.to_update());
         join.permission = update
             .transpose()
             .map_err(|error| fields.wrong("permission.receive.by_participant", error))?;

@@ -14,8 +14,10 @@ mod fields;
 mod guard;
 mod health;
 mod joins;
+mod lines;
 mod moments;
 mod openapi;
+mod permission_body;
 mod problem;
 mod profile;
 mod query;
@@ -25,7 +27,9 @@ mod stream;
 mod sync;
 mod write;
 
-use axum::extract::{DefaultBodyLimit, Request, State};
+use std::sync::Arc;
+
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
@@ -36,30 +40,54 @@ pub use state::Ledger;
 
 use openapi::{Document, Table};
 
+use crate::dialect::metrics::Counting;
 use crate::dialect::recorded::Recorded;
 
 /// All routes: under `/api/v1`, and those of health at the root.
 pub fn router(ledger: Ledger) -> Router {
     let routes = reading(reports(Table::under(PREFIX)));
     let single: Router = with_fallbacks(routes.router()).with_state(ledger.clone());
-    let api = routes.post("/batch", batch::BATCH, batch::batch).get(
-        "/openapi.json",
-        openapi::DOCUMENT,
-        openapi::document,
-    );
+    let api = routes.post("/batch", batch::BATCH, batch::batch);
     let root = Table::under("")
         .get("/healthz", health::ALIVE, health::alive)
-        .get("/readyz", health::READY, health::ready);
+        .get("/readyz", health::READY, health::ready)
+        .get("/metrics", health::METRICS, health::metrics);
     let served = with_fallbacks(api.router())
         .layer(DefaultBodyLimit::max(write::BODY_BYTES_MAX))
         .layer(from_fn_with_state(ledger.clone(), guard::guard))
         .layer(from_fn_with_state(ledger.clone(), mark))
         .layer(Extension(single));
     let top = root.router();
-    let listed = api.listed().into_iter().chain(root.listed());
+    let open = Table::under(PREFIX).get("/openapi.json", openapi::DOCUMENT, openapi::document);
+    let told = open.router();
+    let listed = [api, open, root].into_iter().flat_map(Table::listed);
     let document = Document::of(listed.collect());
-    top.nest(PREFIX, served.layer(Extension(document)))
-        .with_state(ledger)
+    let counting = Counting {
+        requests: ledger.requests.clone(),
+        clock: Arc::clone(ledger.engine.clock()),
+        dialect: "ledger",
+        call: call_name,
+    };
+    let whole = top.nest(PREFIX, served.merge(told.layer(Extension(document))));
+    counting.of(whole.with_state(ledger))
+}
+
+/// A route's own name, so that there are as many as routes.
+fn call_name(request: &Request) -> String {
+    let path = request.extensions().get::<MatchedPath>();
+    let path = path.map_or("other", MatchedPath::as_str);
+    format!("{} {path}", known(request.method()))
+}
+
+/// Methods are words of the caller's, but for those that routes take.
+fn known(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::POST => "POST",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        _ => "OTHER",
+    }
 }
 
 fn with_fallbacks(routes: Router<Ledger>) -> Router<Ledger> {

@@ -9,7 +9,9 @@ use crate::dialect::auth::claims::{Claims, Right};
 use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::auth::rate::RateLimits;
 use crate::dialect::auth::token;
+use crate::dialect::ledger::lines::Lines;
 use crate::dialect::ledger::problem::Problem;
+use crate::dialect::metrics::Requests;
 use crate::domain::RoomName;
 use crate::engine::{Engine, Receipt};
 use crate::replay::view::EventView;
@@ -25,7 +27,10 @@ pub struct Ledger {
     /// The names of rooms whose past is read, apart so that a long read delays no answer.
     pub(super) past: Shared<NamesBook>,
     pub(super) sessions: Shared<SessionIndex>,
+    /// The latest events as the lines of streams.
+    pub(super) lines: Lines,
     pub(super) limits: Option<Arc<RateLimits>>,
+    pub(super) requests: Requests,
 }
 
 /// Something that calls share; whoever broke while holding it left it whole.
@@ -53,8 +58,15 @@ impl Ledger {
             live: Shared::default(),
             past: Shared::default(),
             sessions: Shared::default(),
+            lines: Lines::default(),
             limits: None,
+            requests: Requests::default(),
         }
+    }
+
+    /// Where requests are counted: what `/metrics` tells.
+    pub const fn requests(&self) -> &Requests {
+        &self.requests
     }
 
     /// Lets each key call only so often.

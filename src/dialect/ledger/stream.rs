@@ -1,20 +1,22 @@
 //! Following the log as Server-Sent Events, resumable by position.
 //!
 //! Apart because a stream outlives its request: a task feeds it, and ends with whoever reads. It
-//! keeps nothing but a few lines that were not sent yet.
+//! keeps nothing but one piece that was not sent yet.
 
 use std::borrow::Cow;
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::dialect::auth::claims::Right;
@@ -48,13 +50,13 @@ pub(super) async fn stream(
         }
     };
     let subscription = ledger.engine.subscribe(after, Filter { room });
-    let (lines, waiting) = channel(LINES_MAX);
-    tokio::spawn(feed(ledger, subscription, lines));
+    let (pieces, waiting) = channel(PIECES_MAX);
+    tokio::spawn(feed(ledger, subscription, pieces));
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    Ok((headers, Body::from_stream(Lines(waiting))).into_response())
+    Ok((headers, Body::from_stream(Pieces(waiting))).into_response())
 }
 
 fn read(query: &mut Query) -> Result<(Option<RoomName>, Option<Mark>), Problem> {
@@ -130,56 +132,105 @@ async fn check_history(ledger: &Ledger, mark: &Mark) -> Result<(), Problem> {
     Err(Problem::new(StatusCode::GONE, "other-history", detail))
 }
 
-/// Sends what comes until the reader is gone or the engine is shut down.
-async fn feed(ledger: Ledger, subscription: Subscription, lines: Sender<String>) {
+/// Sends what comes until the reader is gone or the engine is shut down. While the reader takes
+/// nothing, it holds one piece of the answer and its place, and reads the log again from there.
+async fn feed(ledger: Ledger, subscription: Subscription, pieces: Sender<Bytes>) {
     let mut subscription = subscription;
-    if lines.send(COMMENT.to_owned()).await.is_err() {
-        return;
-    }
+    let mut piece = Bytes::from_static(COMMENT);
     loop {
-        let line = match tokio::time::timeout(KEEP_ALIVE, subscription.next()).await {
-            Err(_) => COMMENT.to_owned(),
-            Ok(Ok(Some(delivery))) => match shown(&ledger, delivery).await {
-                Ok(line) => line,
-                // The reader resumes from the last id that it got.
-                Err(_) => return,
+        if let Err(TrySendError::Full(unsent)) = pieces.try_send(piece) {
+            subscription.rest();
+            if pieces.send(unsent).await.is_err() {
+                return;
+            }
+        }
+        // Only the wait is cut off: what was taken off the subscription has to be sent.
+        piece = match tokio::time::timeout(KEEP_ALIVE, next(&mut subscription)).await {
+            Err(_) => Bytes::from_static(COMMENT),
+            // The reader resumes from the last id that it got.
+            Ok(None) => return,
+            Ok(Some(first)) => match gathered(&ledger, first, &mut subscription).await {
+                Some(piece) => piece,
+                None => return,
             },
-            Ok(Ok(None) | Err(_)) => return,
         };
-        if lines.send(line).await.is_err() {
+        if pieces.is_closed() {
             return;
         }
     }
 }
 
-async fn shown(ledger: &Ledger, delivery: Delivery) -> Result<String, EngineError> {
+/// What comes next; `None` when nothing more will. Cancel safe.
+async fn next(subscription: &mut Subscription) -> Option<Delivery> {
+    loop {
+        match subscription.next().await {
+            Ok(delivery) => return delivery,
+            Err(error) => wait_out(&error).await?,
+        }
+    }
+}
+
+/// An event and those at hand after it, as one piece of the answer.
+async fn gathered(
+    ledger: &Ledger,
+    first: Delivery,
+    subscription: &mut Subscription,
+) -> Option<Bytes> {
+    let mut piece = Vec::new();
+    let mut following = Some(first);
+    while let Some(delivery) = following {
+        let position = delivery.record.position;
+        let lines = loop {
+            let head = ledger.engine.head();
+            let shown = ledger.lines.shown(position, head, show(ledger, &delivery));
+            match shown.await {
+                Ok(lines) => break lines,
+                Err(error) => wait_out(&error).await?,
+            }
+        };
+        piece.extend_from_slice(&lines);
+        following = (piece.len() < PIECE_BYTES)
+            .then(|| subscription.next_ready())
+            .flatten();
+    }
+    Some(piece.into())
+}
+
+async fn show(ledger: &Ledger, delivery: &Delivery) -> Result<Bytes, EngineError> {
     let live = ledger.live.clone();
-    let id = format!(
-        "{}-{}",
-        delivery.record.position,
-        short(delivery.commit.chain)
-    );
-    let record = delivery.record;
+    let chain = short(delivery.commit.chain);
+    let id = format!("{}-{chain}", delivery.record.position);
+    let record = Arc::clone(&delivery.record);
     let event = ledger
         .engine
         .read(move |store| live.lock().show(store, &record))
         .await?;
     let data = serde_json::to_string(&event).unwrap_or_default();
-    Ok(format!("id: {id}\nevent: {}\ndata: {data}\n\n", event.kind))
+    let lines = format!("id: {id}\nevent: {}\ndata: {data}\n\n", event.kind);
+    Ok(lines.into())
 }
 
 fn short(chain: Digest) -> String {
     chain.to_string().chars().take(CHAIN_DIGITS).collect()
 }
 
-/// The lines of a body, as they come.
-struct Lines(Receiver<String>);
+/// Waits where waiting helps: readers are many, and threads that read are few.
+async fn wait_out(error: &EngineError) -> Option<()> {
+    if matches!(error, EngineError::Overloaded { .. } | EngineError::Opening) {
+        tokio::time::sleep(CROWDED_PAUSE).await;
+        return Some(());
+    }
+    None
+}
 
-impl Stream for Lines {
-    type Item = Result<String, Infallible>;
+/// The pieces of a body, as they come.
+struct Pieces(Receiver<Bytes>);
+
+impl Stream for Pieces {
+    type Item = Result<Bytes, Infallible>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_recv(context).map(|line| line.map(Ok))
+        self.0.poll_recv(context).map(|piece| piece.map(Ok))
     }
 }
 
@@ -187,6 +238,10 @@ const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 const CHAIN_DIGITS: usize = 8;
 /// As api.md promises.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
-const COMMENT: &str = ": still here\n\n";
-/// Lines that wait for a slow reader; the subscription keeps its place meanwhile.
-const LINES_MAX: usize = 64;
+const COMMENT: &[u8] = b": still here\n\n";
+/// A piece ends after the event that makes it so long: small enough for a thousand readers that
+/// stopped reading.
+const PIECE_BYTES: usize = 16 * 1024;
+/// The one piece that waits for a slow reader; the subscription keeps its place meanwhile.
+const PIECES_MAX: usize = 1;
+const CROWDED_PAUSE: Duration = Duration::from_millis(20);

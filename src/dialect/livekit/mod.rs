@@ -97,6 +97,16 @@ pub fn router<S: RoomService>(dialect: LiveKit<S>) -> Router {
         .fallback(async move |request: axum::extract::Request| dialect.respond(request).await)
 }
 
+/// What a request to that path is called: the call's own name, or that of a few other things.
+pub fn call_name(path: &str) -> &'static str {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    match Call::named(name) {
+        Some(call) => call.name(),
+        None if name == "validate" => "validate",
+        None => "other",
+    }
+}
+
 impl<S: RoomService> LiveKit<S> {
     /// Puts a service behind the dialect. `now_s` tells the wall time in seconds since 1970.
     pub fn new(

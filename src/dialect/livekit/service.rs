@@ -220,4 +220,5 @@ fn no_answer(call: Call) -> TwirpError {
     TwirpError::new(ErrorCode::Internal, words)
 }
 
-const DIALECT: &str = "livekit";
+/// How events and figures name the dialect.
+pub const DIALECT: &str = "livekit";

@@ -146,6 +146,8 @@ pub struct PermissionPatchView {
     pub receive: Option<ReceivePatchView>,
     /// Administer: the whole set.
     #[serde(skip_serializing_if = "Option::is_none")]
+    // What is said twice is taken once.
+    #[cfg_attr(feature = "server", schemars(with = "Option<Vec<AdminRight>>"))]
     pub admin: Option<BTreeSet<AdminRight>>,
     /// Change the own profile.
     #[serde(skip_serializing_if = "Option::is_none")]

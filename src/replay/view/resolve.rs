@@ -116,7 +116,7 @@ impl<'a> Resolver<'a> {
             sid: track.sid(),
             source: Some(track.source),
             kind: Some(track.kind),
-            name: Some(track.name.to_string()).filter(|name| !name.is_empty()),
+            name: Some(track.name.clone()).filter(|name| !name.is_empty()),
         }
     }
 

@@ -11,7 +11,7 @@ use crate::store::codec::encode_commit;
 use crate::store::journal::Journal;
 use crate::store::record::{Commit, Link, Position, Record};
 use crate::store::stream::stream_hash;
-use crate::store::{Appended, Commits, EventStore, StoreError};
+use crate::store::{Appended, Commits, EventStore, Linked, StoreError};
 
 use super::checkpoint::{self, Section};
 use super::convert::{link_of, of_copy, of_journal};
@@ -97,16 +97,16 @@ impl Ledger {
     }
 
     fn write(&self, journal: &mut Journal, commit: &Commit) -> Result<Appended, StoreError> {
-        let (before, admitted, payload) = {
+        let payload = encode_commit(commit).map_err(|error| StoreError::Refused {
+            path: self.shared.dir.display().to_string(),
+            problem: error.to_string(),
+        })?;
+        let (before, admitted) = {
             let recent = self.shared.recent();
             recent.heads.check(commit)?;
-            let payload = encode_commit(commit).map_err(|error| StoreError::Refused {
-                path: self.shared.dir.display().to_string(),
-                problem: error.to_string(),
-            })?;
             let bytes = u64::try_from(payload.len()).unwrap_or(u64::MAX);
             let bytes_max = self.shared.options.tail_bytes_max;
-            (recent.head, recent.tail.admit(bytes, bytes_max), payload)
+            (recent.head, recent.tail.admit(bytes, bytes_max))
         };
         let first = before.position.next();
         let Some(count) = u32::try_from(commit.count())
@@ -116,11 +116,10 @@ impl Ledger {
             return Ok(Appended {
                 first,
                 link: before,
-                records: Vec::new(),
             });
         };
         admitted?;
-        let firsts = firsts_of(&payload);
+        let firsts = firsts_of(commit);
         let streams: Vec<u64> = firsts.iter().map(|(stream, _)| *stream).collect();
         let frame = journal
             .append(first.0, count, &[&payload], &streams)
@@ -135,11 +134,7 @@ impl Ledger {
                 self.shared.work.notify_all();
             }
         }
-        Ok(Appended {
-            first,
-            link,
-            records: commit.records(first).map(Arc::new).collect(),
-        })
+        Ok(Appended { first, link })
     }
 }
 
@@ -169,6 +164,10 @@ impl EventStore for Ledger {
 
     fn read_all(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError> {
         history::read_all(&self.shared, after, limit)
+    }
+
+    fn read_linked(&self, after: Position, limit: usize) -> Result<Linked, StoreError> {
+        history::read_linked(&self.shared, after, limit)
     }
 
     fn read_commits(&self, after: Position) -> Result<Commits<'_>, StoreError> {
@@ -226,6 +225,13 @@ impl EventStore for Ledger {
 }
 
 impl Caches for Ledger {
+    fn copy_behind(&self) -> Option<u64> {
+        self.shared.copy_now()?;
+        let recent = self.shared.recent();
+        let behind = |first: u64| (recent.head.position.0 + 1).saturating_sub(first);
+        Some(recent.tail.first_position().map_or(0, behind))
+    }
+
     fn save_checkpoint(
         &self,
         link: Link,

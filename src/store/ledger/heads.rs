@@ -137,6 +137,7 @@ pub(crate) fn name_of(room: Option<&RoomName>) -> &str {
     room.map_or("", RoomName::as_str)
 }
 
-fn events_of(commit: &Commit) -> impl Iterator<Item = &NewRecord> {
+/// Every event of a commit, in order.
+pub(crate) fn events_of(commit: &Commit) -> impl Iterator<Item = &NewRecord> {
     commit.commands.iter().flat_map(|command| &command.events)
 }

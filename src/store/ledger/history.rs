@@ -5,12 +5,12 @@
 use std::cell::Cell;
 
 use crate::domain::{RoomName, Version};
-use crate::store::StoreError;
 use crate::store::codec::{RecordPlace, decode_where, places};
 use crate::store::journal::{Frame, FrameKind};
 use crate::store::record::{Link, Position, Record};
 use crate::store::sled::{CopyError, SledCopy};
 use crate::store::stream::stream_hash;
+use crate::store::{Linked, StoreError};
 
 use super::convert::{corrupt_at, link_of};
 use super::heads::name_of;
@@ -59,13 +59,60 @@ pub(crate) fn read_all(
     limit: usize,
 ) -> Result<Vec<Record>, StoreError> {
     let first = after.0.saturating_add(1);
+    let (frames, last) = commits_from(shared, first, limit)?;
+    let found = by_position(&frames, first, last)?;
+    if !found.is_empty() || first > last {
+        return Ok(found);
+    }
+    match behind_loss(&frames, first) {
+        Some(behind) => read_all(shared, behind, limit),
+        None => Err(StoreError::Missing {
+            position: Position(first),
+        }),
+    }
+}
+
+/// As `EventStore::read_linked`.
+pub(crate) fn read_linked(
+    shared: &Shared,
+    after: Position,
+    limit: usize,
+) -> Result<Linked, StoreError> {
+    let first = after.0.saturating_add(1);
+    let (frames, last) = commits_from(shared, first, limit)?;
+    let mut next = first;
+    let mut found = Vec::new();
+    for frame in &frames {
+        let link = link_of(frame.link());
+        let records = by_position(std::slice::from_ref(frame), next, last)?;
+        next += u64::try_from(records.len()).unwrap_or(0);
+        found.extend(records.into_iter().map(|record| (record, link)));
+    }
+    if !found.is_empty() || first > last {
+        return Ok(found);
+    }
+    match behind_loss(&frames, first) {
+        Some(behind) => read_linked(shared, behind, limit),
+        None => Err(StoreError::Missing {
+            position: Position(first),
+        }),
+    }
+}
+
+/// The commits that hold up to `limit` positions from `first` on, and the last of those that is
+/// there; none where the log ends before.
+fn commits_from(
+    shared: &Shared,
+    first: u64,
+    limit: usize,
+) -> Result<(Vec<Frame>, u64), StoreError> {
     let (last, tail) = {
         let recent = shared.recent();
         let last = last_of(first, limit).min(recent.head.position.0);
         (last, recent.tail.frames_between(first, last))
     };
     if last < first {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), last));
     }
     let older = tail.starts.map_or(last, |starts| last.min(starts - 1));
     let mut frames = if older < first {
@@ -74,15 +121,7 @@ pub(crate) fn read_all(
         history(shared, first, older)?
     };
     frames.extend(tail.frames);
-    let found = by_position(&frames, first, last)?;
-    if !found.is_empty() {
-        return Ok(found);
-    }
-    let position = Position(first);
-    match behind_loss(&frames, first) {
-        Some(behind) => read_all(shared, behind, limit),
-        None => Err(StoreError::Missing { position }),
-    }
+    Ok((frames, last))
 }
 
 /// The last position of the accepted loss that holds `position`, where nothing else was read.

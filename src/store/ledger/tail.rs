@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use crate::store::StoreError;
-use crate::store::codec::places;
 use crate::store::journal::Frame;
+use crate::store::record::Commit;
 use crate::store::stream::stream_hash;
+
+use super::heads::{events_of, name_of};
 
 /// Frames after the indexed copy's watermark, in order.
 #[derive(Default)]
@@ -60,6 +62,11 @@ impl Tail {
                 }
             }
         }
+    }
+
+    /// The first position that sled does not serve yet.
+    pub(crate) fn first_position(&self) -> Option<u64> {
+        self.held.front().map(|held| held.frame.first_position())
     }
 
     /// Whether sled serves all.
@@ -132,11 +139,12 @@ pub(crate) struct TailFrames {
     pub(crate) frames: Vec<Frame>,
 }
 
-/// The first version of each stream in a payload that we encoded.
-pub(crate) fn firsts_of(payload: &[u8]) -> Vec<(u64, u64)> {
+/// The first version of each stream in a commit.
+pub(crate) fn firsts_of(commit: &Commit) -> Vec<(u64, u64)> {
     let mut firsts: BTreeMap<&str, u64> = BTreeMap::new();
-    for place in places(payload).unwrap_or_default() {
-        firsts.entry(place.room).or_insert(place.version.0);
+    for record in events_of(commit) {
+        let room = name_of(record.room.as_ref());
+        firsts.entry(room).or_insert(record.version.0);
     }
     let numbered = firsts.into_iter();
     numbered

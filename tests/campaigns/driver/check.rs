@@ -35,20 +35,20 @@ pub(crate) fn run(options: &Options) -> Fallible<u8> {
     found.compare(&acknowledged);
     found.go_on(&engine, &acknowledged)?;
     if let Err(error) = engine.shutdown_blocking() {
-        found.problem("shutdown", error.to_string());
+        found.problem("shutdown", &error.to_string());
     }
     drop(engine);
     match verify(&options.data, true, &mut |_| ()) {
         Ok(verified) => {
             let problems = verified.problems.iter().map(ToString::to_string);
-            problems.for_each(|problem| found.problem("verify", problem));
+            problems.for_each(|problem| found.problem("verify", &problem));
         }
-        Err(error) => found.problem("verify", error.to_string()),
+        Err(error) => found.problem("verify", &error.to_string()),
     }
     let repaired = |copy| report.repairs.iter().filter(|one| one.copy == copy).count();
     // Nothing that was synced can be damaged by what the campaigns do.
     if repaired(LogCopy::Journal) > 0 {
-        found.problem("journal healed", format!("{:?}", report.repairs));
+        found.problem("journal healed", &format!("{:?}", report.repairs));
     }
     println!(
         "{}",
@@ -86,7 +86,7 @@ impl Found {
             let records = match store.read_all(after, PAGE) {
                 Ok(records) => records,
                 Err(error) => {
-                    self.problem("read", error.to_string());
+                    self.problem("read", &error.to_string());
                     return Ok(());
                 }
             };
@@ -94,13 +94,15 @@ impl Found {
                 break;
             };
             if last.position.0 - after.0 != u64::try_from(records.len())? {
-                self.problem("positions", format!("not dense after {after}"));
+                self.problem("positions", &format!("not dense after {after}"));
             }
             after = last.position;
-            records.iter().for_each(|record| self.record(record));
+            for record in &records {
+                self.record(record);
+            }
         }
         if after != store.head().position {
-            self.problem("head", format!("history ends at {after}"));
+            self.problem("head", &format!("history ends at {after}"));
         }
         Ok(())
     }
@@ -116,13 +118,13 @@ impl Found {
             .entry(turn.number)
             .or_default()
             .push(record.position.0);
-        let is_whole = match &record.event.event {
-            Event::RoomMetadataChanged(changed) => changed.metadata.as_str() == turn.metadata(),
-            _ => false,
-        };
+        let is_whole = matches!(
+            &record.event.event,
+            Event::RoomMetadataChanged(changed) if changed.metadata.as_str() == turn.metadata()
+        );
         if !is_whole {
             self.torn += 1;
-            self.problem("torn", format!("{turn:?} at {}", record.position));
+            self.problem("torn", &format!("{turn:?} at {}", record.position));
         }
     }
 
@@ -150,9 +152,9 @@ impl Found {
                 before = position;
             }
         }
-        problems
-            .into_iter()
-            .for_each(|what| self.problem("order", what));
+        for what in &problems {
+            self.problem("order", what);
+        }
     }
 
     /// The last acknowledged command of a few callers, again, and a next one.
@@ -168,19 +170,19 @@ impl Found {
             };
             match engine.execute_blocking(turn(*number).call()?) {
                 Ok(receipt) if receipt.replayed && receipt.position.0 == *position => {}
-                other => self.problem("repeat", format!("{caller}/{number}: {other:?}")),
+                other => self.problem("repeat", &format!("{caller}/{number}: {other:?}")),
             }
             let last = self.turns.get(caller).and_then(|turns| turns.keys().last());
             let next = last.map_or(0, |last| last + 1);
             match engine.execute_blocking(turn(next).call()?) {
                 Ok(receipt) if !receipt.replayed => {}
-                other => self.problem("next", format!("{caller}/{next}: {other:?}")),
+                other => self.problem("next", &format!("{caller}/{next}: {other:?}")),
             }
         }
         Ok(())
     }
 
-    fn problem(&mut self, what: &str, detail: String) {
+    fn problem(&mut self, what: &str, detail: &str) {
         if self.problems.len() < PROBLEMS_MAX {
             let short: String = detail.chars().take(400).collect();
             self.problems.push(format!("{what}: {short}"));

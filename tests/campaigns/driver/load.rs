@@ -136,18 +136,17 @@ async fn give(load: Arc<Load>, caller: u64, first: u64) -> Fallible<()> {
 impl Load {
     /// Whether nothing is broken, and a caller is to try again.
     fn comes_again(&self, error: &EngineError) -> bool {
-        match error {
-            EngineError::Overloaded { .. }
-            | EngineError::Opening
-            | EngineError::Store(StoreError::Behind { .. }) => true,
-            EngineError::Store(StoreError::Full { .. }) => {
-                if !self.is_refused.swap(true, Ordering::SeqCst) {
-                    println!("full: {error}");
-                }
-                true
-            }
-            _ => false,
+        let is_full = matches!(error, EngineError::Store(StoreError::Full { .. }));
+        if is_full && !self.is_refused.swap(true, Ordering::SeqCst) {
+            println!("full: {error}");
         }
+        let is_early = matches!(
+            error,
+            EngineError::Overloaded { .. }
+                | EngineError::Opening
+                | EngineError::Store(StoreError::Behind { .. })
+        );
+        is_full || is_early
     }
 
     fn stop(&self, error: &EngineError) {

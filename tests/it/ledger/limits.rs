@@ -139,8 +139,9 @@ fn the_first_failed_write_stops_everything_but_reading() {
         ];
         disk.fail_at(disk.operations() + nth, fault[usize::from(nth % 2 == 1)]);
         let failure = loop {
-            match ledger.append(&one(&ledger)) {
-                Ok(appended) => written.extend(appended.records.iter().map(|r| (**r).clone())),
+            let commit = one(&ledger);
+            match ledger.append(&commit) {
+                Ok(appended) => written.extend(commit.into_records(appended.first)),
                 Err(error) => break error,
             }
         };

@@ -302,23 +302,28 @@ fn follow(server: &Server, path: &str, last: Option<&str>, count: usize) -> Vec<
             let frame = std::future::poll_fn(|context| body.as_mut().poll_frame(context)).await;
             let bytes = frame.unwrap().unwrap().into_data().unwrap();
             let text = String::from_utf8(bytes.to_vec()).unwrap();
-            if text.starts_with(':') {
-                continue;
+            for event in text.split_terminator("\n\n") {
+                if !event.starts_with(':') {
+                    found.push(read_event(event));
+                }
             }
-            let line = |name: &str| {
-                let prefix = format!("{name}: ");
-                let mut lines = text.lines();
-                lines
-                    .find_map(|line| line.strip_prefix(&prefix).map(str::to_owned))
-                    .unwrap()
-            };
-            let data: Value = serde_json::from_str(&line("data")).unwrap();
-            assert_eq!(data["kind"], line("event"));
-            assert!(line("id").starts_with(&format!("{}-", data["position"])));
-            found.push((line("id"), line("event")));
         }
         found
     })
+}
+
+/// Id and kind of one event of a stream, which agree with its data.
+fn read_event(text: &str) -> (String, String) {
+    let line = |name: &str| {
+        let prefix = format!("{name}: ");
+        let mut lines = text.lines();
+        let found = lines.find_map(|line| line.strip_prefix(&prefix).map(str::to_owned));
+        found.unwrap()
+    };
+    let data: Value = serde_json::from_str(&line("data")).unwrap();
+    assert_eq!(data["kind"], line("event"));
+    assert!(line("id").starts_with(&format!("{}-", data["position"])));
+    (line("id"), line("event"))
 }
 
 #[test]

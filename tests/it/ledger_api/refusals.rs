@@ -319,3 +319,31 @@ fn what_is_packed_is_not_unpacked() {
     let answer = server.post_with("/rooms/town/joins", &headers, &json!({"identity": "a"}));
     answer.expect(201);
 }
+
+/// Found by schemathesis: a derived reader takes `[null, true]` for an object.
+#[test]
+fn a_list_is_no_permission() {
+    let server = Server::new();
+    server.join("town", "alice");
+    let lists = [
+        json!([null, null]),
+        json!({ "send": [true] }),
+        json!({ "receive": [] }),
+        json!({ "receive": { "base": [true] } }),
+        json!({ "receive": { "by_participant": { "bob": [true] } } }),
+    ];
+    for list in lists {
+        let join = json!({ "identity": "bob", "permission": list });
+        let update = json!({ "command": "update_permissions", "targets": { "*": list } });
+        let config = json!({ "default_permission": list });
+        let config = json!({ "command": "update_room", "config": config });
+        let calls = [("joins", join), ("commands", update), ("commands", config)];
+        for (call, body) in calls {
+            let answer = server
+                .post(&format!("/rooms/town/{call}"), &body)
+                .expect(400);
+            let detail = answer["detail"].as_str().unwrap();
+            assert!(detail.contains("has to be an object"), "{detail}");
+        }
+    }
+}

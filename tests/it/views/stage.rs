@@ -101,10 +101,12 @@ impl Stage {
             events: vec![record],
         };
         let commands = vec![command];
-        let appended = self.store.append(&Commit { commands }).unwrap();
+        let commit = Commit { commands };
+        let appended = self.store.append(&commit).unwrap();
+        let record = commit.into_records(appended.first).next().unwrap();
         let mut book = NamesBook::default();
-        book.prepare(&self.store, &appended.records[0]).unwrap();
-        EventView::of(&appended.records[0], &book)
+        book.prepare(&self.store, &record).unwrap();
+        EventView::of(&record, &book)
     }
 }
 pub(super) fn room() -> RoomName {

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use super::hook::{Answer, Hook, Seen, until};
-use super::stage::Stage;
+use super::stage::{Stage, heard};
 
 const BAD: &[Answer] = &[
     Answer::Status(500),
@@ -24,7 +24,7 @@ async fn each_kind_of_failure_is_told_again_until_it_is_taken() {
         let hook = Hook::deciding(move |_| {
             requests += 1;
             // Two failures before every yes.
-            if requests % 3 == 0 {
+            if requests.is_multiple_of(3) {
                 Answer::Take
             } else {
                 *bad
@@ -142,6 +142,7 @@ async fn a_room_that_is_refused_holds_up_no_other() {
         || format!("{:?}", running.status()),
     );
     assert!(hook.taken().iter().all(|seen| seen.room() != "bad"));
+    heard(&running, &hook.url, 200);
     running.stop().await;
 
     // The others' cursor went on: after a restart only the refused room is told.
@@ -167,6 +168,7 @@ async fn a_receiver_that_hangs_holds_up_neither_another_nor_the_end() {
         stage.visit(&format!("room-{room}"), "alice").await;
     }
     good.wait_for(150);
+    heard(&running, &good.url, 150);
     assert!(!hanging.seen().is_empty());
     running.stop().await;
     assert!(hanging.taken().is_empty());

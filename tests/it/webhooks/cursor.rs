@@ -7,8 +7,8 @@ use roomledger::outbox::OutboxError;
 use roomledger::store::Position;
 use roomledger::testing::faults::{DiskFault, SimulatedDisk};
 
-use super::hook::{Hook, until};
-use super::stage::Stage;
+use super::hook::{Hook, Seen, until};
+use super::stage::{Stage, heard};
 
 /// The one file whose name ends so.
 fn file(disk: &SimulatedDisk, end: &str) -> Option<(PathBuf, Vec<u8>)> {
@@ -24,7 +24,7 @@ async fn one_visit_told(hook: &Hook) -> Stage {
     let stage = Stage::new(&[&hook.url]);
     let running = stage.start();
     stage.visit("r", "alice").await;
-    hook.wait_for(5);
+    heard(&running, &hook.url, 5);
     running.stop().await;
     stage
 }
@@ -55,7 +55,7 @@ async fn a_damaged_cursor_is_named_and_kept() {
     assert_eq!(file(&stage.disk, ".damaged-").unwrap().1, good[..20]);
     let again = hook.wait_for(10);
     running.stop().await;
-    let ids: Vec<String> = again.iter().map(|seen| seen.id()).collect();
+    let ids: Vec<String> = again.iter().map(Seen::id).collect();
     assert_eq!(ids[..5], ids[5..], "a repeat has the same id");
 }
 

@@ -130,8 +130,12 @@ impl Hook {
 
     /// Waits for so many requests that were taken.
     pub(crate) fn wait_for(&self, taken: usize) -> Vec<Seen> {
+        let count = || {
+            let seen = self.seen.lock().unwrap();
+            seen.iter().filter(|seen| seen.answer.is_yes()).count()
+        };
         until(
-            || self.taken().len() >= taken,
+            || count() >= taken,
             || format!("{taken} taken: {:?}", self.seen()),
         );
         self.taken()
@@ -218,13 +222,13 @@ fn reply(stream: &mut TcpStream, answer: Answer, url: &str) -> bool {
     false
 }
 
-/// Polls; gives up after a minute, far longer than anything here takes.
+/// Polls; gives up after five minutes, far longer than anything here takes on a busy machine.
 pub(crate) fn until(mut is_so: impl FnMut() -> bool, what: impl FnOnce() -> String) {
     for _ in 0..6_000 {
         if is_so() {
             return;
         }
-        thread::sleep(Duration::from_millis(10));
+        thread::sleep(Duration::from_millis(50));
     }
     panic!("never came: {}", what());
 }

@@ -55,15 +55,15 @@ fn killed_while_it_tells_nothing_is_missing_and_repeats_are_the_same() {
     let hook = Hook::deciding(move |_| {
         requests += 1;
         match requests {
-            each if each % 29 == 0 => Answer::Status(503),
-            each if each % 41 == 0 => Answer::Close,
+            each if each.is_multiple_of(29) => Answer::Status(503),
+            each if each.is_multiple_of(41) => Answer::Close,
             _ => Answer::Take,
         }
     });
     let url = format!("{}/{SECRET}?token={SECRET}", hook.url);
     let webhook = ["--webhook", &url];
     for life in 0..LIVES {
-        let served = Served::with(&data, &webhook);
+        let served = Served::start(&data, &webhook, "info");
         let before = hook.taken().len();
         visits(&served.url, life);
         // Somewhere in the middle of telling.
@@ -73,14 +73,14 @@ fn killed_while_it_tells_nothing_is_missing_and_repeats_are_the_same() {
         );
         served.kill();
     }
-    let served = Served::with(&data, &webhook);
+    let served = Served::start(&data, &webhook, "info");
     let expected = expected(&data);
     let ids = |seen: Vec<Seen>| seen.iter().map(Seen::id).collect::<BTreeSet<_>>().len();
     until(
         || ids(hook.taken()) >= expected.len(),
         || format!("{} events", expected.len()),
     );
-    let (code, said) = served.stop();
+    let (code, said) = stopped(served);
     assert_eq!(code, Some(0), "{said:?}");
     assert!(said.iter().all(|line| !line.contains(SECRET)), "{said:?}");
     check(&hook.taken(), &expected);
@@ -91,6 +91,13 @@ fn refused(data: &Path, options: &[&str]) -> (Option<i32>, String) {
     let start = ["serve", "--dev", "--listen", "127.0.0.1:0", "--data"];
     let (code, _, said) = output(roomledger().args(start).arg(data).args(options));
     (code, said)
+}
+
+/// Stops a server once it answers: before that, it does not listen to signals either.
+fn stopped(served: Served) -> (Option<i32>, Vec<String>) {
+    let alive = Caller::new(&served.url).get("/healthz");
+    assert_eq!(alive.expect("an answer").status, 200);
+    served.stop()
 }
 
 #[test]
@@ -110,7 +117,7 @@ fn a_start_that_cannot_tell_says_why() {
         assert_eq!(code, Some(2), "{said}");
         assert!(!said.contains("secret@"), "{said}");
     }
-    let (code, said) = Served::with(&data, &webhook).stop();
+    let (code, said) = stopped(Served::start(&data, &webhook, "info"));
     assert_eq!(code, Some(0), "{said:?}");
     let cursors = fs::read_dir(data.join("webhooks")).expect("a folder");
     let cursor = cursors.map(|entry| entry.expect("an entry").path()).next();
@@ -121,7 +128,7 @@ fn a_start_that_cannot_tell_says_why() {
     assert!(said.contains(&cursor.display().to_string()), "{said}");
     assert!(said.contains("--webhook-from 0"), "{said}");
     let from = [&webhook[..], &["--webhook-from", "0"]].concat();
-    let (code, said) = Served::with(&data, &from).stop();
+    let (code, said) = stopped(Served::start(&data, &from, "info"));
     assert_eq!(code, Some(0), "{said:?}");
 }
 

@@ -11,6 +11,7 @@ use roomledger::store::Position;
 use roomledger::store::journal::Disk;
 use roomledger::testing::faults::SimulatedDisk;
 
+use super::hook::until;
 use crate::livekit_service::support::{Server, accepted, join_token};
 use crate::told::{Teller, webhooks};
 
@@ -28,6 +29,7 @@ impl Stage {
             disk: SimulatedDisk::new(),
             config: OutboxConfig {
                 receivers: receivers.iter().map(|&url| url.to_owned()).collect(),
+                attempt_max: Duration::from_secs(120),
                 wait_min: Duration::from_millis(20),
                 wait_max: Duration::from_millis(200),
                 save_every: Duration::from_millis(20),
@@ -74,6 +76,21 @@ impl Stage {
         let told = self.told().into_iter().map(|(_, body)| body);
         told.filter(|body| room_of(body) == room).collect()
     }
+}
+
+/// Waits until a receiver's yes to so many notices was heard: what is told after a restart is then
+/// told for the first time.
+pub(crate) fn heard(running: &Running, url: &str, told: u64) {
+    let place = url.trim_end_matches("/hooks");
+    let status = || {
+        let mut all = running.status().into_iter();
+        all.find(|status| status.receiver.starts_with(&format!("{place} ")))
+            .unwrap()
+    };
+    until(
+        || status().told >= told,
+        || format!("{told} told: {:?}", status()),
+    );
 }
 
 pub(crate) fn room_of(body: &str) -> String {

@@ -199,14 +199,13 @@ fn rename(schema: &mut Value, asked: &[String]) {
     match schema {
         Value::Object(members) => {
             for (name, member) in members {
-                match member {
-                    Value::String(reference) if name == "$ref" => {
-                        let named = reference.rsplit('/').next().unwrap_or_default();
-                        if asked.iter().any(|asked| asked == named) {
-                            reference.push_str(ASKED);
-                        }
+                if let (Value::String(reference), "$ref") = (&mut *member, name.as_str()) {
+                    let named = reference.rsplit('/').next().unwrap_or_default();
+                    if asked.iter().any(|asked| asked == named) {
+                        reference.push_str(ASKED);
                     }
-                    other => rename(other, asked),
+                } else {
+                    rename(member, asked);
                 }
             }
         }
@@ -250,7 +249,7 @@ fn headers_read() -> Map<String, Value> {
             "name": name,
             "in": "header",
             "description": description,
-            "schema": { "type": "string", "maxLength": 256 },
+            "schema": { "type": "string" },
         });
         ((*name).to_owned(), told)
     });

@@ -37,10 +37,11 @@ pub(super) fn parameters(
     read(&mut query).map_err(|problem| problem.detail().to_owned())?;
     let known = query.known().iter();
     let told = known.map(|parameter| {
+        let schema = (parameter.schema)(generator);
         json!({
             "name": parameter.name,
             "in": "query",
-            "schema": (parameter.schema)(generator),
+            "schema": { "anyOf": [schema, { "description": "As if absent.", "const": "" }] },
         })
     });
     Ok(told.collect())
@@ -52,7 +53,9 @@ fn object(known: &RefCell<Known>, generator: &mut SchemaGenerator) -> Value {
     for member in &known.members {
         let schema = match &member.form {
             Form::Value(schema) => schema(generator).to_value(),
-            Form::Object(inside) => object(inside, generator),
+            Form::Object(inside) => json!({
+                "anyOf": [object(inside, generator), { "type": "null" }],
+            }),
             Form::Objects(inside) => json!({
                 "type": "array",
                 "items": object(inside, generator),

@@ -11,9 +11,9 @@ use crate::dialect::ledger::problem::Problem;
 pub(super) const fn of(group: Group) -> &'static [u16] {
     match group {
         Group::Open => &[],
-        Group::Reading => &[400, 401, 403, 429, 500, 503],
+        Group::Reading => &[400, 401, 403, 415, 429, 500, 503],
         Group::Reports | Group::Commands => {
-            &[400, 401, 403, 404, 409, 413, 422, 429, 500, 503, 507]
+            &[400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503, 507]
         }
     }
 }
@@ -57,6 +57,7 @@ const KNOWN: &[(u16, &str)] = &[
     (409, "It conflicts with what is so; `type` tells."),
     (410, "The place is of another history of the log."),
     (413, "It is larger than what is taken."),
+    (415, "The body is encoded; send it as it is."),
     (422, "It breaks a rule; `type` tells."),
     (429, "Overloaded: try again."),
     (500, "The server or its log is broken."),

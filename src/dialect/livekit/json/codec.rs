@@ -406,11 +406,16 @@ fn bytes_of(text: &str) -> Option<Vec<u8>> {
     engine.decode(text).ok()
 }
 
-/// As Go's protojson escapes: quotes, backslashes and control characters.
+/// As Go's protojson escapes: quotes, backslashes and control characters. What lies between them
+/// is copied whole: all of them are ASCII, so no cut falls inside a character.
 fn write_text(text: &str, out: &mut String) {
     out.push('"');
-    for character in text.chars() {
-        match character {
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(is_escaped) {
+        let (plain, special) = rest.split_at(at);
+        out.push_str(plain);
+        let mut characters = special.chars();
+        match characters.next().unwrap_or_default() {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
             '\u{8}' => out.push_str("\\b"),
@@ -418,14 +423,19 @@ fn write_text(text: &str, out: &mut String) {
             '\n' => out.push_str("\\n"),
             '\u{c}' => out.push_str("\\f"),
             '\r' => out.push_str("\\r"),
-            control if control < ' ' => {
+            control => {
                 // Writing to a string cannot fail.
                 let _ = write!(out, "\\u{:04x}", u32::from(control));
             }
-            other => out.push(other),
         }
+        rest = characters.as_str();
     }
+    out.push_str(rest);
     out.push('"');
+}
+
+const fn is_escaped(byte: u8) -> bool {
+    byte < b' ' || byte == b'"' || byte == b'\\'
 }
 
 const LENIENT: GeneralPurposeConfig = GeneralPurposeConfig::new()

@@ -1,5 +1,5 @@
-//! `RoomService`'s calls: their names, what each takes and gives, the right it needs, and how far it
-//! is answered. Apart, as the one table of the calls; it never carries one out.
+//! `RoomService`'s calls: their names, what each takes and gives, the right it needs, and how far
+//! it is answered. Apart, as the one table of the calls; it never carries one out.
 
 use crate::dialect::auth::claims::Right;
 use crate::dialect::coverage::Answered;
@@ -165,7 +165,8 @@ calls! {
         |request| Right::RoomAdmin(&request.room);
     Recorded UpdateSubscriptions(UpdateSubscriptionsRequest) -> UpdateSubscriptionsResponse,
         |request| Right::RoomAdmin(&request.room);
-    Recorded SendData(SendDataRequest) -> SendDataResponse, |request| Right::RoomAdmin(&request.room);
+    Recorded SendData(SendDataRequest) -> SendDataResponse,
+        |request| Right::RoomAdmin(&request.room);
     Recorded UpdateRoomMetadata(UpdateRoomMetadataRequest) -> Room,
         |request| Right::RoomAdmin(&request.room);
     NeedsMedia ForwardParticipant(ForwardParticipantRequest) -> ForwardParticipantResponse,

@@ -4,7 +4,7 @@
 use crate::dialect::livekit::proto::models::{ParticipantInfo, Room as RoomInfo};
 use crate::dialect::livekit::proto::webhook::WebhookEvent;
 use crate::dialect::livekit::render;
-use crate::domain::state::Connection;
+use crate::domain::state::{Connection, Session};
 use crate::domain::{ConnectionNumber, Digest, Event, Id, Kind, Room};
 use crate::outbox::Told;
 
@@ -98,7 +98,7 @@ fn about_track(event: &str, room: &Room, connection: &Connection) -> WebhookEven
     WebhookEvent {
         event: event.to_owned(),
         room: Some(RoomInfo {
-            sid: session.map_or_else(String::new, |session| session.sid()),
+            sid: session.map_or_else(String::new, Session::sid),
             name: room.name.to_string(),
             ..RoomInfo::default()
         }),

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::domain::event::{
     ClockHeld, ClockReleased, DefaultsChanged, EngineStarted, RefusalsSuppressed,
 };
-use crate::domain::{Digest, Timestamp};
+use crate::domain::{Digest, Personal, Timestamp};
 use crate::replay::view::config::ConfigView;
 use crate::replay::view::resolve::Resolver;
 
@@ -100,7 +100,7 @@ pub(super) struct Suppressed<'a> {
 pub(super) fn refusals_suppressed(it: &RefusalsSuppressed) -> Suppressed<'_> {
     Suppressed {
         actor: &it.actor,
-        on_behalf_of: it.on_behalf_of.as_ref().map(|person| person.as_str()),
+        on_behalf_of: it.on_behalf_of.as_ref().map(Personal::as_str),
         count: it.count,
         from: it.from,
         to: it.to,
