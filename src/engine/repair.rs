@@ -15,7 +15,7 @@ use crate::domain::{
     ActorKind, Event, NewEvent, Personal, Provenance, RULESET, RoomName, Timestamp, Version,
 };
 use crate::store::ledger::{
-    BackupReport, Ledger, LedgerOptions, Lost, RepairReport, backup, boot_id,
+    BackupReport, Ledger, LedgerOptions, Lost, RepairReport, boot_id, copy_to_new,
 };
 use crate::store::{
     CommandHeader, CommandRecord, Commit, EventStore, NewRecord, Outcome, Position, StoreError,
@@ -58,15 +58,7 @@ pub fn restore(
     options: LedgerOptions,
     now: Timestamp,
 ) -> Result<BackupReport, EngineError> {
-    let is_free = std::fs::read_dir(to).map_or(true, |mut entries| entries.next().is_none());
-    if !is_free {
-        return Err(EngineError::Store(StoreError::Refused {
-            path: to.display().to_string(),
-            problem: "there is something there already: name a directory that does not exist"
-                .to_owned(),
-        }));
-    }
-    let copied = backup(from, to)?;
+    let copied = copy_to_new(from, to)?;
     let options = LedgerOptions {
         open_wait: REBUILD_WAIT,
         read_wait: REBUILD_WAIT,
@@ -216,10 +208,11 @@ fn accepted_before(ledger: &Ledger) -> Result<Vec<(u64, u64)>, StoreError> {
             return Ok(found);
         };
         after = last.version;
-        found.extend(page.iter().filter_map(|record| match &record.event.event {
-            Event::LossAccepted(it) => Some((it.from, it.to)),
-            _ => None,
-        }));
+        for record in &page {
+            if let Event::LossAccepted(it) = &record.event.event {
+                found.push((it.from, it.to));
+            }
+        }
     }
 }
 

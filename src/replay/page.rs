@@ -158,10 +158,19 @@ fn range(line: &Line<'_>, book: &mut NamesBook, query: &EventQuery) -> Result<Ra
         Some(room) => {
             let head = line.store.room_head(Some(room))?;
             let names = book.up_to(line.store, Some(room), head)?;
-            let version = |position: u64| names.version_at(Position(position)).0;
+            let known = names.version().0;
+            // Behind an accepted loss names are not known, and versions are looked for.
+            let beyond = Range {
+                low: known,
+                high: head.0,
+            };
+            let version = |position: u64| match names.version_at(Position(position)).0 {
+                found if found < known || known == head.0 => Ok(found),
+                _ => line.find(beyond, |record| record.position.0 <= position),
+            };
             let mut range = Range {
-                low: query.after.map_or(0, |after| version(after.0)),
-                high: last.map_or(head.0, version),
+                low: query.after.map_or(Ok(0), |after| version(after.0))?,
+                high: last.map_or(Ok(head.0), version)?,
             };
             if let Some(session) = query.session.and_then(|number| names.session(number)) {
                 range.low = range.low.max(session.opened.0.saturating_sub(1));
@@ -172,10 +181,10 @@ fn range(line: &Line<'_>, book: &mut NamesBook, query: &EventQuery) -> Result<Ra
         }
     };
     if let Some(since) = query.since {
-        range.low = line.find(range, |at| at < since)?;
+        range.low = line.find(range, |record| record.command.recorded_at < since)?;
     }
     if let Some(until) = query.until {
-        range.high = line.find(range, |at| at <= until)?;
+        range.high = line.find(range, |record| record.command.recorded_at <= until)?;
     }
     Ok(range)
 }
@@ -212,14 +221,14 @@ impl Line<'_> {
         Ok(records)
     }
 
-    /// The last key of a range whose record was recorded at a moment that `is_before`: moments
-    /// never go back, so half of what is left is left out at each look.
-    fn find(&self, range: Range, is_before: impl Fn(Timestamp) -> bool) -> Result<u64, StoreError> {
+    /// The last key of a range whose record `is_before`: moments and positions never go back, so
+    /// half of what is left is left out at each look.
+    fn find(&self, range: Range, is_before: impl Fn(&Record) -> bool) -> Result<u64, StoreError> {
         let Range { mut low, mut high } = range;
         while low < high {
             let middle = low + (high - low) / 2;
             match self.read(middle, high, 1)?.first() {
-                Some(record) if is_before(record.command.recorded_at) => low = self.key(record),
+                Some(record) if is_before(record) => low = self.key(record),
                 Some(_) | None => high = middle,
             }
         }

@@ -36,10 +36,7 @@ pub fn restore(
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
     let place = args.from.display().to_string();
-    let done = restore_dir(&args.from, &args.data).map_err(|error| match &error {
-        EngineError::Store(error) => failure_of(error, &place),
-        other => Failure::new(Exit::No, other.to_string()),
-    })?;
+    let done = restore_dir(&args.from, &args.data).map_err(|error| told(&error, &place))?;
     write_record(terminal.out, format, &row(&done), COLUMNS)?;
     writeln!(
         terminal.err,
@@ -48,6 +45,15 @@ pub fn restore(
         done.to.position.next()
     )?;
     Ok(())
+}
+
+/// Of an engine that was asked about a directory.
+pub(super) fn told(error: &EngineError, place: &str) -> Failure {
+    if let EngineError::Store(error) = error {
+        failure_of(error, place)
+    } else {
+        Failure::new(Exit::No, error.to_string())
+    }
 }
 
 fn row(done: &BackupReport) -> Row {

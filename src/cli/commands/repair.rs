@@ -4,12 +4,13 @@
 use serde_json::{Value, json};
 
 use crate::cli::args::RepairArgs;
+use crate::cli::commands::backup::told;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::output::{Format, Printer, Row};
-use crate::cli::read::failure_of;
 use crate::cli::sanitize;
 use crate::cli::terminal::Terminal;
-use crate::engine::{EngineError, repair_dir};
+use crate::domain::RoomName;
+use crate::engine::repair_dir;
 use crate::store::ledger::{Lost, LostVersions, RepairReport};
 use crate::store::{LogCopy, Position, Repaired};
 
@@ -24,10 +25,8 @@ pub fn repair(
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
     let place = args.data.display().to_string();
-    let report = repair_dir(&args.data, args.accept_loss).map_err(|error| match &error {
-        EngineError::Store(error) => failure_of(error, &place),
-        other => Failure::new(Exit::No, other.to_string()),
-    })?;
+    let report = repair_dir(&args.data, args.accept_loss);
+    let report = report.map_err(|error| told(&error, &place))?;
     let rows = rows(&report);
     let mut printer = Printer::new(terminal.out, format, COLUMNS);
     rows.iter().try_for_each(|row| printer.row(row))?;
@@ -121,7 +120,7 @@ fn versions(it: &LostVersions) -> String {
     let room = it
         .room
         .as_ref()
-        .map_or("the ledger itself", |room| room.as_str());
+        .map_or("the ledger itself", RoomName::as_str);
     match it.to {
         Some(to) => format!("{room} @{}..@{to}", it.from),
         None => format!("{room} from @{} on", it.from),
@@ -129,7 +128,7 @@ fn versions(it: &LostVersions) -> String {
 }
 
 fn record(it: &LostVersions) -> Value {
-    let room = it.room.as_ref().map(|room| room.as_str());
+    let room = it.room.as_ref().map(RoomName::as_str);
     json!({"room": room, "from_version": it.from, "to_version": it.to})
 }
 

@@ -97,14 +97,12 @@ fn checked(data: &Path, with_sled: bool, verifier: &mut Verifier) -> Result<Chec
         Met::Loss { from, to } => verifier.absorb_loss(from, to),
         Met::Commit(commit) => commit.records().for_each(|record| {
             let by = record.position;
-            match &record.event.event {
-                Event::HistoryRepaired(HistoryRepaired { from, to, copy }) => {
-                    repairs.push(format!("#{from} to #{to} of {copy}, by #{by}"));
-                }
-                Event::LossAccepted(LossAccepted { from, to, .. }) => {
-                    losses.push((Position(*from), Position(*to), by));
-                }
-                _ => {}
+            if let Event::HistoryRepaired(it) = &record.event.event {
+                let HistoryRepaired { from, to, copy } = it;
+                repairs.push(format!("#{from} to #{to} of {copy}, by #{by}"));
+            }
+            if let Event::LossAccepted(LossAccepted { from, to, .. }) = &record.event.event {
+                losses.push((Position(*from), Position(*to), by));
             }
             verifier.absorb(&record);
         }),

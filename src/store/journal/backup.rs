@@ -73,7 +73,7 @@ pub fn backup(
             known = frame.link() == before;
             continue;
         }
-        for sealed in held.replace(frame).into_iter() {
+        if let Some(sealed) = held.replace(frame) {
             bytes += target.add(&sealed, layout_of(sealed.header().segment))?;
         }
     }

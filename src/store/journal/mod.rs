@@ -41,4 +41,4 @@ pub use self::layout::Place;
 pub use self::options::Options;
 pub use self::reader::{Frames, JournalReader, ReaderEnd};
 pub use self::recover::{Recovery, Repair, RepairKind};
-pub use self::rehead::{NewHead, head_fault, log_of_segments, write_head_anew};
+pub use self::rehead::{NewHead, has_head, head_fault, log_of_segments, write_head_anew};

@@ -23,6 +23,14 @@ pub struct NewHead {
     pub link: Link,
 }
 
+/// Whether there is a HEAD, good or bad.
+///
+/// # Errors
+/// `Io`.
+pub fn has_head(disk: &dyn Disk, dir: &Path) -> Result<bool, JournalError> {
+    Ok(Head::read(disk, dir)? != HeadState::Missing)
+}
+
 /// What was wrong with HEAD; `None` when it is good, or when no journal was ever begun.
 ///
 /// # Errors

@@ -2,6 +2,7 @@
 //! can read. Apart because neither the ledger nor sled is needed for it. It never writes to what it
 //! copies (log.md rule 11).
 
+use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -37,5 +38,21 @@ pub fn backup(from: &Path, to: &Path) -> Result<BackupReport, StoreError> {
         from: link_of(copied.from).position,
         to: LedgerReader::open(to)?.head(),
         bytes: copied.bytes,
+    })
+}
+
+/// As [`backup`], into a directory in which there is nothing yet: what a restore begins with.
+///
+/// # Errors
+/// `Refused` when there is something; as [`backup`].
+pub fn copy_to_new(from: &Path, to: &Path) -> Result<BackupReport, StoreError> {
+    let is_free = fs::read_dir(to).map_or(true, |mut entries| entries.next().is_none());
+    if is_free {
+        return backup(from, to);
+    }
+    Err(StoreError::Refused {
+        path: to.display().to_string(),
+        problem: "there is something there already: name a directory that does not exist"
+            .to_owned(),
     })
 }

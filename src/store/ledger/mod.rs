@@ -24,7 +24,7 @@ mod shared;
 mod tail;
 mod verify;
 
-pub use backup::{BackupReport, backup};
+pub use backup::{BackupReport, backup, copy_to_new};
 pub use handle::Ledger;
 pub use open::OpenReport;
 pub use options::{LedgerOptions, boot_id};

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 
 use crate::store::StoreError;
 use crate::store::caches::Repaired;
-use crate::store::journal::{FrameKind, Journal, head_fault};
+use crate::store::journal::{FrameKind, Journal, has_head, head_fault};
 use crate::store::record::{Link, Position};
 use crate::store::sled::{SledCopy, sled_folder};
 
@@ -123,7 +123,7 @@ pub(crate) fn open(
 /// Rule 6 begins anew where there is no HEAD and no frame; not beside a copy that has a history.
 fn refuse_a_copy_alone(dir: &Path, options: &LedgerOptions) -> Result<(), StoreError> {
     let (head, disk) = (dir.join("HEAD"), options.disk.as_ref());
-    let is_alone = sled_folder(dir).exists() && !head.exists();
+    let is_alone = sled_folder(dir).exists() && !has_head(disk, dir).map_err(of_journal)?;
     if !is_alone || head_fault(disk, dir).map_err(of_journal)?.is_some() {
         return Ok(());
     }

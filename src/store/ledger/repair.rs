@@ -13,7 +13,7 @@ use crate::store::caches::Repaired;
 use crate::store::codec::places;
 use crate::store::journal::{
     Damage, Disk, Frame, FrameKind, FrameSource as _, Journal, JournalError, Link as ChainEnd,
-    head_fault, log_of_segments, write_head_anew,
+    has_head, head_fault, log_of_segments, write_head_anew,
 };
 use crate::store::record::Position;
 use crate::store::sled::{CopyError, Salvage, SledCopy, SledSource, move_sled_aside, sled_folder};
@@ -138,7 +138,7 @@ fn mend_head(
     let why = match head_fault(disk, dir).map_err(of_journal)? {
         Some(why) => why,
         // Nothing is left but the copy: an open would begin a new log beside it.
-        None if has_copy && !dir.join("HEAD").exists() => "is missing".to_owned(),
+        None if has_copy && !has_head(disk, dir).map_err(of_journal)? => "is missing".to_owned(),
         None => return Ok(()),
     };
     let _lock = lock(disk, dir)?;
@@ -210,7 +210,8 @@ fn compare(
         }
         let found = SledSource::new(&copy).frames_at(frame.first_position());
         let is_there = found.iter().any(|bytes| bytes == frame.bytes());
-        if !is_there && !(at_mark && frame.kind() == FrameKind::Seal) {
+        let may_lag = at_mark && frame.kind() == FrameKind::Seal;
+        if !(is_there || may_lag) {
             differs = Some((frame.first_position(), frame.last_position()));
             break;
         }
