@@ -42,7 +42,7 @@ fn damage(data: &Path, offset: u64) {
 fn an_operator_repairs_backs_up_and_restores() {
     let folder = tempfile::tempdir().expect("a directory");
     let path = |name: &str| folder.path().join(name).display().to_string();
-    let (data, kept, fresh) = (path("data"), path("kept"), path("fresh"));
+    let data = path("data");
     let (code, _, err) = roomledger(&["demo", &data, "--participants", "8"]);
     assert_eq!(code, Some(0), "{err}");
 
@@ -101,9 +101,14 @@ fn an_operator_repairs_backs_up_and_restores() {
     let before = ["state", "town-hall", "--at", "#20", "--data", &data];
     assert_eq!(roomledger(&before).0, Some(0));
     assert_eq!(roomledger(&["rooms", "--data", &data]).0, Some(0));
+    backs_up_and_restores(folder.path(), &data, &verified);
+}
 
-    let first = json(&["backup", "--data", &data, "--to", &kept, "--json"]);
-    let again = json(&["backup", "--data", &data, "--to", &kept, "--json"]);
+fn backs_up_and_restores(folder: &Path, data: &str, verified: &Value) {
+    let path = |name: &str| folder.join(name).display().to_string();
+    let (kept, fresh) = (path("kept"), path("fresh"));
+    let first = json(&["backup", "--data", data, "--to", &kept, "--json"]);
+    let again = json(&["backup", "--data", data, "--to", &kept, "--json"]);
     assert_eq!(again["bytes_added"], 0, "{again}");
     assert_eq!(again["chain"], first["chain"], "{again}");
     let read = json(&["verify", "--data", &kept, "--json"]);

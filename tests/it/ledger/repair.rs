@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use roomledger::domain::command::NoteTarget;
+use roomledger::domain::command::{CreateRoom, NoteTarget};
 use roomledger::domain::{
     ActorKind, Command, Event, Provenance, Request, RoomName, Timestamp, Version,
 };
@@ -13,7 +13,7 @@ use roomledger::engine::{Call, Engine, EngineConfig, EngineError, ManualClock, S
 use roomledger::replay::Verifier;
 use roomledger::store::journal::{JournalReader, RealDisk};
 use roomledger::store::ledger::{Ledger, LedgerReader, Met, RepairReport, verify};
-use roomledger::store::{EventStore as _, LogCopy, Position, Record, StoreError};
+use roomledger::store::{Caches as _, EventStore as _, LogCopy, Position, Record, StoreError};
 
 use super::damage::{overwrite, segments};
 use super::{SEGMENT_BYTES, checked, closed, copy_files, fill, open_small, options, read};
@@ -158,9 +158,9 @@ fn rule_06_repair_writes_a_lost_or_bad_head_anew() {
             overwrite(&files[files.len() - 2], 200, &[0; 12_000]);
         }
         if harm.starts_with("journal") {
-            files
-                .iter()
-                .for_each(|path| fs::remove_file(path).expect("removed"));
+            for path in &files {
+                fs::remove_file(path).expect("removed");
+            }
         }
         assert!(
             Ledger::open(dir.path(), options()).is_err(),
@@ -271,9 +271,9 @@ const HARMS: &[(&str, Harm)] = &[
         without_db(dir);
     }),
     ("everything", |dir, _| {
-        segments(dir)
-            .iter()
-            .for_each(|path| overwrite(path, 64, &[9; 16_300]));
+        for path in segments(dir) {
+            overwrite(&path, 64, &[9; 16_300]);
+        }
         without_db(dir);
     }),
 ];
@@ -408,7 +408,7 @@ fn a_running_ledger_refuses_what_both_copies_lost_and_serves_the_rest() {
             }
         }
         assert_eq!(found[..], expected[..found.len()]);
-        if !(middle.room == room) && found.len() < expected.len() {
+        if middle.room != room && found.len() < expected.len() {
             let next = &expected[found.len()];
             let same_commit = next.command_first == middle.command_first;
             assert!(
@@ -427,7 +427,6 @@ fn damage_met_while_db_is_rebuilt_is_healed_from_the_copy_that_was_moved_aside()
     let written = fill(&ledger, 200);
     // With a checkpoint at its end, an open has no need to read what is damaged.
     let reducer = roomledger::domain::Digest::of(b"reducer");
-    use roomledger::store::Caches as _;
     let saved = ledger.save_checkpoint(ledger.head(), &reducer, b"state");
     saved.and_then(|()| ledger.close()).expect("closes");
     overwrite(&segments(dir.path())[1], SEGMENT_BYTES / 3, b"damage");
@@ -452,7 +451,7 @@ fn an_engine_serves_every_room_but_the_one_that_lacks_events() {
     };
     let note = |engine: &Engine, room: &str, text: &str| {
         let room = RoomName::new(room).expect("a name");
-        let create = Request::new(room.clone(), Command::CreateRoom(Default::default()));
+        let create = Request::new(room.clone(), Command::CreateRoom(CreateRoom::default()));
         let by = || Provenance::of_engine(ActorKind::ApiKey, "me");
         engine.execute_blocking(Call::new(create, by()))?;
         let (text, about) = (text.to_owned(), NoteTarget::Room);
