@@ -41,12 +41,19 @@ impl Asking<'_> {
         at: Option<&str>,
         err: &mut dyn Write,
     ) -> Result<RoomView, Failure> {
-        let now = self.found(room, self.reader.room(room, None))?;
+        let now = self.found(room, self.reader.room(room, None));
         let Some(text) = at else {
-            return Ok(now);
+            return now;
         };
-        let written = position::read(text, self.times, span_of(&now))?;
-        self.reached(written, now.recorded_at.micros())?;
+        let now = match now {
+            // What it is now is not known behind a loss; what it was may be.
+            Err(failure) if failure.exit == Exit::Damaged => None,
+            now => Some(now?),
+        };
+        let written = position::read(text, self.times, now.as_ref().and_then(span_of))?;
+        if let Some(now) = &now {
+            self.reached(written, now.recorded_at.micros())?;
+        }
         let then = match self.reader.room(room, Some(written)) {
             Err(failure) if failure.exit == Exit::NotFound => {
                 return Err(self.too_early(room, text));

@@ -48,7 +48,7 @@ impl DataReader {
         let moment = match at {
             None => Moment::Head,
             Some(at @ (Pos::StartPlus(_) | Pos::EndMinus(_))) => {
-                let now = self.told(as_of(&*self.store, room, Moment::Head))?;
+                let now = self.told(last_known(&*self.store, room))?;
                 Moment::of(at, head, session_span(&now.room))
             }
             Some(at) => Moment::of(at, head, None),
