@@ -26,6 +26,7 @@ mod cli_position;
 mod cli_read;
 #[cfg(feature = "cli")]
 mod cli_repair;
+#[cfg(feature = "cli")]
 mod cli_run;
 #[cfg(feature = "server")]
 mod coverage;
