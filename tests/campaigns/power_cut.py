@@ -136,13 +136,16 @@ class PowerCuts(Campaign):
         return taken
 
     def recoveries(self, image, acks, cuts, spread_s, options):
-        """Each cut comes while the one before is being recovered from."""
+        """The first cut comes under load; each later one while the last is recovered from."""
         taken = []
+        enough = acks.stat().st_size + ACKS_BYTES
         for number in range(cuts):
             there, process = self.start(image, acks, options, ready=number == 0)
             # Its pid stands in LOCK as soon as it opens.
             lock, note = there / "data" / "LOCK", f"pid {process.pid}\n"
             self.wait_until(process, lambda: lock.read_text().startswith(note))
+            if number == 0:
+                self.wait_until(process, lambda: acks.stat().st_size >= enough)
             time.sleep(self.random.uniform(0, 2 * spread_s / cuts))
             cut, known = self.cut(image, acks, number)
             process.kill()

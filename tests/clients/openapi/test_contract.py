@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import unittest
 import urllib.request
@@ -56,29 +57,32 @@ class Contract(unittest.TestCase):
     def check(self, *, token, examples, checks, config=()):
         """Runs the tool over all calls; its own report tells which request went wrong."""
         headers = ["--header", f"Authorization: Bearer {token}"] if token else []
-        ran = subprocess.run(
-            [
-                Path(sys.executable).with_name("schemathesis"),
-                *config,
-                "run",
-                f"{URL}/api/v1/openapi.json",
-                *headers,
-                f"--seed={SEED}",
-                f"--max-examples={examples}",
-                f"--checks={','.join(checks)}",
-                # A stream has no end; tests of ours read it.
-                "--exclude-operation-id=stream",
-                "--phases=examples,coverage,fuzzing",
-                "--generation-database=none",
-                "--suppress-health-check=all",
-                "--continue-on-failure",
-                "--request-timeout=30",
-            ],
-            capture_output=True,
-            text=True,
-            timeout=300,
-            check=False,
-        )
+        # It remembers earlier failures where it runs; nothing of one run may reach the next.
+        with tempfile.TemporaryDirectory() as scratch:
+            ran = subprocess.run(
+                [
+                    Path(sys.executable).with_name("schemathesis"),
+                    *config,
+                    "run",
+                    f"{URL}/api/v1/openapi.json",
+                    *headers,
+                    f"--seed={SEED}",
+                    f"--max-examples={examples}",
+                    f"--checks={','.join(checks)}",
+                    # A stream has no end; tests of ours read it.
+                    "--exclude-operation-id=stream",
+                    "--phases=examples,coverage,fuzzing",
+                    "--generation-database=none",
+                    "--suppress-health-check=all",
+                    "--continue-on-failure",
+                    "--request-timeout=30",
+                ],
+                capture_output=True,
+                text=True,
+                timeout=300,
+                check=False,
+                cwd=scratch,
+            )
         self.assertEqual(ran.returncode, 0, f"{ran.stdout}\n{ran.stderr}")
         self.assertRegex(ran.stdout, r"[0-9]{3,} generated")
 

@@ -126,11 +126,13 @@ impl Contract {
     fn validator(&self, reference: &str) -> &'static Validator {
         let known = self.validators.lock();
         let mut known = known.unwrap_or_else(PoisonError::into_inner);
-        let made = known.entry(reference.to_owned()).or_insert_with(|| {
-            let whole = json!({ "$ref": reference, "components": { "schemas": self.strict } });
-            let options = jsonschema::draft202012::options().should_validate_formats(true);
-            Box::leak(Box::new(options.build(&whole).unwrap()))
-        });
+        if let Some(made) = known.get(reference) {
+            return made;
+        }
+        let whole = json!({ "$ref": reference, "components": { "schemas": self.strict } });
+        let options = jsonschema::draft202012::options().should_validate_formats(true);
+        let made: &'static Validator = Box::leak(Box::new(options.build(&whole).unwrap()));
+        known.insert(reference.to_owned(), made);
         made
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use axum::body::{Body, to_bytes};
 use axum::http::{Method, Request};
+use roomledger::engine::Filter;
 use serde_json::json;
 use tower::ServiceExt as _;
 
@@ -140,10 +141,10 @@ fn open_streams_are_counted_and_end() {
     let subscriptions = || scrape(&server).1["roomledger_subscriptions"];
     let first = server
         .engine
-        .subscribe(server.engine.head(), Default::default());
+        .subscribe(server.engine.head(), Filter::default());
     let second = server
         .engine
-        .subscribe(server.engine.head(), Default::default());
+        .subscribe(server.engine.head(), Filter::default());
     assert!((subscriptions() - 2.0).abs() < f64::EPSILON);
     drop(first);
     assert!((subscriptions() - 1.0).abs() < f64::EPSILON);

@@ -102,6 +102,10 @@ impl Server {
     }
 
     /// A call with any right, `headers` beside.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "a call in a test reads as it is sent"
+    )]
     pub(crate) fn send(
         &self,
         method: Method,
@@ -121,7 +125,7 @@ impl Server {
         let bearer = format!("Bearer {}", self.token(&all));
         let authorized = headers.iter().any(|(name, _)| *name == "authorization");
         let bearer = (!authorized).then_some(("authorization", bearer.as_str()));
-        self.send_as_is(method, path, headers.iter().copied().chain(bearer), body)
+        self.send_as_is(&method, path, headers.iter().copied().chain(bearer), &body)
     }
 
     /// What a call without a token is answered, by the whole path.
@@ -135,17 +139,17 @@ impl Server {
 
     fn send_as_is<'a>(
         &self,
-        method: Method,
+        method: &Method,
         path: &str,
         headers: impl Iterator<Item = (&'a str, &'a str)>,
-        body: Vec<u8>,
+        body: &[u8],
     ) -> Answer {
         let path = format!("/api/v1{path}");
-        let mut request = Request::builder().method(method.clone()).uri(&path);
+        let mut request = Request::builder().method(method).uri(&path);
         for (name, value) in headers {
             request = request.header(name, value);
         }
-        let request = request.body(Body::from(body.clone())).unwrap();
+        let request = request.body(Body::from(body.to_vec())).unwrap();
         let answer = self.runtime.block_on(async {
             let response = self.router.clone().oneshot(request).await.unwrap();
             let status = response.status().as_u16();
@@ -159,7 +163,7 @@ impl Server {
                 body,
             }
         });
-        Contract::of(self).judge(&method, &path, &body, &answer);
+        Contract::of(self).judge(method, &path, body, &answer);
         answer
     }
 
