@@ -42,7 +42,7 @@ fn damage(data: &Path, offset: u64) {
 fn an_operator_repairs_backs_up_and_restores() {
     let folder = tempfile::tempdir().expect("a directory");
     let path = |name: &str| folder.path().join(name).display().to_string();
-    let (data, kept, fresh) = (path("data"), path("kept"), path("fresh"));
+    let data = path("data");
     let (code, _, err) = roomledger(&["demo", &data, "--participants", "8"]);
     assert_eq!(code, Some(0), "{err}");
 
@@ -101,28 +101,29 @@ fn an_operator_repairs_backs_up_and_restores() {
     let before = ["state", "town-hall", "--at", "#20", "--data", &data];
     assert_eq!(roomledger(&before).0, Some(0));
     assert_eq!(roomledger(&["rooms", "--data", &data]).0, Some(0));
-
-    backs_up_and_restores([&data, &kept, &fresh], &verified);
-    let (code, _, err) = roomledger(&["repair", "--data", &path("nowhere")]);
-    assert_eq!(code, Some(3), "{err}");
+    backs_up_and_restores(folder.path(), &data, &verified);
 }
 
-fn backs_up_and_restores([data, kept, fresh]: [&str; 3], verified: &Value) {
-    let first = json(&["backup", "--data", data, "--to", kept, "--json"]);
-    let again = json(&["backup", "--data", data, "--to", kept, "--json"]);
+fn backs_up_and_restores(folder: &Path, data: &str, verified: &Value) {
+    let path = |name: &str| folder.join(name).display().to_string();
+    let (kept, fresh) = (path("kept"), path("fresh"));
+    let first = json(&["backup", "--data", data, "--to", &kept, "--json"]);
+    let again = json(&["backup", "--data", data, "--to", &kept, "--json"]);
     assert_eq!(again["bytes_added"], 0, "{again}");
     assert_eq!(again["chain"], first["chain"], "{again}");
-    let read = json(&["verify", "--data", kept, "--json"]);
+    let read = json(&["verify", "--data", &kept, "--json"]);
     assert_eq!(read["chain"], verified["chain"], "{read}");
-    let (code, _, err) = roomledger(&["restore", "--from", kept, "--data", fresh]);
+    let (code, _, err) = roomledger(&["restore", "--from", &kept, "--data", &fresh]);
     assert_eq!(code, Some(0), "{err}");
     assert!(err.contains("a history of its own"), "{err}");
-    let restored = json(&["verify", "--data", fresh, "--sled", "--json"]);
+    let restored = json(&["verify", "--data", &fresh, "--sled", "--json"]);
     assert_eq!(
         restored["events"].as_u64(),
         read["events"].as_u64().map(|all| all + 1),
         "{restored}"
     );
-    let (code, _, err) = roomledger(&["restore", "--from", kept, "--data", fresh]);
+    let (code, _, err) = roomledger(&["restore", "--from", &kept, "--data", &fresh]);
     assert_eq!(code, Some(5), "{err}");
+    let (code, _, err) = roomledger(&["repair", "--data", &path("nowhere")]);
+    assert_eq!(code, Some(3), "{err}");
 }

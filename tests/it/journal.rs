@@ -6,6 +6,7 @@ mod rules_history;
 mod writing;
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -121,6 +122,12 @@ impl FrameSource for Copy {
 
 fn dir() -> &'static Path {
     Path::new("/data")
+}
+
+/// What a campaign came to, for who runs it by hand with `--nocapture`.
+pub(crate) fn tell(what: &str) {
+    // Nobody waits for it.
+    let _ = writeln!(std::io::stderr(), "{what}");
 }
 
 fn segment_path(ordinal: u64) -> PathBuf {

@@ -250,13 +250,9 @@ fn every_bit_of_a_journal_matters_and_is_healed() {
             tried += 1;
         }
     }
-    #[expect(
-        clippy::print_stdout,
-        reason = "the figures of a campaign, by --nocapture"
-    )]
-    {
-        println!("{tried} bits of the journal: all named, all healed");
-    }
+    super::tell(&format!(
+        "{tried} bits of the journal: all named, all healed"
+    ));
 }
 
 /// Whether a segment was only prepared: nothing in it is part of the log, and an open zeroes it.

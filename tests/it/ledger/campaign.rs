@@ -12,6 +12,8 @@ use roomledger::domain::{Digest, Timestamp};
 use roomledger::engine::repair;
 use roomledger::store::{Caches as _, EventStore as _, Position, Record};
 
+use crate::journal::tell;
+
 use super::damage::segments;
 use super::{checked, copy_files, fill, open_small, options, read};
 
@@ -137,13 +139,10 @@ fn whatever_happens_to_one_file_a_repair_heals_all_and_keeps_what_it_replaced() 
             healed += 1;
         }
     }
-    #[expect(
-        clippy::print_stdout,
-        reason = "the figures of a campaign, by --nocapture"
-    )]
-    {
-        println!("{healed} cases of {} files: all healed", names.len());
-    }
+    tell(&format!(
+        "{healed} cases of {} files: all healed",
+        names.len()
+    ));
 }
 
 /// A generator of its own: the campaign must draw the same wherever it runs.
@@ -227,11 +226,7 @@ fn any_bit_of_sled_s_files_is_harmless_or_found_and_named() {
         };
         *came_to.entry(done).or_default() += 1;
     }
-    #[expect(
-        clippy::print_stdout,
-        reason = "the figures of a campaign, by --nocapture"
-    )]
-    {
-        println!("{bits} bits of sled's files, seed {seed}: {came_to:?}");
-    }
+    tell(&format!(
+        "{bits} bits of sled's files, seed {seed}: {came_to:?}"
+    ));
 }

@@ -408,7 +408,7 @@ fn a_running_ledger_refuses_what_both_copies_lost_and_serves_the_rest() {
             }
         }
         assert_eq!(found[..], expected[..found.len()]);
-        if (middle.room != room) && found.len() < expected.len() {
+        if middle.room != room && found.len() < expected.len() {
             let next = &expected[found.len()];
             let same_commit = next.command_first == middle.command_first;
             assert!(
