@@ -57,6 +57,8 @@ pub(crate) enum Step {
 /// A walk along the chain.
 pub(crate) struct ChainScan {
     log_id: [u8; 16],
+    /// Every segment of the walk, for a second look.
+    all: Vec<Arc<Segment>>,
     segments: VecDeque<Arc<Segment>>,
     durable_end: Option<Place>,
     current: Option<(Arc<Segment>, SegmentScan)>,
@@ -69,6 +71,8 @@ pub(crate) struct ChainScan {
     /// A hole whose other side has not been found yet.
     open: Option<Gap>,
     queued: Option<Step>,
+    /// The hole that is being looked at again begins here.
+    again: Option<Place>,
     skips: bool,
     done: bool,
 }
@@ -86,10 +90,11 @@ impl ChainScan {
         let behind = |segment: &Arc<Segment>| {
             durable_end.is_none_or(|durable| segment.ordinal <= durable.segment)
         };
-        let segments = segments.into_iter().filter(behind).collect();
+        let all: Vec<_> = segments.into_iter().filter(behind).collect();
         Self {
             log_id,
-            segments,
+            segments: all.clone().into(),
+            all,
             durable_end,
             current: None,
             at,
@@ -98,6 +103,7 @@ impl ChainScan {
             here: at,
             open: None,
             queued: None,
+            again: None,
             skips: false,
             done: false,
         }
@@ -112,9 +118,41 @@ impl ChainScan {
 
     /// The next step; `None` after `End` and `Tail`.
     ///
+    /// A hole is looked at twice: beside a running writer the first look may have met the end of a
+    /// segment, and then the next segment with what was written meanwhile. What stands behind a
+    /// hole was written after what belongs into it, so the second look sees that too.
+    ///
     /// # Errors
     /// `Io`.
     pub(crate) fn step(&mut self) -> Result<Option<Step>, JournalError> {
+        loop {
+            match self.walk()? {
+                Some(Step::Gap(gap)) if self.again != Some(gap.at) => self.look_again(&gap),
+                step => return Ok(step),
+            }
+        }
+    }
+
+    fn look_again(&mut self, gap: &Gap) {
+        self.again = Some(gap.at);
+        (self.queued, self.open, self.done) = (None, None, false);
+        (self.at, self.here, self.left, self.before) = (gap.at, gap.at, gap.left, gap.before);
+        let rest = self.all.iter().filter(|one| one.ordinal > gap.at.segment);
+        self.segments = rest.cloned().collect();
+        let here = self.all.iter().find(|one| one.ordinal == gap.at.segment);
+        self.current = here.map(|segment| {
+            let scan = self.scan(segment, true).resumed(gap.at.offset);
+            (Arc::clone(segment), scan)
+        });
+    }
+
+    fn scan(&self, segment: &Arc<Segment>, linked: bool) -> SegmentScan {
+        let ends = |end: &Place| end.segment == segment.ordinal;
+        let end = self.durable_end.filter(ends).map(|end| end.offset);
+        SegmentScan::new(Arc::clone(segment), self.log_id, self.left, linked, end)
+    }
+
+    fn walk(&mut self) -> Result<Option<Step>, JournalError> {
         if let Some(step) = self.queued.take() {
             return Ok(Some(step));
         }
@@ -185,13 +223,9 @@ impl ChainScan {
         let Some(segment) = self.segments.pop_front() else {
             return false;
         };
-        let end = self
-            .durable_end
-            .filter(|end| end.segment == segment.ordinal);
         let skipped = self.skips && segment.ordinal != self.here.segment + 1;
         let linked = self.open.is_none() && !skipped;
-        let end = end.map(|end| end.offset);
-        let scan = SegmentScan::new(Arc::clone(&segment), self.log_id, self.left, linked, end);
+        let scan = self.scan(&segment, linked);
         self.current = Some((segment, scan));
         true
     }

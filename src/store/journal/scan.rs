@@ -67,6 +67,12 @@ impl SegmentScan {
         }
     }
 
+    /// The same from a later place, where the chain is known.
+    pub(crate) fn resumed(mut self, offset: u64) -> Self {
+        self.offset = offset;
+        self
+    }
+
     /// The next step; `None` after `Rest` and `End`.
     ///
     /// # Errors
