@@ -188,3 +188,27 @@ fn damage_in_a_closed_segment_is_healed_by_an_open_that_has_to_read_it() {
     ledger.close().expect("closes");
     assert_eq!(checked(dir.path(), true).problems, vec![]);
 }
+
+/// Found by the campaign: healed, the frames reach farther than where the writer had begun.
+#[test]
+fn after_shifted_frames_of_the_last_segment_are_healed_the_writer_goes_on_behind_them() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let mut written = closed(dir.path(), 150);
+    let files = segments(dir.path());
+    let path = files.iter().rev().find(|path| {
+        let bytes = fs::read(path).expect("read");
+        bytes[64..].iter().any(|byte| *byte != 0)
+    });
+    let path = path.expect("a segment with frames");
+    let mut bytes = fs::read(path).expect("read");
+    bytes.drain(4_904..9_000);
+    fs::write(path, bytes).expect("written");
+    let (ledger, report) = open_small(dir.path());
+    assert!(!report.repairs.is_empty(), "{report:?}");
+    assert_eq!(read(&ledger).expect("reads"), written);
+    written.extend(fill(&ledger, 20));
+    ledger.close().expect("closes");
+    assert_eq!(checked(dir.path(), true).problems, vec![]);
+    let reader = LedgerReader::open(dir.path()).expect("opens");
+    assert_eq!(read(&reader).expect("reads"), written);
+}
