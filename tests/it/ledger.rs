@@ -1,13 +1,17 @@
 //! The ledger on disk: opened, damaged, copied, and opened again. Each rule of the log that
 //! concerns both copies has a test that fails without it.
 
+#[cfg(feature = "engine")]
 mod backup;
 mod caches;
+#[cfg(feature = "engine")]
 mod campaign;
 mod damage;
 mod limits;
+#[cfg(feature = "engine")]
 mod repair;
 mod rules;
+#[cfg(feature = "engine")]
 mod scrub;
 
 use std::collections::BTreeMap;

@@ -85,6 +85,10 @@ fn an_engine_that_died_opens_from_a_checkpoint_on_its_way() {
     let engine = open_on(Arc::clone(&store), config());
     crowd(&engine);
     let rooms = engine.live_rooms();
+    // It is kept beside the writer, by a thread that nobody waits for.
+    let kept = || dir.path().join("checkpoint").exists();
+    let mut looks = (0..6_000).map(|_| std::thread::sleep(Duration::from_millis(10)));
+    while !kept() && looks.next().is_some() {}
     gate.fail_after(0, io());
     // With appends failing, the stop can record nothing and keeps no checkpoint.
     assert!(engine.shutdown_blocking().is_err());
