@@ -14,6 +14,7 @@ pub mod faults;
 pub mod fuzz;
 pub mod invariants;
 pub mod program;
+pub mod random;
 pub mod scenario;
 #[cfg(feature = "engine")]
 pub mod simulation;

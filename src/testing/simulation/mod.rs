@@ -7,7 +7,6 @@
 mod log;
 mod model;
 mod poll;
-mod random;
 
 use std::future::ready;
 use std::pin::Pin;
@@ -18,9 +17,9 @@ use std::time::Duration;
 
 use log::{Fate, SimulatedStore};
 use model::Model;
-use random::Random;
 
 use super::program::Step;
+use super::random::Random;
 use super::virtual_time::{self, VirtualEngine};
 use crate::domain::{Command, Identity, RoomName, Target, Timestamp};
 use crate::engine::{Call, Clock as _, EngineConfig, EngineError, Filter, Receipt, Status};
@@ -110,7 +109,7 @@ impl Simulation {
         let log = Arc::new(MemoryStore::new());
         let (store, engine) = open(&log, Timestamp::from_seconds(START_S))?;
         Ok(Self {
-            random: Random(seed),
+            random: Random::new(seed),
             log,
             store,
             engine,

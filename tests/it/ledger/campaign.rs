@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use roomledger::domain::{Digest, Timestamp};
 use roomledger::engine::repair;
 use roomledger::store::{Caches as _, EventStore as _, Position, Record};
+use roomledger::testing::random::Random;
 
 use crate::journal::tell;
 
@@ -145,19 +146,6 @@ fn whatever_happens_to_one_file_a_repair_heals_all_and_keeps_what_it_replaced() 
     ));
 }
 
-/// A generator of its own: the campaign must draw the same wherever it runs.
-struct Draw(u64);
-
-impl Draw {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % bound
-    }
-}
-
 fn setting(name: &str, otherwise: u64) -> u64 {
     let given = std::env::var(name).ok();
     given
@@ -172,14 +160,14 @@ fn any_bit_of_sled_s_files_is_harmless_or_found_and_named() {
         setting("ROOMLEDGER_SLED_BITS", 6),
         setting("ROOMLEDGER_SEED", 7),
     );
-    let mut draw = Draw(seed);
+    let mut draw = Random::new(seed);
     let names: Vec<PathBuf> = files(template.path())
         .into_iter()
         .filter(|path| path.parent().is_some_and(|parent| parent.ends_with("db")))
         .collect();
     let mut came_to: BTreeMap<&str, u64> = BTreeMap::new();
     for case in 0..bits {
-        let name = &names[usize::try_from(draw.below(names.len() as u64)).expect("small")];
+        let name = &names[usize::try_from(draw.within(0..names.len() as u64)).expect("small")];
         let dir = tempfile::tempdir().expect("a directory");
         copy_files(template.path(), dir.path());
         let path = dir
@@ -196,7 +184,7 @@ fn any_bit_of_sled_s_files_is_harmless_or_found_and_named() {
         } else {
             content.len().max(1)
         };
-        let at = draw.below(span as u64 * 8);
+        let at = draw.within(0..span as u64 * 8);
         let byte = content
             .get(usize::try_from(at / 8).expect("small"))
             .copied()
