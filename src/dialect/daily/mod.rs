@@ -4,12 +4,18 @@
 
 mod asked;
 mod auth;
+mod batch;
 pub mod call;
 pub mod error;
 mod fields;
+mod form;
+mod page;
+pub mod permission;
+mod properties;
 mod query;
 mod rooms;
 mod state;
+pub mod token;
 
 use std::sync::Arc;
 
@@ -77,7 +83,12 @@ async fn carry_out(asked: &Asked) -> Result<Answer, Error> {
         Call::GetDomainConfig => Ok(rooms::domain()),
         Call::CreateRoom => rooms::create(asked).await,
         Call::GetRoomConfig => rooms::get(asked).await,
+        Call::SetRoomConfig => rooms::update(asked).await,
         Call::DeleteRoom => rooms::delete(asked).await,
+        Call::CreateMeetingToken => token::create(asked).await,
+        Call::ValidateMeetingToken => token::validate(asked),
+        Call::BatchRoomCreate => batch::create(asked).await,
+        Call::BatchRoomDelete => batch::delete(asked).await,
         _ => Err(Error::needs_media(asked.call.name())),
     }
 }
