@@ -27,6 +27,7 @@ use doorway::Doorway;
 
 use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::auth::rate::{RateLimit, RateLimits};
+use crate::dialect::daily;
 use crate::dialect::ledger;
 use crate::dialect::livekit;
 use crate::dialect::metrics::Counting;
@@ -87,7 +88,8 @@ impl Server {
         let listener = TcpListener::bind(config.listen).map_err(bind)?;
         listener.set_nonblocking(true).map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
-        let ids = Arc::new(RandomIds::new()?);
+        let ids: Arc<dyn IdSource> = Arc::new(RandomIds::new()?);
+        let drawn = Arc::clone(&ids);
         let [epoch, ..] = split(ids.draw());
         let options = LedgerOptions::new(epoch, ids.draw().to_be_bytes(), boot_id());
         let (ledger, report) = Ledger::open(&config.data, options)?;
@@ -100,7 +102,7 @@ impl Server {
         let outbox = webhooks::open(&engine, &config.webhooks, &config.keys, &config.data)?;
         Ok(Server {
             outbox,
-            router: router(&engine, &config.keys, config.rate_limit),
+            router: router(&engine, &config.keys, config.rate_limit, drawn),
             limits: ConnectionLimits {
                 connections_max: descriptors::connections(config.limits.connections_max),
                 ..config.limits
@@ -164,7 +166,12 @@ impl Server {
 }
 
 /// Everything that is answered, on one port.
-fn router(engine: &Engine, keys: &Arc<KeyRing>, limit: Option<RateLimit>) -> Router {
+fn router(
+    engine: &Engine,
+    keys: &Arc<KeyRing>,
+    limit: Option<RateLimit>,
+    ids: Arc<dyn IdSource>,
+) -> Router {
     let clock = Arc::clone(engine.clock());
     let limits = limit.map(|limit| Arc::new(RateLimits::new(limit, Arc::clone(&clock))));
     let rooms = livekit::LiveKit::new(
@@ -179,7 +186,10 @@ fn router(engine: &Engine, keys: &Arc<KeyRing>, limit: Option<RateLimit>) -> Rou
         dialect: livekit::service::DIALECT,
         call: |request| livekit::call_name(request.uri().path()).to_owned(),
     };
+    let rest = daily::Daily::new(engine.clone(), Arc::clone(keys), ids).limited(limits.clone());
+    let rest = daily::router(rest, ledger.requests().clone());
     ledger::router(ledger.limited(limits.clone()))
+        .merge(rest)
         .merge(counting.of(livekit::router(rooms.limited(limits))))
         .layer(from_fn(traced))
 }

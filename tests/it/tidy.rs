@@ -190,6 +190,7 @@ const NAMED: &[(&str, &str)] = &[
     ("server/", "livekit::"),
     ("server.rs", "LiveKit::new"),
     ("server.rs", "daily::"),
+    ("server.rs", "Daily::new"),
     ("server.rs", "videosdk::"),
     ("dialect/", "LIVEKIT_REQUEST_ID"),
     ("dialect/", "x-livekit-request-id"),

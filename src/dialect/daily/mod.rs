@@ -1,4 +1,116 @@
-//! Daily's REST API at `/daily/v1`. Apart from the rules: it asks the engine and answers in Daily's
-//! words; it decides nothing.
+//! Daily's REST API at `/daily/v1`: rooms, tokens, and all that it lets an admin do and read in a
+//! meeting. Apart from the rules: it reads strictly, asks the engine, and answers in Daily's words;
+//! it decides nothing.
 
+mod asked;
+mod auth;
+pub mod call;
+pub mod error;
+mod fields;
 pub mod permission;
+mod query;
+mod rooms;
+mod state;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+
+use asked::{Answer, Asked};
+use call::{Call, Route, route};
+use error::{Error, Kind};
+pub use state::Daily;
+
+use crate::dialect::coverage::Answered;
+use crate::dialect::metrics::{Counting, Requests};
+use crate::dialect::recorded::Recorded;
+
+impl Daily {
+    /// Answers one request.
+    pub async fn respond(&self, request: Request) -> Response {
+        let writes = request.method() != Method::GET;
+        let mut response = match self.answer(request).await {
+            Ok(answer) => answer.into_response(),
+            Err(error) => error.into_response(),
+        };
+        if writes && !Recorded::is_marked(response.headers()) {
+            let head = Recorded {
+                position: self.engine.head().0,
+                replayed: false,
+            };
+            head.mark(response.headers_mut());
+        }
+        response
+    }
+
+    async fn answer(&self, request: Request<Body>) -> Result<Answer, Error> {
+        let (parts, body) = request.into_parts();
+        // Before the body is read: nobody unknown makes us hold it.
+        let key_id = auth::key_id(&self.keys, &parts.headers)?;
+        if let Some(limits) = &self.limits {
+            let admitted = limits.admit_key(&key_id);
+            admitted.map_err(|too_often| Error::from(&too_often))?;
+        }
+        let (call, named) = match route(parts.method.as_str(), below(parts.uri.path())) {
+            Route::Call(call, named) => (call, named),
+            Route::WrongMethod => {
+                let status = StatusCode::METHOD_NOT_ALLOWED;
+                let info = "this route takes another method";
+                return Err(Error::new(status, Kind::InvalidRequest, info));
+            }
+            Route::Unknown => return Err(Error::not_found("there is no such route")),
+        };
+        if call.answered() == Answered::NeedsMedia {
+            return Err(Error::needs_media(call.name()));
+        }
+        let asked = Asked::take_in(self.clone(), call, named, key_id, parts, body).await;
+        carry_out(&asked).await
+    }
+}
+
+async fn carry_out(asked: &Asked) -> Result<Answer, Error> {
+    match asked.call {
+        Call::GetDomainConfig => Ok(rooms::domain()),
+        Call::CreateRoom => rooms::create(asked).await,
+        Call::GetRoomConfig => rooms::get(asked).await,
+        Call::DeleteRoom => rooms::delete(asked).await,
+        _ => Err(Error::needs_media(asked.call.name())),
+    }
+}
+
+/// All routes, at `/daily/v1`.
+pub fn router(daily: Daily, requests: Requests) -> Router {
+    let counting = Counting {
+        requests,
+        clock: Arc::clone(daily.engine.clock()),
+        dialect: asked::DIALECT,
+        call: call_name,
+    };
+    let answer = any(async move |request: Request| daily.respond(request).await);
+    let routes = ["", "/", "/{*rest}"].into_iter();
+    let router = routes.fold(Router::new(), |router, rest| {
+        router.route(&format!("{PREFIX}{rest}"), answer.clone())
+    });
+    counting.of(router)
+}
+
+/// A call's own name, so that there are as many as calls.
+fn call_name(request: &Request) -> String {
+    let routed = route(request.method().as_str(), below(request.uri().path()));
+    let name = match routed {
+        Route::Call(call, _) => Call::name(call),
+        Route::WrongMethod | Route::Unknown => "other",
+    };
+    name.to_owned()
+}
+
+fn below(path: &str) -> &str {
+    path.strip_prefix(PREFIX).unwrap_or(path)
+}
+
+const PREFIX: &str = "/daily/v1";

@@ -1,0 +1,35 @@
+//! What every call of the dialect needs at hand. Apart from the routes; it holds no state of rooms.
+
+use std::sync::Arc;
+
+use crate::dialect::auth::keys::KeyRing;
+use crate::dialect::auth::rate::RateLimits;
+use crate::engine::{Engine, IdSource};
+
+/// The dialect on an engine; cheap to clone.
+#[derive(Clone)]
+pub struct Daily {
+    pub(super) engine: Engine,
+    pub(super) keys: Arc<KeyRing>,
+    pub(super) ids: Arc<dyn IdSource>,
+    pub(super) limits: Option<Arc<RateLimits>>,
+}
+
+impl Daily {
+    /// For callers with a secret of these keys; names of rooms that have none are drawn from `ids`.
+    pub fn new(engine: Engine, keys: Arc<KeyRing>, ids: Arc<dyn IdSource>) -> Self {
+        Self {
+            engine,
+            keys,
+            ids,
+            limits: None,
+        }
+    }
+
+    /// Lets each key call only so often.
+    #[must_use]
+    pub fn limited(mut self, limits: Option<Arc<RateLimits>>) -> Self {
+        self.limits = limits;
+        self
+    }
+}
