@@ -196,8 +196,8 @@ proptest! {
         prop_assert_eq!(catalogue.sessions().len(), sessions.len());
         for (at, (session, entry)) in sessions.iter().zip(catalogue.sessions()).enumerate() {
             prop_assert_eq!(session.number as usize, at + 1);
-            let forms = [session.session.clone(), entry.id.uuid().to_string(), entry.id.object_id()];
-            for form in forms {
+            let uuid = entry.id.uuid().to_string();
+            for form in [session.session.clone(), uuid, entry.id.object_id()] {
                 prop_assert_eq!(catalogue.session(&form), Some(entry), "{}", form);
             }
             prop_assert_eq!((&entry.room, entry.number.0), (name, session.number));
@@ -209,7 +209,8 @@ proptest! {
             }
         }
         for entry in catalogue.rooms() {
-            for form in [entry.id.uuid().to_string(), entry.id.object_id(), entry.id.meeting_code()] {
+            let uuid = entry.id.uuid().to_string();
+            for form in [uuid, entry.id.object_id(), entry.id.meeting_code()] {
                 prop_assert_eq!(catalogue.room(&form), Some(entry), "{}", form);
             }
         }

@@ -97,8 +97,8 @@ impl KeyRing {
         self.0.get(key_id)
     }
 
-    /// The key that a secret belongs to, where the secret itself is shown as an API key. Digests are
-    /// compared, and of every key: the time taken tells nothing of how much of a guess was right.
+    /// The key that a secret belongs to, where the secret itself is shown as an API key. Digests
+    /// are compared, and of every key: the time taken does not tell how much of a guess was right.
     pub fn key_of_secret(&self, shown: &str) -> Option<&str> {
         let shown = Digest::of(shown.as_bytes());
         let mut found = None;
