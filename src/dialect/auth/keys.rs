@@ -98,8 +98,7 @@ impl KeyRing {
     }
 
     /// The key that a secret belongs to, where the secret itself is shown as an API key. Digests
-    /// are compared, and of every key: the time taken tells nothing of how much of a guess was
-    /// right.
+    /// are compared, and of every key: the time taken does not tell how much of a guess was right.
     pub fn key_of_secret(&self, shown: &str) -> Option<&str> {
         let shown = Digest::of(shown.as_bytes());
         let mut found = None;
