@@ -5,11 +5,18 @@
 mod asked;
 mod auth;
 pub mod call;
+pub mod causes;
 pub mod error;
 mod fields;
+mod logs;
+mod meetings;
+mod page;
+mod people;
 pub mod permission;
+mod presence;
 mod query;
 mod rooms;
+mod shared;
 mod state;
 
 use std::sync::Arc;
@@ -79,6 +86,17 @@ async fn carry_out(asked: &Asked) -> Result<Answer, Error> {
         Call::CreateRoom => rooms::create(asked).await,
         Call::GetRoomConfig => rooms::get(asked).await,
         Call::DeleteRoom => rooms::delete(asked).await,
+        Call::UpdatePermissions => people::update_permissions(asked).await,
+        Call::Eject => people::eject(asked).await,
+        Call::SendAppMessage => shared::send_app_message(asked).await,
+        Call::GetSessionData => shared::get_session_data(asked).await,
+        Call::SetSessionData => shared::set_session_data(asked).await,
+        Call::GetPresence => presence::everywhere(asked),
+        Call::GetRoomPresence => presence::in_room(asked).await,
+        Call::GetMeetingInfo => meetings::list(asked).await,
+        Call::GetIndividualMeetingInfo => meetings::one(asked).await,
+        Call::GetMeetingParticipants => meetings::people(asked).await,
+        Call::ListApiLogs => logs::list(asked).await,
         _ => Err(Error::needs_media(asked.call.name())),
     }
 }
