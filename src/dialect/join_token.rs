@@ -1,6 +1,6 @@
-//! A LiveKit join token as a join of ours: shared by that dialect and by our own API, which takes
-//! such tokens in reports. Apart from the token's verification; it never looks at a room, so that
-//! whether the join is admitted stays one decision of the domain.
+//! A vendor's join token as a join of ours: LiveKit's here, for that dialect and for our own API,
+//! which takes every vendor's in reports. Apart from the token's verification; it never looks at a
+//! room, so that whether the join is admitted stays one decision of the domain.
 //!
 //! What the token does not say stays open, and the room's default decides; where a room has none,
 //! that comes to LiveKit's own defaults.
@@ -8,6 +8,9 @@
 use std::collections::BTreeMap;
 
 use crate::dialect::auth::claims::{Claims, Right, VideoGrant};
+use crate::dialect::auth::keys::KeyRing;
+use crate::dialect::auth::token::{self, TokenError};
+use crate::dialect::daily;
 use crate::dialect::livekit::json::message;
 use crate::dialect::livekit::proto::service::RoomConfiguration;
 use crate::domain::command::{ConfigPatch, Join, PermissionUpdate, ProfileUpdate};
@@ -15,6 +18,34 @@ use crate::domain::event::{ConnectionKind, Credential};
 use crate::domain::{
     Allowed, Identity, NameError, PermissionPatch, Personal, RoomName, Source, Timestamp,
 };
+
+/// Who joins `room` with a token of any vendor; another room, where it is for that alone. A token
+/// whose time is over is read all the same: admission refuses it, with a record of who came with
+/// it. `now_s` is in seconds since 1970.
+///
+/// # Errors
+/// What is wrong with the token.
+pub fn join_with(
+    keys: &KeyRing,
+    token: &str,
+    now_s: i64,
+    room: &RoomName,
+) -> Result<(RoomName, Join), String> {
+    let claims = match token::verify(keys, token, now_s) {
+        // Only LiveKit's tokens name the key that issued them.
+        Err(TokenError::UnknownKey { key_id }) if key_id.is_empty() => {
+            let read = daily::token::join_of(keys, token, now_s);
+            let (granted, join) = read.map_err(|error| error.to_string())?;
+            return Ok((granted.unwrap_or_else(|| room.clone()), join));
+        }
+        Err(TokenError::Expired { expires_at_s, .. }) => {
+            token::verify(keys, token, expires_at_s.saturating_sub(1))
+        }
+        verified => verified,
+    };
+    let claims = claims.map_err(|error| error.to_string())?;
+    join_of(&claims).map_err(|error| error.to_string())
+}
 
 /// Who joins which room as what. The join is active; alias and reporter are the caller's to add.
 ///

@@ -181,8 +181,9 @@ const NAMED: &[(&str, &str)] = &[
     ("dialect/mod.rs", "mod livekit"),
     ("dialect/mod.rs", "mod daily"),
     ("dialect/mod.rs", "mod videosdk"),
-    // Our own API takes that vendor's join tokens in reports.
+    // Our own API takes the vendors' join tokens in reports.
     ("dialect/join_token.rs", "livekit"),
+    ("dialect/join_token.rs", "daily"),
     ("server.rs", "dialect::livekit"),
     ("server.rs", "dialect::daily"),
     ("server.rs", "dialect::videosdk"),

@@ -148,6 +148,12 @@ impl Asked {
         })
     }
 
+    /// A text of the body, also where the body as a whole cannot be read.
+    pub(super) fn text_of_body(&self, name: &str) -> Option<String> {
+        let body: Value = serde_json::from_slice(self.body.as_ref().ok()?).ok()?;
+        body.get(name)?.as_str().map(str::to_owned)
+    }
+
     /// Reads the body of a call about this room.
     ///
     /// # Errors

@@ -4,20 +4,24 @@
 
 mod asked;
 mod auth;
+mod batch;
 pub mod call;
 pub mod causes;
 pub mod error;
 mod fields;
+mod form;
 mod logs;
 mod meetings;
 mod page;
 mod people;
 pub mod permission;
 mod presence;
+mod properties;
 mod query;
 mod rooms;
 mod shared;
 mod state;
+pub mod token;
 
 use std::sync::Arc;
 
@@ -85,6 +89,7 @@ async fn carry_out(asked: &Asked) -> Result<Answer, Error> {
         Call::GetDomainConfig => Ok(rooms::domain()),
         Call::CreateRoom => rooms::create(asked).await,
         Call::GetRoomConfig => rooms::get(asked).await,
+        Call::SetRoomConfig => rooms::update(asked).await,
         Call::DeleteRoom => rooms::delete(asked).await,
         Call::UpdatePermissions => people::update_permissions(asked).await,
         Call::Eject => people::eject(asked).await,
@@ -97,6 +102,10 @@ async fn carry_out(asked: &Asked) -> Result<Answer, Error> {
         Call::GetIndividualMeetingInfo => meetings::one(asked).await,
         Call::GetMeetingParticipants => meetings::people(asked).await,
         Call::ListApiLogs => logs::list(asked).await,
+        Call::CreateMeetingToken => token::create(asked).await,
+        Call::ValidateMeetingToken => token::validate(asked),
+        Call::BatchRoomCreate => batch::create(asked).await,
+        Call::BatchRoomDelete => batch::delete(asked).await,
         _ => Err(Error::needs_media(asked.call.name())),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::Mutex;
+
 use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::auth::rate::RateLimits;
 use crate::engine::{Engine, IdSource};
@@ -13,6 +15,8 @@ pub struct Daily {
     pub(super) keys: Arc<KeyRing>,
     pub(super) ids: Arc<dyn IdSource>,
     pub(super) limits: Option<Arc<RateLimits>>,
+    /// Held while the rights of a room's people are worked out anew and changed.
+    pub(super) rights: Arc<Mutex<()>>,
 }
 
 impl Daily {
@@ -23,6 +27,7 @@ impl Daily {
             keys,
             ids,
             limits: None,
+            rights: Arc::default(),
         }
     }
 

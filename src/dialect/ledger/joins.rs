@@ -7,8 +7,7 @@ use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::dialect::auth::token::{self, TokenError};
-use crate::dialect::join_token::join_of;
+use crate::dialect::join_token::join_with;
 use crate::dialect::ledger::fields::{Fields, Wrong};
 use crate::dialect::ledger::openapi::{Answer, Body, Operation};
 use crate::dialect::ledger::permission_body::AskedPermission;
@@ -34,8 +33,9 @@ pub(super) async fn join(
     let asked = write.read(CALL, read).await?;
     let (join, objection) = match asked.token {
         None => (asked.join, None),
-        Some(token) => match of_token(&ledger, &token, asked.join) {
+        Some(token) => match join_with(&ledger.keys, &token, ledger.now_s(), write.room()) {
             Ok((granted, join)) => {
+                let join = with_said(join, asked.join);
                 let elsewhere = granted != *write.room();
                 (join, elsewhere.then(|| not_here(&write, &granted)))
             }
@@ -143,25 +143,18 @@ fn read(fields: &mut Fields) -> Result<AskedJoin, Wrong> {
     })
 }
 
-/// What the token grants, with what the body says. A token whose time is over is read all the same:
-/// admission refuses it, with a record of who came with it.
-fn of_token(ledger: &Ledger, text: &str, said: Join) -> Result<(RoomName, Join), String> {
-    let claims = match token::verify(&ledger.keys, text, ledger.now_s()) {
-        Err(TokenError::Expired { expires_at_s, .. }) => {
-            token::verify(&ledger.keys, text, expires_at_s.saturating_sub(1))
-        }
-        verified => verified,
-    };
-    let claims = claims.map_err(|error| error.to_string())?;
-    let (room, granted) = join_of(&claims).map_err(|error| error.to_string())?;
-    let join = Join {
+/// What the token grants, with what the body says: of two moments to go, the earlier.
+fn with_said(granted: Join, said: Join) -> Join {
+    Join {
         alias: said.alias,
         active: said.active,
         reporter: said.reporter,
-        eject_at: said.eject_at,
+        eject_at: [said.eject_at, granted.eject_at]
+            .into_iter()
+            .flatten()
+            .min(),
         ..granted
-    };
-    Ok((room, join))
+    }
 }
 
 fn not_here(write: &Write, granted: &RoomName) -> Rejection {
