@@ -186,8 +186,9 @@ fn router(
         dialect: livekit::service::DIALECT,
         call: |request| livekit::call_name(request.uri().path()).to_owned(),
     };
-    let rest = daily::Daily::new(engine.clone(), Arc::clone(keys), ids).limited(limits.clone());
-    let rest = daily::router(rest, ledger.requests().clone());
+    let catalogue = ledger.catalogue().clone();
+    let rest = daily::Daily::new(engine.clone(), Arc::clone(keys), catalogue, ids);
+    let rest = daily::router(rest.limited(limits.clone()), ledger.requests().clone());
     ledger::router(ledger.limited(limits.clone()))
         .merge(rest)
         .merge(counting.of(livekit::router(rooms.limited(limits))))

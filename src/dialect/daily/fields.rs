@@ -81,11 +81,6 @@ impl Fields {
         self.members.remove(name)
     }
 
-    /// All that was not read, where any member is allowed.
-    pub(super) fn rest(&mut self) -> Map<String, Value> {
-        std::mem::take(&mut self.members)
-    }
-
     /// Refuses what was not read.
     pub(super) fn finish(self) -> Result<(), Wrong> {
         let Some(unknown) = self.members.keys().next() else {

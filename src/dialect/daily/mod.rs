@@ -37,7 +37,6 @@ use call::{Call, Route, route};
 use error::{Error, Kind};
 pub use state::Daily;
 
-use crate::dialect::coverage::Answered;
 use crate::dialect::metrics::{Counting, Requests};
 use crate::dialect::recorded::Recorded;
 
@@ -76,9 +75,6 @@ impl Daily {
             }
             Route::Unknown => return Err(Error::not_found("there is no such route")),
         };
-        if call.answered() == Answered::NeedsMedia {
-            return Err(Error::needs_media(call.name()));
-        }
         let asked = Asked::take_in(self.clone(), call, named, key_id, parts, body).await;
         carry_out(&asked).await
     }
@@ -87,6 +83,7 @@ impl Daily {
 async fn carry_out(asked: &Asked) -> Result<Answer, Error> {
     match asked.call {
         Call::GetDomainConfig => Ok(rooms::domain()),
+        Call::ListRooms => rooms::list(asked).await,
         Call::CreateRoom => rooms::create(asked).await,
         Call::GetRoomConfig => rooms::get(asked).await,
         Call::SetRoomConfig => rooms::update(asked).await,
@@ -106,7 +103,35 @@ async fn carry_out(asked: &Asked) -> Result<Answer, Error> {
         Call::ValidateMeetingToken => token::validate(asked),
         Call::BatchRoomCreate => batch::create(asked).await,
         Call::BatchRoomDelete => batch::delete(asked).await,
-        _ => Err(Error::needs_media(asked.call.name())),
+        Call::UpdatePermissions
+        | Call::Eject
+        | Call::SendAppMessage
+        | Call::GetSessionData
+        | Call::SetSessionData
+        | Call::GetRoomPresence
+        | Call::GetPresence
+        | Call::GetMeetingInfo
+        | Call::GetIndividualMeetingInfo
+        | Call::GetMeetingParticipants
+        | Call::ListApiLogs => Err(Error::needs_media(asked.call.name())),
+        Call::RecordingsStart
+        | Call::RecordingsUpdate
+        | Call::RecordingsStop
+        | Call::LiveStreamingStart
+        | Call::LiveStreamingUpdate
+        | Call::LiveStreamingStop
+        | Call::TranscriptionStart
+        | Call::TranscriptionUpdate
+        | Call::TranscriptionStop
+        | Call::DialOutStart
+        | Call::DialOutSendDtmf
+        | Call::DialOutStop
+        | Call::SipCallTransfer
+        | Call::SipRefer
+        | Call::ListRecordings
+        | Call::GetRecordingInfo
+        | Call::DeleteRecording
+        | Call::GetRecordingLink => Err(Error::needs_media(asked.call.name())),
     }
 }
 

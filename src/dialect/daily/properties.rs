@@ -114,15 +114,21 @@ pub(super) fn render(config: &RoomConfig) -> Value {
             MAX,
             (config.max_participants > 0).then(|| json!(config.max_participants)),
         ),
-        (EJECT_AT_EXP, config.eject_at_expiry.then(|| json!(true))),
+        (
+            EJECT_AT_EXP,
+            config.eject_at_expiry.then_some(Value::Bool(true)),
+        ),
         (EJECT_AFTER, config.eject_after_s.map(Value::from)),
-        (UNIQUE, unique.then(|| json!(true))),
+        (UNIQUE, unique.then_some(Value::Bool(true))),
         (
             PERMISSIONS,
             (!permissions.is_empty()).then(|| render_long(&permissions)),
         ),
-        (OWNER_ONLY, rights.is_owner_only.then(|| json!(true))),
-        (HIDDEN, rights.is_hidden.then(|| json!(true))),
+        (
+            OWNER_ONLY,
+            rights.is_owner_only.then_some(Value::Bool(true)),
+        ),
+        (HIDDEN, rights.is_hidden.then_some(Value::Bool(true))),
     ];
     let settings = settings.into_iter();
     shown.extend(settings.filter_map(|(name, value)| Some((name.to_owned(), value?))));

@@ -5,13 +5,14 @@ use serde_json::{Value, json};
 use crate::dialect::daily::asked::{Answer, Asked};
 use crate::dialect::daily::error::Error;
 use crate::dialect::daily::fields::{Fields, Wrong};
+use crate::dialect::daily::page::Page;
 use crate::dialect::daily::properties::{Given, privacy, render};
 use crate::dialect::javascript;
 use crate::dialect::recorded::Recorded;
 use crate::domain::command::{Command, CreateRoom, UpdateRoom};
 use crate::domain::{Digest, Id, Room, RoomName, Version};
 use crate::engine::{Receipt, Status};
-use crate::replay::Moment;
+use crate::replay::{Moment, RoomEntry};
 
 /// `GET /`
 pub(super) fn domain() -> Answer {
@@ -51,6 +52,29 @@ pub(super) async fn get(asked: &Asked) -> Result<Answer, Error> {
     shown
         .map(Answer::read)
         .ok_or_else(|| no_such_room(name.as_str()))
+}
+
+/// `GET /rooms`
+pub(super) async fn list(asked: &Asked) -> Result<Answer, Error> {
+    let mut query = asked.query()?;
+    let page = Page::read(&mut query)?;
+    query.finish()?;
+    let listed = asked.daily.catalogue.read(move |all| {
+        let newest_first: Vec<&RoomEntry> = all.rooms().iter().rev().collect();
+        let is_there = |room: &&RoomEntry| room.deleted_at.is_none();
+        let is_named = |room: &&RoomEntry, id: &str| room.id.uuid().to_string() == id;
+        let count = newest_first.iter().filter(|room| is_there(room)).count();
+        let part = page.of(&newest_first, is_named, is_there)?;
+        let names: Vec<RoomName> = part.iter().map(|room| room.name.clone()).collect();
+        Ok::<_, Error>((count, names))
+    });
+    let (count, names) = listed.await??;
+    let mut data = Vec::with_capacity(names.len());
+    for name in names {
+        let room = asked.daily.engine.room(&name).await?;
+        data.extend(room.and_then(|room| show(asked, &room)));
+    }
+    Ok(Answer::read(json!({"total_count": count, "data": data})))
 }
 
 /// `POST /rooms/:name`
@@ -179,7 +203,7 @@ async fn was_over(asked: &Asked, name: &RoomName, receipt: &Receipt) -> Result<b
     let room = asked.daily.engine.as_of(name, before).await?;
     let config = room.as_deref().and_then(Room::config);
     let expires_at = config.and_then(|config| config.expires_at);
-    Ok(expires_at.is_some_and(|at| at <= first.recorded_at))
+    Ok(expires_at.is_some_and(|at| at <= first.command.recorded_at))
 }
 
 /// A name that Daily takes: one segment of a path as it is.
@@ -195,15 +219,14 @@ fn check(name: &str) -> Result<RoomName, String> {
 
 /// A name as one segment of a path: those that other dialects make may hold anything.
 fn escaped(name: &str) -> String {
-    let mut path = String::with_capacity(name.len());
-    for byte in name.bytes() {
+    let escape = |byte: u8| {
         if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
-            path.push(char::from(byte));
+            char::from(byte).to_string()
         } else {
-            path.push_str(&format!("%{byte:02X}"));
+            format!("%{byte:02X}")
         }
-    }
-    path
+    };
+    name.bytes().map(escape).collect()
 }
 
 /// Daily's own bound.

@@ -6,6 +6,7 @@ use tokio::sync::Mutex;
 
 use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::auth::rate::RateLimits;
+use crate::dialect::catalogue::SharedCatalogue;
 use crate::engine::{Engine, IdSource};
 
 /// The dialect on an engine; cheap to clone.
@@ -13,6 +14,7 @@ use crate::engine::{Engine, IdSource};
 pub struct Daily {
     pub(super) engine: Engine,
     pub(super) keys: Arc<KeyRing>,
+    pub(super) catalogue: SharedCatalogue,
     pub(super) ids: Arc<dyn IdSource>,
     pub(super) limits: Option<Arc<RateLimits>>,
     /// Held while the rights of a room's people are worked out anew and changed.
@@ -21,10 +23,16 @@ pub struct Daily {
 
 impl Daily {
     /// For callers with a secret of these keys; names of rooms that have none are drawn from `ids`.
-    pub fn new(engine: Engine, keys: Arc<KeyRing>, ids: Arc<dyn IdSource>) -> Self {
+    pub fn new(
+        engine: Engine,
+        keys: Arc<KeyRing>,
+        catalogue: SharedCatalogue,
+        ids: Arc<dyn IdSource>,
+    ) -> Self {
         Self {
             engine,
             keys,
+            catalogue,
             ids,
             limits: None,
             rights: Arc::default(),

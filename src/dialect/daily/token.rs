@@ -33,7 +33,7 @@ pub(super) async fn create(asked: &Asked) -> Result<Answer, Error> {
     claims.insert(String::from("iat"), json!(now_s(asked)));
     let secret = asked.daily.keys.secret(&asked.key_id);
     let token = secret.map(|secret| sign(claims, secret));
-    let token = token.unwrap_or(Err(TokenError::Unsigned)).map_err(unfit)?;
+    let token = token.unwrap_or(Err(TokenError::Unsigned))?;
     Ok(Answer::read(json!({"token": token})))
 }
 
@@ -46,24 +46,26 @@ pub(super) fn validate(asked: &Asked) -> Result<Answer, Error> {
         _ => Err("has to be true or false"),
     })?;
     query.finish()?;
-    let signed = Signed::search(&asked.daily.keys, asked.named()).map_err(unfit)?;
-    let (now_s, expires_at_s) = (now_s(asked), signed.date("exp").map_err(unfit)?);
+    let signed = Signed::search(&asked.daily.keys, asked.named())?;
+    let (now_s, expires_at_s) = (now_s(asked), signed.date("exp")?);
     if let Some(expires_at_s) = expires_at_s.filter(|at| *at <= now_s) {
-        return Err(unfit(TokenError::Expired {
+        return Err(TokenError::Expired {
             expires_at_s,
             now_s,
-        }));
+        }
+        .into());
     }
-    let not_before_s = signed.date("nbf").map_err(unfit)?;
+    let not_before_s = signed.date("nbf")?;
     if let Some(not_before_s) = not_before_s.filter(|at| *at > now_s)
         && ignores_nbf != Some(true)
     {
-        return Err(unfit(TokenError::NotYet {
+        return Err(TokenError::NotYet {
             not_before_s,
             now_s,
-        }));
+        }
+        .into());
     }
-    let properties = properties(signed.payload()).map_err(unfit)?;
+    let properties = properties(signed.payload())?;
     Ok(Answer::read(Value::Object(properties)))
 }
 
@@ -192,8 +194,10 @@ fn claim(path: &str, expected: &'static str) -> TokenError {
     }
 }
 
-fn unfit(error: TokenError) -> Error {
-    Error::invalid(error.to_string())
+impl From<TokenError> for Error {
+    fn from(error: TokenError) -> Self {
+        Self::invalid(error.to_string())
+    }
 }
 
 fn now_s(asked: &Asked) -> i64 {

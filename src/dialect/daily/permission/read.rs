@@ -142,7 +142,9 @@ impl Reader {
         let given = match value {
             Value::Bool(all) => return Ok(ReceiveRule::all(*all)),
             Value::Object(given) => given,
-            _ => return Err(wrong(at, "has to be a boolean or an object")),
+            Value::Null | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                return Err(wrong(at, "has to be a boolean or an object"));
+            }
         };
         known(at, given, &form.media)?;
         let mut rule = ReceiveRule::default();
