@@ -89,7 +89,6 @@ impl Server {
         listener.set_nonblocking(true).map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
         let ids: Arc<dyn IdSource> = Arc::new(RandomIds::new()?);
-        let drawn = Arc::clone(&ids);
         let [epoch, ..] = split(ids.draw());
         let options = LedgerOptions::new(epoch, ids.draw().to_be_bytes(), boot_id());
         let (ledger, report) = Ledger::open(&config.data, options)?;
@@ -97,12 +96,12 @@ impl Server {
             Arc::new(ledger),
             engine_config(config, &report),
             Arc::new(SystemClock::new()),
-            ids,
+            Arc::clone(&ids),
         )?;
         let outbox = webhooks::open(&engine, &config.webhooks, &config.keys, &config.data)?;
         Ok(Server {
             outbox,
-            router: router(&engine, &config.keys, config.rate_limit, drawn),
+            router: router(&engine, &config.keys, ids, config.rate_limit),
             limits: ConnectionLimits {
                 connections_max: descriptors::connections(config.limits.connections_max),
                 ..config.limits
@@ -165,12 +164,12 @@ impl Server {
     }
 }
 
-/// Everything that is answered, on one port.
-fn router(
+/// Everything that is answered, on one port: for a program that listens itself.
+pub fn router(
     engine: &Engine,
     keys: &Arc<KeyRing>,
-    limit: Option<RateLimit>,
     ids: Arc<dyn IdSource>,
+    limit: Option<RateLimit>,
 ) -> Router {
     let clock = Arc::clone(engine.clock());
     let limits = limit.map(|limit| Arc::new(RateLimits::new(limit, Arc::clone(&clock))));

@@ -37,7 +37,9 @@ pub(super) async fn list(asked: &Asked) -> Result<Answer, Error> {
         Some(id) => newer(asked, id, limit, is_wanted).await?,
         None => older(asked, older_than, limit, is_wanted).await?,
     };
-    Ok(Answer::read(rows.into_iter().map(|row| row.shown).collect()))
+    Ok(Answer::read(
+        rows.into_iter().map(|row| row.shown).collect(),
+    ))
 }
 
 /// One call, as Daily shows it.

@@ -35,7 +35,10 @@ pub(super) async fn list(asked: &Asked) -> Result<Answer, Error> {
         let newest_first: Vec<&SessionEntry> = catalogue.sessions().iter().rev().collect();
         let count = newest_first.iter().filter(|it| is_wanted(it)).count();
         let found = page.of(&newest_first, |it, id| is_named(it, id), |it| is_wanted(it))?;
-        let found: Vec<SessionEntry> = found.into_iter().map(|it| SessionEntry::clone(it)).collect();
+        let found: Vec<SessionEntry> = found
+            .into_iter()
+            .map(|it| SessionEntry::clone(it))
+            .collect();
         Ok::<_, Error>((count, found))
     });
     let (total_count, found) = found.await??;

@@ -103,17 +103,6 @@ async fn carry_out(asked: &Asked) -> Result<Answer, Error> {
         Call::ValidateMeetingToken => token::validate(asked),
         Call::BatchRoomCreate => batch::create(asked).await,
         Call::BatchRoomDelete => batch::delete(asked).await,
-        Call::UpdatePermissions
-        | Call::Eject
-        | Call::SendAppMessage
-        | Call::GetSessionData
-        | Call::SetSessionData
-        | Call::GetRoomPresence
-        | Call::GetPresence
-        | Call::GetMeetingInfo
-        | Call::GetIndividualMeetingInfo
-        | Call::GetMeetingParticipants
-        | Call::ListApiLogs => Err(Error::needs_media(asked.call.name())),
         Call::RecordingsStart
         | Call::RecordingsUpdate
         | Call::RecordingsStop

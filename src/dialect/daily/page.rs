@@ -7,6 +7,9 @@ use crate::dialect::daily::query::Query;
 /// Which part of a list is asked for.
 pub(super) struct Page {
     limit: usize,
+    /// The names of both ends, as they are given.
+    after: &'static str,
+    before: &'static str,
     starting_after: Option<String>,
     ending_before: Option<String>,
 }
@@ -31,6 +34,8 @@ impl Page {
     ) -> Result<Self, Error> {
         let page = Self {
             limit: query.limit()?,
+            after,
+            before,
             starting_after: query.text(after)?,
             ending_before: query.text(before)?,
         };
@@ -61,7 +66,7 @@ impl Page {
         if let Some(end) = &self.ending_before {
             let place = match end.as_str() {
                 OLDEST => all.len(),
-                id => place("ending_before", id)?,
+                id => place(self.before, id)?,
             };
             let before = all.get(..place).unwrap_or_default().iter().rev();
             let mut part: Vec<&T> = before.filter(|it| is_shown(it)).take(self.limit).collect();
@@ -69,7 +74,7 @@ impl Page {
             return Ok(part);
         }
         let first = match &self.starting_after {
-            Some(id) => place("starting_after", id)?.saturating_add(1),
+            Some(id) => place(self.after, id)?.saturating_add(1),
             None => 0,
         };
         let behind = all.get(first..).unwrap_or_default().iter();

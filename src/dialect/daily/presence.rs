@@ -41,9 +41,8 @@ pub(super) async fn in_room(asked: &Asked) -> Result<Answer, Error> {
     let room = room.filter(|room| room.life.is_some());
     let room = room.ok_or_else(|| Error::not_found(format!("there is no room named {name}")))?;
     let now = asked.daily.engine.clock().wall();
-    let wanted = |wanted: &Option<String>, shown: Option<String>| {
-        wanted.is_none() || *wanted == shown
-    };
+    let wanted =
+        |wanted: &Option<String>, shown: Option<String>| wanted.is_none() || *wanted == shown;
     let people = present(&room)
         .filter(|it| wanted(&user_id, it.user_id()) && wanted(&user_name, it.user_name()));
     let people: Vec<Value> = people.map(|it| it.shown(now)).collect();
