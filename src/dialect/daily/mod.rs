@@ -6,14 +6,20 @@ mod asked;
 mod auth;
 mod batch;
 pub mod call;
+pub mod causes;
 pub mod error;
 mod fields;
 mod form;
+mod logs;
+mod meetings;
 mod page;
+mod people;
 pub mod permission;
+mod presence;
 mod properties;
 mod query;
 mod rooms;
+mod shared;
 mod state;
 pub mod token;
 
@@ -82,21 +88,21 @@ async fn carry_out(asked: &Asked) -> Result<Answer, Error> {
         Call::GetRoomConfig => rooms::get(asked).await,
         Call::SetRoomConfig => rooms::update(asked).await,
         Call::DeleteRoom => rooms::delete(asked).await,
+        Call::UpdatePermissions => people::update_permissions(asked).await,
+        Call::Eject => people::eject(asked).await,
+        Call::SendAppMessage => shared::send_app_message(asked).await,
+        Call::GetSessionData => shared::get_session_data(asked).await,
+        Call::SetSessionData => shared::set_session_data(asked).await,
+        Call::GetPresence => presence::everywhere(asked),
+        Call::GetRoomPresence => presence::in_room(asked).await,
+        Call::GetMeetingInfo => meetings::list(asked).await,
+        Call::GetIndividualMeetingInfo => meetings::one(asked).await,
+        Call::GetMeetingParticipants => meetings::people(asked).await,
+        Call::ListApiLogs => logs::list(asked).await,
         Call::CreateMeetingToken => token::create(asked).await,
         Call::ValidateMeetingToken => token::validate(asked),
         Call::BatchRoomCreate => batch::create(asked).await,
         Call::BatchRoomDelete => batch::delete(asked).await,
-        Call::UpdatePermissions
-        | Call::Eject
-        | Call::SendAppMessage
-        | Call::GetSessionData
-        | Call::SetSessionData
-        | Call::GetRoomPresence
-        | Call::GetPresence
-        | Call::GetMeetingInfo
-        | Call::GetIndividualMeetingInfo
-        | Call::GetMeetingParticipants
-        | Call::ListApiLogs => Err(Error::needs_media(asked.call.name())),
         Call::RecordingsStart
         | Call::RecordingsUpdate
         | Call::RecordingsStop

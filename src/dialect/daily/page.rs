@@ -7,6 +7,9 @@ use crate::dialect::daily::query::Query;
 /// Which part of a list is asked for.
 pub(super) struct Page {
     limit: usize,
+    /// The names of both ends, as they are given.
+    after: &'static str,
+    before: &'static str,
     starting_after: Option<String>,
     ending_before: Option<String>,
 }
@@ -17,14 +20,29 @@ impl Page {
     /// # Errors
     /// 400 when one is wrong, or when both ends are given.
     pub(super) fn read(query: &mut Query) -> Result<Self, Error> {
+        Self::read_as(query, "starting_after", "ending_before")
+    }
+
+    /// As [`Page::read`], where the ends have names of their own.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn read_as(
+        query: &mut Query,
+        after: &'static str,
+        before: &'static str,
+    ) -> Result<Self, Error> {
         let page = Self {
             limit: query.limit()?,
-            starting_after: query.text("starting_after")?,
-            ending_before: query.text("ending_before")?,
+            after,
+            before,
+            starting_after: query.text(after)?,
+            ending_before: query.text(before)?,
         };
         if page.starting_after.is_some() && page.ending_before.is_some() {
-            let info = "give `starting_after` or `ending_before`, not both";
-            return Err(Error::invalid(info));
+            return Err(Error::invalid(format!(
+                "give `{after}` or `{before}`, not both"
+            )));
         }
         Ok(page)
     }
@@ -48,7 +66,7 @@ impl Page {
         if let Some(end) = &self.ending_before {
             let place = match end.as_str() {
                 OLDEST => all.len(),
-                id => place("ending_before", id)?,
+                id => place(self.before, id)?,
             };
             let before = all.get(..place).unwrap_or_default().iter().rev();
             let mut part: Vec<&T> = before.filter(|it| is_shown(it)).take(self.limit).collect();
@@ -56,7 +74,7 @@ impl Page {
             return Ok(part);
         }
         let first = match &self.starting_after {
-            Some(id) => place("starting_after", id)?.saturating_add(1),
+            Some(id) => place(self.after, id)?.saturating_add(1),
             None => 0,
         };
         let behind = all.get(first..).unwrap_or_default().iter();

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::domain::command::PermissionUpdate;
 use crate::domain::{AdminRight, Allowed, Identity, PermissionPatch, ReceiveRule, Source};
 
-pub use read::Wrong;
-pub use read::{parse_compact, parse_permissions, parse_permissions_at};
+pub(in crate::dialect::daily) use read::participant_id;
+pub use read::{Wrong, parse_compact, parse_permissions, parse_permissions_at};
 pub use render::{render_compact, render_long};
 
 /// What is said of a permission; what is not said is absent.
