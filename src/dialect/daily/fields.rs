@@ -86,9 +86,13 @@ impl Fields {
         let Some(unknown) = self.members.keys().next() else {
             return Ok(());
         };
-        let known = self.known.join(", ");
         let shown: String = unknown.chars().take(ECHO_CHARS_MAX).collect();
-        Err(self.wrong(&shown, format!("is unknown here: known are {known}")))
+        let problem = if self.known.len() > SHOWN_MAX {
+            "is unknown here".to_owned()
+        } else {
+            format!("is unknown here: known are {}", self.known.join(", "))
+        };
+        Err(self.wrong(&shown, problem))
     }
 
     /// Something wrong with one of its members.
@@ -101,5 +105,7 @@ impl Fields {
     }
 }
 
+/// More names than these are no help, and would stand in the log with every refusal.
+const SHOWN_MAX: usize = 12;
 /// Longer words of a caller are cut before they are repeated.
 const ECHO_CHARS_MAX: usize = 64;
