@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::store::journal::{Disk as _, check, head_fault};
+use crate::store::journal::{Disk, check, head_fault};
 use crate::store::journal::{Frame, Journal, JournalError, JournalReader, Options};
 use crate::testing::faults::SimulatedDisk;
 
@@ -29,10 +29,10 @@ pub fn open_log(bytes: &[u8]) {
         return;
     };
     change(&disk, changes);
-    let shared = Arc::new(disk.clone());
+    let shared: Arc<dyn Disk> = Arc::new(disk.clone());
     let _told: [bool; 2] = [
-        check(&*shared, dir(), |_| Vec::new(), &mut |_| ()).is_ok(),
-        head_fault(&*shared, dir()).is_ok(),
+        check(&shared, dir(), |_| Vec::new(), &mut |_| ()).is_ok(),
+        head_fault(&shared, dir()).is_ok(),
     ];
     let beside = JournalReader::open(shared, dir()).map(|reader| read(&reader));
     for frames in beside.into_iter().flatten() {
