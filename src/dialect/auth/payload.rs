@@ -130,6 +130,13 @@ impl<'a> Reader<'a> {
     }
 
     fn texts(&self, name: &str) -> Claim<Vec<String>> {
+        self.optional_texts(name).map(Option::unwrap_or_default)
+    }
+
+    pub(in crate::dialect::auth) fn optional_texts(
+        &self,
+        name: &str,
+    ) -> Claim<Option<Vec<String>>> {
         let all_text = |value: &Value| {
             value
                 .as_array()?
@@ -138,7 +145,6 @@ impl<'a> Reader<'a> {
                 .collect()
         };
         self.typed(name, "an array of strings", all_text)
-            .map(Option::unwrap_or_default)
     }
 
     fn flag(&self, name: &str) -> Claim<bool> {

@@ -1,6 +1,6 @@
-//! Tokens: signed by a key, verified as LiveKit verifies them. Apart, because it is the only owner
-//! of the signing library; it never asks that library about time, and never puts a token into an
-//! error.
+//! Tokens: signed by a key, verified as LiveKit verifies them, and what other vendors' tokens share
+//! with these. Apart, because it is the only owner of the signing library; it never asks that
+//! library about time, and never puts a token into an error.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -32,35 +32,104 @@ pub fn bearer(header: &str) -> Result<&str, TokenError> {
 /// [`TokenError`]: the algorithm is looked at first, then the key, the signature, the types of the
 /// claims, and the dates.
 pub fn verify(keys: &KeyRing, token: &str, now_s: i64) -> Result<Claims, TokenError> {
-    let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Unreadable)?;
-    let (header, payload) = message.split_once('.').ok_or(TokenError::Unreadable)?;
-    check_header(&json_part(header)?)?;
-    let payload = json_part(payload)?;
-    let signature = URL_SAFE_NO_PAD
-        .decode(signature)
-        .map_err(|_| TokenError::Unreadable)?;
+    let signed = Signed::open(keys, token, "iss")?;
+    let grants = signed.reader().grants()?;
+    let token_id = signed.text("jti")?;
+    let dates = signed.dates(now_s)?;
+    Ok(Claims {
+        grants,
+        not_before_s: dates.not_before_s,
+        issued_at_s: dates.issued_at_s,
+        expires_at_s: dates.expires_at_s,
+        token_id,
+        key_id: signed.key_id,
+        token_sha256: signed.token_sha256,
+    })
+}
 
-    let key_id = payload
-        .get("iss")
-        .and_then(Value::as_str)
-        .unwrap_or_default();
-    let secret = keys.secret(key_id).ok_or_else(|| unknown_key(key_id))?;
-    if !is_signed_by(secret, message, &signature) {
-        return Err(TokenError::Signature);
+/// A token whose key signed it, before anything of what it says is believed: what the tokens of
+/// all dialects have in common.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Signed {
+    /// The key that signed it.
+    pub key_id: String,
+    /// SHA-256 of the whole token as it was sent.
+    pub token_sha256: Digest,
+    payload: Map<String, Value>,
+}
+
+impl Signed {
+    /// Checks a token (HS256 only) whose key is named by the claim `key_claim`.
+    ///
+    /// # Errors
+    /// [`TokenError`]: the algorithm is looked at first, then the key, then the signature.
+    pub fn open(keys: &KeyRing, token: &str, key_claim: &str) -> Result<Self, TokenError> {
+        let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Unreadable)?;
+        let (header, payload) = message.split_once('.').ok_or(TokenError::Unreadable)?;
+        check_header(&json_part(header)?)?;
+        let payload = json_part(payload)?;
+        let signature = URL_SAFE_NO_PAD
+            .decode(signature)
+            .map_err(|_| TokenError::Unreadable)?;
+        let key_id = payload.get(key_claim).and_then(Value::as_str);
+        let key_id = key_id.unwrap_or_default().to_owned();
+        let secret = keys.secret(&key_id).ok_or_else(|| unknown_key(&key_id))?;
+        if !is_signed_by(secret, message, &signature) {
+            return Err(TokenError::Signature);
+        }
+        Ok(Self {
+            key_id,
+            token_sha256: Digest::of(token.as_bytes()),
+            payload,
+        })
     }
 
-    let reader = Reader::new(&payload);
-    let claims = Claims {
-        key_id: key_id.to_owned(),
-        grants: reader.grants()?,
-        not_before_s: reader.date("nbf")?,
-        issued_at_s: reader.date("iat")?,
-        expires_at_s: reader.date("exp")?.ok_or(TokenError::Endless)?,
-        token_id: reader.optional_text("jti")?,
-        token_sha256: Digest::of(token.as_bytes()),
-    };
-    check_dates(&claims, now_s)?;
-    Ok(claims)
+    /// A claim that is a string.
+    ///
+    /// # Errors
+    /// [`TokenError::Claim`] for any other type.
+    pub fn text(&self, claim: &str) -> Result<Option<String>, TokenError> {
+        Ok(self.reader().optional_text(claim)?)
+    }
+
+    /// A claim that is a list of strings; `None` where there is none.
+    ///
+    /// # Errors
+    /// [`TokenError::Claim`] for any other type.
+    pub fn texts(&self, claim: &str) -> Result<Option<Vec<String>>, TokenError> {
+        Ok(self.reader().optional_texts(claim)?)
+    }
+
+    /// When it is valid; `now_s` is in seconds since 1970, with a leeway of [`LEEWAY_S`].
+    ///
+    /// # Errors
+    /// [`TokenError::Endless`], [`TokenError::Expired`], [`TokenError::NotYet`], or
+    /// [`TokenError::Claim`] for what is no date.
+    pub fn dates(&self, now_s: i64) -> Result<Dates, TokenError> {
+        let reader = self.reader();
+        let dates = Dates {
+            not_before_s: reader.date("nbf")?,
+            issued_at_s: reader.date("iat")?,
+            expires_at_s: reader.date("exp")?.ok_or(TokenError::Endless)?,
+        };
+        check_dates(&dates, now_s)?;
+        Ok(dates)
+    }
+
+    fn reader(&self) -> Reader<'_> {
+        Reader::new(&self.payload)
+    }
+}
+
+/// When a token is valid, in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dates {
+    /// `nbf`.
+    pub not_before_s: Option<i64>,
+    /// `iat`.
+    pub issued_at_s: Option<i64>,
+    /// `exp`.
+    pub expires_at_s: i64,
 }
 
 /// Signs a token that is valid from `now_s` (seconds since 1970) for `ttl_s` seconds.
@@ -106,15 +175,15 @@ fn check_header(header: &Map<String, Value>) -> Result<(), TokenError> {
 }
 
 /// As LiveKit compares: valid from `nbf` less the leeway on, and until just before `exp` plus it.
-fn check_dates(claims: &Claims, now_s: i64) -> Result<(), TokenError> {
-    let expires_at_s = claims.expires_at_s;
+fn check_dates(dates: &Dates, now_s: i64) -> Result<(), TokenError> {
+    let expires_at_s = dates.expires_at_s;
     if now_s >= expires_at_s.saturating_add(LEEWAY_S) {
         return Err(TokenError::Expired {
             expires_at_s,
             now_s,
         });
     }
-    match claims.not_before_s {
+    match dates.not_before_s {
         Some(not_before_s) if now_s < not_before_s.saturating_sub(LEEWAY_S) => {
             Err(TokenError::NotYet {
                 not_before_s,
