@@ -1,6 +1,6 @@
-//! Why somebody left, in VideoSDK's codes: one total map in each direction that is needed. Apart,
-//! because every dialect has such a table in one file; nothing of VideoSDK's REST API shows them,
-//! so it is for clients and signalling servers, and for the reader of the log.
+//! Why somebody left, in VideoSDK's codes: one total map. Apart, because every dialect has such a
+//! table in one file. VideoSDK's REST API shows none of them: its clients do, so this is for a
+//! signalling server that embeds us.
 
 use crate::domain::event::CloseCause;
 
@@ -72,23 +72,5 @@ pub const fn reason_of(cause: CloseCause, by_peer: bool) -> LeaveReason {
             | CloseCause::RoomClosed,
             _,
         ) => LeaveReason::RoomClose,
-    }
-}
-
-/// The cause that a reason tells of, where a server reports a leave in VideoSDK's words.
-pub const fn cause_of(reason: LeaveReason) -> CloseCause {
-    match reason {
-        LeaveReason::RemovePeer | LeaveReason::RemovePeerApi => CloseCause::Removed,
-        LeaveReason::DuplicateParticipant => CloseCause::Replaced,
-        LeaveReason::SwitchRoom => CloseCause::Moved,
-        LeaveReason::RemoveAll | LeaveReason::MeetingEndApi => CloseCause::SessionEnded,
-        LeaveReason::RoomClose => CloseCause::RoomClosed,
-        LeaveReason::JoinRoomFailed | LeaveReason::SwitchRoomFailed => CloseCause::NeverActive,
-        LeaveReason::WebsocketDisconnected
-        | LeaveReason::WebsocketConnectionAttemptsExhausted => CloseCause::ReporterLost,
-        LeaveReason::RemovePeerViewerModeChanged
-        | LeaveReason::RemovePeerMediaRelayStop
-        | LeaveReason::Unknown
-        | LeaveReason::ManualLeaveCalled => CloseCause::Left,
     }
 }
