@@ -30,6 +30,7 @@ use crate::dialect::auth::rate::{RateLimit, RateLimits};
 use crate::dialect::ledger;
 use crate::dialect::livekit;
 use crate::dialect::metrics::Counting;
+use crate::dialect::videosdk::{self, VideoSdk};
 use crate::domain::Digest;
 use crate::engine::{Engine, EngineConfig, EngineError, IdSource, RandomIds, SystemClock};
 use crate::outbox::{Outbox, ReceiverStatus};
@@ -95,12 +96,12 @@ impl Server {
             Arc::new(ledger),
             engine_config(config, &report),
             Arc::new(SystemClock::new()),
-            ids,
+            Arc::clone(&ids) as _,
         )?;
         let outbox = webhooks::open(&engine, &config.webhooks, &config.keys, &config.data)?;
         Ok(Server {
             outbox,
-            router: router(&engine, &config.keys, config.rate_limit),
+            router: router(&engine, &config.keys, ids, config.rate_limit),
             limits: ConnectionLimits {
                 connections_max: descriptors::connections(config.limits.connections_max),
                 ..config.limits
@@ -164,7 +165,12 @@ impl Server {
 }
 
 /// Everything that is answered, on one port.
-fn router(engine: &Engine, keys: &Arc<KeyRing>, limit: Option<RateLimit>) -> Router {
+fn router(
+    engine: &Engine,
+    keys: &Arc<KeyRing>,
+    ids: Arc<dyn IdSource>,
+    limit: Option<RateLimit>,
+) -> Router {
     let clock = Arc::clone(engine.clock());
     let limits = limit.map(|limit| Arc::new(RateLimits::new(limit, Arc::clone(&clock))));
     let rooms = livekit::LiveKit::new(
@@ -173,14 +179,23 @@ fn router(engine: &Engine, keys: &Arc<KeyRing>, limit: Option<RateLimit>) -> Rou
         move || clock.wall().seconds(),
     );
     let ledger = ledger::Ledger::new(engine.clone(), Arc::clone(keys));
-    let counting = Counting {
+    let counting = |dialect, call| Counting {
         requests: ledger.requests().clone(),
         clock: Arc::clone(engine.clock()),
-        dialect: livekit::service::DIALECT,
-        call: |request| livekit::call_name(request.uri().path()).to_owned(),
+        dialect,
+        call,
     };
-    ledger::router(ledger.limited(limits.clone()))
-        .merge(counting.of(livekit::router(rooms.limited(limits))))
+    let livekit = counting(livekit::service::DIALECT, |request| {
+        livekit::call_name(request.uri().path()).to_owned()
+    });
+    let catalogue = ledger.catalogue().clone();
+    let meetings = VideoSdk::new(engine.clone(), Arc::clone(keys), catalogue, ids);
+    let videosdk = counting(videosdk::DIALECT, videosdk::call_name);
+    let livekit = livekit.of(livekit::router(rooms.limited(limits.clone())));
+    let videosdk = videosdk.of(videosdk::router(meetings.limited(limits.clone())));
+    ledger::router(ledger.limited(limits))
+        .merge(videosdk)
+        .merge(livekit)
         .layer(from_fn(traced))
 }
 

@@ -1,20 +1,71 @@
-//! A LiveKit join token as a join of ours: shared by that dialect and by our own API, which takes
-//! such tokens in reports. Apart from the token's verification; it never looks at a room, so that
-//! whether the join is admitted stays one decision of the domain.
+//! Vendors' join tokens as joins of ours: our own API takes them in reports. Apart from the tokens'
+//! verification; it never looks at a room, so that whether the join is admitted stays one decision
+//! of the domain.
 //!
-//! What the token does not say stays open, and the room's default decides; where a room has none,
+//! What a LiveKit token does not say stays open, and the room's default decides; where a room has none,
 //! that comes to LiveKit's own defaults.
 
 use std::collections::BTreeMap;
 
 use crate::dialect::auth::claims::{Claims, Right, VideoGrant};
+use crate::dialect::auth::keys::KeyRing;
+use crate::dialect::auth::token::{self, TokenError};
 use crate::dialect::livekit::json::message;
 use crate::dialect::livekit::proto::service::RoomConfiguration;
+use crate::dialect::videosdk::token::{self as videosdk, TokenFault};
 use crate::domain::command::{ConfigPatch, Join, PermissionUpdate, ProfileUpdate};
 use crate::domain::event::{ConnectionKind, Credential};
 use crate::domain::{
     Allowed, Identity, NameError, PermissionPatch, Personal, RoomName, Source, Timestamp,
 };
+
+/// A join that a token grants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// The only room that it is for, by any of its ids; any room where the token does not say.
+    pub room: Option<String>,
+    /// Who joins as what.
+    pub join: Join,
+}
+
+/// Verifies a join token of any vendor, of whoever joins as `said` where the token leaves that
+/// open. A token whose time is over is read all the same: admission refuses it, with a record of
+/// who came with it.
+///
+/// # Errors
+/// Why nobody can join with it, in words.
+pub fn granted(
+    keys: &KeyRing,
+    token: &str,
+    said: Option<&Identity>,
+    now_s: i64,
+) -> Result<Granted, String> {
+    if videosdk::is_ours(token) {
+        let read = |now_s| videosdk::Token::verify(keys, token, now_s);
+        let token = match read(now_s) {
+            Err(TokenFault::Token(TokenError::Expired { expires_at_s, .. })) => {
+                read(expires_at_s.saturating_sub(1))
+            }
+            verified => verified,
+        };
+        let token = token.map_err(|error| error.to_string())?;
+        let join = token.join(said).map_err(|error| error.to_string())?;
+        let room = token.room;
+        return Ok(Granted { room, join });
+    }
+    let read = |now_s| token::verify(keys, token, now_s);
+    let claims = match read(now_s) {
+        Err(TokenError::Expired { expires_at_s, .. }) => read(expires_at_s.saturating_sub(1)),
+        verified => verified,
+    };
+    let claims = claims.map_err(|error| error.to_string())?;
+    let (room, join) = join_of(&claims).map_err(|error| error.to_string())?;
+    if said.is_some_and(|said| Some(said) != join.identity.as_ref()) {
+        return Err("the token names another identity than the body".to_owned());
+    }
+    let room = Some(room.to_string());
+    Ok(Granted { room, join })
+}
 
 /// Who joins which room as what. The join is active; alias and reporter are the caller's to add.
 ///

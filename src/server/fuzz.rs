@@ -40,7 +40,7 @@ pub fn requests(bytes: &[u8]) {
         // The machine gave no thread: nothing was found.
         return;
     };
-    let router = super::router(&engine, &keys, None);
+    let router = super::router(&engine, &keys, Arc::new(SeededIds::new(2)), None);
     runtime.block_on(async {
         for request in split(bytes, b"\n%%\n").take(REQUESTS_MAX) {
             let Some(request) = read(request, &keys) else {

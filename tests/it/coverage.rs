@@ -6,6 +6,7 @@ use std::path::Path;
 
 use roomledger::dialect::coverage::Answered;
 use roomledger::dialect::livekit::twirp::calls::Call;
+use roomledger::dialect::videosdk::call as videosdk;
 
 /// A vendor's API and the calls that its router knows.
 type Api = (&'static str, Vec<(&'static str, Answered)>);
@@ -13,7 +14,12 @@ type Api = (&'static str, Vec<(&'static str, Answered)>);
 /// A dialect adds its line here.
 fn apis() -> Vec<Api> {
     let livekit = Call::ALL.iter().map(|it| (it.name(), it.answered()));
-    vec![("LiveKit RoomService", livekit.collect())]
+    let videosdk = videosdk::Call::ALL.iter();
+    let videosdk = videosdk.map(|it| (it.name(), it.answered()));
+    vec![
+        ("LiveKit RoomService", livekit.collect()),
+        ("VideoSDK", videosdk.collect()),
+    ]
 }
 
 #[test]

@@ -183,6 +183,7 @@ const NAMED: &[(&str, &str)] = &[
     ("dialect/mod.rs", "mod videosdk"),
     // Our own API takes that vendor's join tokens in reports.
     ("dialect/join_token.rs", "livekit"),
+    ("dialect/join_token.rs", "videosdk"),
     ("server.rs", "dialect::livekit"),
     ("server.rs", "dialect::daily"),
     ("server.rs", "dialect::videosdk"),
@@ -191,6 +192,7 @@ const NAMED: &[(&str, &str)] = &[
     ("server.rs", "LiveKit::new"),
     ("server.rs", "daily::"),
     ("server.rs", "videosdk::"),
+    ("server.rs", "VideoSdk::new"),
     ("dialect/", "LIVEKIT_REQUEST_ID"),
     ("dialect/", "x-livekit-request-id"),
     ("web/", "x-livekit-request-id"),

@@ -7,8 +7,7 @@ use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::dialect::auth::token::{self, TokenError};
-use crate::dialect::join_token::join_of;
+use crate::dialect::join_token::{Granted, granted};
 use crate::dialect::ledger::fields::{Fields, Wrong};
 use crate::dialect::ledger::openapi::{Answer, Body, Operation};
 use crate::dialect::ledger::permission_body::AskedPermission;
@@ -18,9 +17,7 @@ use crate::dialect::ledger::state::Ledger;
 use crate::dialect::ledger::write::{Asked, Named, Need, Write, answer};
 use crate::domain::command::{ConfigPatch, Join, ProfileUpdate};
 use crate::domain::event::{ConnectionKind, Credential};
-use crate::domain::{
-    Alias, Command, Event, Identity, ParticipantNumber, Rejection, RoomName, Timestamp,
-};
+use crate::domain::{Alias, Command, Event, Identity, ParticipantNumber, Rejection, Timestamp};
 use crate::engine::Receipt;
 use crate::store::Position;
 
@@ -35,9 +32,13 @@ pub(super) async fn join(
     let (join, objection) = match asked.token {
         None => (asked.join, None),
         Some(token) => match of_token(&ledger, &token, asked.join) {
-            Ok((granted, join)) => {
-                let elsewhere = granted != *write.room();
-                (join, elsewhere.then(|| not_here(&write, &granted)))
+            Ok(Granted { room: None, join }) => (join, None),
+            Ok(Granted {
+                room: Some(granted),
+                join,
+            }) => {
+                let is_here = is_here(&write, &ledger, &granted).await?;
+                (join, (!is_here).then(|| not_here(&write, &granted)))
             }
             Err(problem) => {
                 let problem = Problem::new(StatusCode::FORBIDDEN, "bad-token", problem);
@@ -121,7 +122,11 @@ fn read(fields: &mut Fields) -> Result<AskedJoin, Wrong> {
         moved_from: None,
     };
     let occurred_at = fields.optional("occurred_at")?;
-    if token.is_none() {
+    if token.is_some() {
+        // Where the token leaves these open.
+        join.identity = fields.parsed("identity", Identity::new)?;
+        join.profile.name = fields.optional("name")?;
+    } else {
         join.identity = Some(fields.required_parsed("identity", Identity::new)?);
         join.kind = fields.optional("kind")?.unwrap_or(ConnectionKind::Standard);
         join.profile = profile(fields)?;
@@ -143,28 +148,37 @@ fn read(fields: &mut Fields) -> Result<AskedJoin, Wrong> {
     })
 }
 
-/// What the token grants, with what the body says. A token whose time is over is read all the same:
-/// admission refuses it, with a record of who came with it.
-fn of_token(ledger: &Ledger, text: &str, said: Join) -> Result<(RoomName, Join), String> {
-    let claims = match token::verify(&ledger.keys, text, ledger.now_s()) {
-        Err(TokenError::Expired { expires_at_s, .. }) => {
-            token::verify(&ledger.keys, text, expires_at_s.saturating_sub(1))
-        }
-        verified => verified,
-    };
-    let claims = claims.map_err(|error| error.to_string())?;
-    let (room, granted) = join_of(&claims).map_err(|error| error.to_string())?;
+/// What the token grants, with what the body says.
+fn of_token(ledger: &Ledger, text: &str, said: Join) -> Result<Granted, String> {
+    let Granted { room, join } =
+        granted(&ledger.keys, text, said.identity.as_ref(), ledger.now_s())?;
     let join = Join {
         alias: said.alias,
         active: said.active,
         reporter: said.reporter,
         eject_at: said.eject_at,
-        ..granted
+        profile: ProfileUpdate {
+            name: join.profile.name.or(said.profile.name),
+            ..join.profile
+        },
+        ..join
     };
-    Ok((room, join))
+    Ok(Granted { room, join })
 }
 
-fn not_here(write: &Write, granted: &RoomName) -> Rejection {
+/// Whether the room that a token is for, by any of its ids, is the one of the report.
+async fn is_here(write: &Write, ledger: &Ledger, granted: &str) -> Result<bool, Problem> {
+    if granted == write.room().as_str() {
+        return Ok(true);
+    }
+    let granted = granted.to_owned();
+    let named = ledger
+        .catalogue
+        .read(move |all| all.room(&granted).map(|it| it.name.clone()));
+    Ok(named.await?.as_ref() == Some(write.room()))
+}
+
+fn not_here(write: &Write, granted: &str) -> Rejection {
     Rejection::NotGranted {
         room: write.room().to_string(),
         key_id: write.caller().claims.key_id.clone(),

@@ -87,7 +87,11 @@ impl VideoSdk {
     ///
     /// # Errors
     /// 401, 403 for a contradictory token, 429, and what is wrong with a body before it is read.
-    pub(super) async fn ask(&self, request: Request<Body>, route: Route) -> Result<Asked, ApiError> {
+    pub(super) async fn ask(
+        &self,
+        request: Request<Body>,
+        route: Route,
+    ) -> Result<Asked, ApiError> {
         let (parts, body) = request.into_parts();
         let token = Token::of(&self.keys, &parts.headers, self.now_s())?;
         if let Some(limits) = &self.limits {

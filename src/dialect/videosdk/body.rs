@@ -100,7 +100,11 @@ impl Fields {
 
 fn too_large() -> ApiError {
     let words = format!("the body is larger than {BODY_BYTES_MAX} bytes");
-    ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge.as_str(), words)
+    ApiError::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        Code::TooLarge.as_str(),
+        words,
+    )
 }
 
 /// No call takes more than a few settings of a room.

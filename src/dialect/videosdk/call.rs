@@ -30,6 +30,11 @@ macro_rules! calls {
                 }
             }
 
+            /// Whether it is of the API's first version, whose words and shapes differ.
+            pub fn is_older(self) -> bool {
+                self.path().starts_with("v1/")
+            }
+
             /// The methods that it is called with.
             pub const fn methods(self) -> &'static [&'static str] {
                 match self {

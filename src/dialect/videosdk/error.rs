@@ -3,7 +3,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 
 use crate::dialect::auth::rate::TooOften;
 use crate::dialect::auth::token::TokenError;
@@ -110,6 +110,13 @@ impl ApiError {
         Self::new(StatusCode::NOT_FOUND, "no-such-session", message)
     }
 
+    /// Nobody of that id was ever in the session.
+    pub fn no_participant(id: &str) -> Self {
+        let message = format!("participant {:?} was never in the session", cut(id));
+        let slug = Code::NoSuchParticipant.as_str();
+        Self::new(StatusCode::NOT_FOUND, slug, message)
+    }
+
     /// The caller may not do that.
     pub fn forbidden(vendor: VendorCode, message: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, Code::NoRight.as_str(), message).coded(vendor)
@@ -138,33 +145,42 @@ impl ApiError {
         self
     }
 
-    fn body(&self) -> Value {
-        let code = self.vendor.map_or(self.slug, VendorCode::number);
-        let mut body = Map::new();
-        body.insert("message".to_owned(), json!(self.message));
-        body.insert("code".to_owned(), json!(code));
-        body.insert("type".to_owned(), json!(self.slug));
-        if let Some(vendor) = self.vendor {
-            body.insert("name".to_owned(), json!(vendor.name()));
+    fn body(&self) -> Body<'_> {
+        Body {
+            message: &self.message,
+            code: self.vendor.map_or(self.slug, VendorCode::number),
+            name: self.vendor.map(VendorCode::name),
+            kind: self.slug,
+            detail: self.detail.as_deref(),
+            position: self.recorded.map(|recorded| recorded.position),
+            because: self.because,
         }
-        if let Some(detail) = &self.detail {
-            body.insert("detail".to_owned(), json!(detail));
-        }
-        if let Some(recorded) = self.recorded {
-            body.insert("position".to_owned(), json!(recorded.position));
-        }
-        if let Some(because) = self.because {
-            body.insert("because".to_owned(), json!(because));
-        }
-        Value::Object(body)
     }
+}
+
+/// The vendor's members first, then ours.
+#[derive(Serialize)]
+struct Body<'a> {
+    message: &'a str,
+    code: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    because: Option<u64>,
 }
 
 impl From<TokenError> for ApiError {
     fn from(error: TokenError) -> Self {
-        let vendor = match &error {
-            TokenError::UnknownKey { .. } => VendorCode::InvalidApiKey,
-            _ => VendorCode::InvalidToken,
+        let vendor = if let TokenError::UnknownKey { .. } = error {
+            VendorCode::InvalidApiKey
+        } else {
+            VendorCode::InvalidToken
         };
         let mut told = Self::new(StatusCode::UNAUTHORIZED, "unauthenticated", INVALID_TOKEN);
         told.detail = Some(error.to_string());
@@ -194,7 +210,8 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let json = HeaderValue::from_static("application/json");
         let kind = [(header::CONTENT_TYPE, json)];
-        let mut response = (self.status, kind, self.body().to_string()).into_response();
+        let body = serde_json::to_vec(&self.body()).unwrap_or_default();
+        let mut response = (self.status, kind, body).into_response();
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

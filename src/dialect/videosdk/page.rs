@@ -62,7 +62,10 @@ impl Paging {
 /// The parameter of that name, the last one of several; empty is absent.
 pub(super) fn text<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
     let mut found = query.iter().rev().filter(|(given, _)| given == name);
-    found.next().map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+    found
+        .next()
+        .map(|(_, value)| value.as_str())
+        .filter(|value| !value.is_empty())
 }
 
 fn number(query: &[(String, String)], name: &str) -> Result<Option<usize>, ApiError> {
@@ -71,7 +74,11 @@ fn number(query: &[(String, String)], name: &str) -> Result<Option<usize>, ApiEr
         return Ok(None);
     };
     let number: usize = text.parse().map_err(|_| wrong())?;
-    if number == 0 { Err(wrong()) } else { Ok(Some(number)) }
+    if number == 0 {
+        Err(wrong())
+    } else {
+        Ok(Some(number))
+    }
 }
 
 const PER_PAGE: usize = 20;

@@ -52,7 +52,10 @@ impl<'a> Seen<'a> {
     }
 
     pub(super) fn end(&self) -> Option<Timestamp> {
-        let ended = self.session.ended.filter(|ended| ended.version <= self.until);
+        let ended = self
+            .session
+            .ended
+            .filter(|ended| ended.version <= self.until);
         ended.map(|ended| ended.at)
     }
 
@@ -67,7 +70,7 @@ impl<'a> Seen<'a> {
     pub(super) fn everybody(&self) -> Vec<Presence<'a>> {
         let mut places = BTreeMap::new();
         let mut found: Vec<Presence<'a>> = Vec::new();
-        for connection in self.session.connections.iter() {
+        for connection in &self.session.connections {
             let Some(person) = self.room.person(connection.participant) else {
                 continue;
             };

@@ -75,14 +75,21 @@ impl Token {
     /// permissions that contradict each other, and for what nobody knows.
     pub fn verify(keys: &KeyRing, token: &str, now_s: i64) -> Result<Self, TokenFault> {
         let signed = Signed::open(keys, token, KEY_CLAIM)?;
-        let text = |claim| signed.text(claim).map(|text| text.filter(|it| !it.is_empty()));
+        let text = |claim| {
+            signed
+                .text(claim)
+                .map(|text| text.filter(|it| !it.is_empty()))
+        };
         let (room, participant) = (text("roomId")?, text("participantId")?);
         let permissions = signed.texts("permissions")?.unwrap_or_default();
         let roles = signed.texts("roles")?.unwrap_or_default();
         let dates = signed.dates(now_s)?;
         Ok(Self {
             permissions: grants(&permissions)?,
-            roles: roles.iter().map(|role| role_named(role)).collect::<Result<_, _>>()?,
+            roles: roles
+                .iter()
+                .map(|role| role_named(role))
+                .collect::<Result<_, _>>()?,
             room,
             participant,
             dates,
@@ -125,16 +132,17 @@ impl Token {
                          a moderator, with a token that grants it";
             return Err(refused(VendorCode::InvalidPermissions, words));
         }
-        let identity = match &self.participant {
-            None => said.cloned(),
-            Some(own) if said.is_some_and(|said| said.as_str() != own) => {
-                let words = format!("the token is for participant {:?}", cut(own));
-                return Err(refused(VendorCode::UnauthorizedParticipantId, words));
-            }
-            Some(own) => Some(Identity::new(own).map_err(|error| {
-                refused(VendorCode::InvalidParticipantId, error.to_string())
-            })?),
-        };
+        let identity =
+            match &self.participant {
+                None => said.cloned(),
+                Some(own) if said.is_some_and(|said| said.as_str() != own) => {
+                    let words = format!("the token is for participant {:?}", cut(own));
+                    return Err(refused(VendorCode::UnauthorizedParticipantId, words));
+                }
+                Some(own) => Some(Identity::new(own).map_err(|error| {
+                    refused(VendorCode::InvalidParticipantId, error.to_string())
+                })?),
+            };
         let admin = self.permissions.contains(&Grant::AllowMod);
         let patch = PermissionPatch {
             admin: admin.then(|| BTreeSet::from([AdminRight::Participants])),
