@@ -88,7 +88,7 @@ impl Server {
         let listener = TcpListener::bind(config.listen).map_err(bind)?;
         listener.set_nonblocking(true).map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
-        let ids = Arc::new(RandomIds::new()?);
+        let ids: Arc<dyn IdSource> = Arc::new(RandomIds::new()?);
         let [epoch, ..] = split(ids.draw());
         let options = LedgerOptions::new(epoch, ids.draw().to_be_bytes(), boot_id());
         let (ledger, report) = Ledger::open(&config.data, options)?;
@@ -96,7 +96,7 @@ impl Server {
             Arc::new(ledger),
             engine_config(config, &report),
             Arc::new(SystemClock::new()),
-            Arc::clone(&ids) as _,
+            Arc::clone(&ids),
         )?;
         let outbox = webhooks::open(&engine, &config.webhooks, &config.keys, &config.data)?;
         Ok(Server {
@@ -164,8 +164,8 @@ impl Server {
     }
 }
 
-/// Everything that is answered, on one port.
-fn router(
+/// Everything that is answered, on one port: for a program that listens itself.
+pub fn router(
     engine: &Engine,
     keys: &Arc<KeyRing>,
     ids: Arc<dyn IdSource>,

@@ -35,12 +35,12 @@ pub fn requests(bytes: &[u8]) {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
         .build();
-    let engine = Engine::open(store, EngineConfig::default(), clock, ids);
+    let engine = Engine::open(store, EngineConfig::default(), clock, Arc::clone(&ids) as _);
     let (Ok(runtime), Ok(engine)) = (runtime, engine) else {
         // The machine gave no thread: nothing was found.
         return;
     };
-    let router = super::router(&engine, &keys, Arc::new(SeededIds::new(2)), None);
+    let router = super::router(&engine, &keys, ids, None);
     runtime.block_on(async {
         for request in split(bytes, b"\n%%\n").take(REQUESTS_MAX) {
             let Some(request) = read(request, &keys) else {
