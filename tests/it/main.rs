@@ -81,6 +81,8 @@ mod stream_many;
 mod tidy;
 #[cfg(feature = "server")]
 mod told;
+#[cfg(feature = "server")]
+mod videosdk;
 mod views;
 #[cfg(feature = "cli")]
 mod webhooks;
