@@ -27,6 +27,7 @@ use doorway::Doorway;
 
 use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::auth::rate::{RateLimit, RateLimits};
+use crate::dialect::daily;
 use crate::dialect::ledger;
 use crate::dialect::livekit;
 use crate::dialect::metrics::Counting;
@@ -189,11 +190,19 @@ pub fn router(
         livekit::call_name(request.uri().path()).to_owned()
     });
     let catalogue = ledger.catalogue().clone();
+    let daily = daily::Daily::new(
+        engine.clone(),
+        Arc::clone(keys),
+        catalogue.clone(),
+        Arc::clone(&ids),
+    );
+    let daily = daily::router(daily.limited(limits.clone()), ledger.requests().clone());
     let meetings = VideoSdk::new(engine.clone(), Arc::clone(keys), catalogue, ids);
     let videosdk = counting(videosdk::DIALECT, videosdk::call_name);
     let livekit = livekit.of(livekit::router(rooms.limited(limits.clone())));
     let videosdk = videosdk.of(videosdk::router(meetings.limited(limits.clone())));
     ledger::router(ledger.limited(limits))
+        .merge(daily)
         .merge(videosdk)
         .merge(livekit)
         .layer(from_fn(traced))

@@ -2,14 +2,15 @@
 //! verification; it never looks at a room, so that whether the join is admitted stays one decision
 //! of the domain.
 //!
-//! What a LiveKit token does not say stays open, and the room's default decides; where a room has none,
-//! that comes to LiveKit's own defaults.
+//! What a LiveKit token does not say stays open, and the room's default decides; where a room has
+//! none, that comes to LiveKit's own defaults.
 
 use std::collections::BTreeMap;
 
 use crate::dialect::auth::claims::{Claims, Right, VideoGrant};
 use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::auth::token::{self, TokenError};
+use crate::dialect::daily;
 use crate::dialect::livekit::json::message;
 use crate::dialect::livekit::proto::service::RoomConfiguration;
 use crate::dialect::videosdk::token::{self as videosdk, TokenFault};
@@ -24,6 +25,9 @@ use crate::domain::{
 pub struct Granted {
     /// The only room that it is for, by any of its ids; any room where the token does not say.
     pub room: Option<String>,
+    /// The setting of the room that lists who may come with such a token, as JSON; no list, or an
+    /// empty one, keeps nobody out.
+    pub listed_in: Option<&'static str>,
     /// Who joins as what.
     pub join: Join,
 }
@@ -50,21 +54,42 @@ pub fn granted(
         };
         let token = token.map_err(|error| error.to_string())?;
         let join = token.join(said).map_err(|error| error.to_string())?;
-        let room = token.room;
-        return Ok(Granted { room, join });
+        return Ok(Granted {
+            room: token.room,
+            listed_in: Some(videosdk::ALLOWED),
+            join,
+        });
     }
-    let read = |now_s| token::verify(keys, token, now_s);
-    let claims = match read(now_s) {
-        Err(TokenError::Expired { expires_at_s, .. }) => read(expires_at_s.saturating_sub(1)),
+    let (room, mut join) = elsewhere(keys, token, now_s)?;
+    match (&join.identity, said) {
+        (Some(own), Some(said)) if own != said => {
+            return Err(format!("the token is for {own:?}, not for {said:?}"));
+        }
+        (None, Some(said)) => join.identity = Some(said.clone()),
+        (_, None) | (Some(_), Some(_)) => {}
+    }
+    Ok(Granted {
+        room: room.map(|room| room.to_string()),
+        listed_in: None,
+        join,
+    })
+}
+
+/// The same for vendors whose tokens say all themselves.
+fn elsewhere(keys: &KeyRing, token: &str, now_s: i64) -> Result<(Option<RoomName>, Join), String> {
+    let claims = match token::verify(keys, token, now_s) {
+        // Only LiveKit's tokens name the key that issued them.
+        Err(TokenError::UnknownKey { key_id }) if key_id.is_empty() => {
+            return daily::token::join_of(keys, token, now_s).map_err(|error| error.to_string());
+        }
+        Err(TokenError::Expired { expires_at_s, .. }) => {
+            token::verify(keys, token, expires_at_s.saturating_sub(1))
+        }
         verified => verified,
     };
     let claims = claims.map_err(|error| error.to_string())?;
     let (room, join) = join_of(&claims).map_err(|error| error.to_string())?;
-    if said.is_some_and(|said| Some(said) != join.identity.as_ref()) {
-        return Err("the token names another identity than the body".to_owned());
-    }
-    let room = Some(room.to_string());
-    Ok(Granted { room, join })
+    Ok((Some(room), join))
 }
 
 /// Who joins which room as what. The join is active; alias and reporter are the caller's to add.

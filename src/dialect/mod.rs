@@ -5,6 +5,8 @@ pub mod auth;
 pub mod caller;
 pub mod catalogue;
 pub mod coverage;
+pub mod daily;
+pub mod javascript;
 pub mod join_token;
 pub mod ledger;
 pub mod livekit;

@@ -81,6 +81,8 @@ pub enum Command {
     MuteTrack(MuteTrack),
     /// Disconnect somebody now.
     Remove(Remove),
+    /// Disconnect several now; who is not inside is recorded and hinders nothing.
+    RemoveEach(Vec<Remove>),
     /// Keep an identity out.
     Ban {
         /// Who.
@@ -448,7 +450,7 @@ impl Command {
             Self::UpdateParticipant(_) => "update_participant",
             Self::UpdatePermissions(_) => "update_permissions",
             Self::MuteTrack(_) => "mute_track",
-            Self::Remove(_) => "remove",
+            Self::Remove(_) | Self::RemoveEach(_) => "remove",
             Self::Ban { .. } => "ban",
             Self::Unban { .. } => "unban",
             Self::RevokeTokens { .. } => "revoke_tokens",

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use roomledger::dialect::coverage::Answered;
+use roomledger::dialect::daily;
 use roomledger::dialect::livekit::twirp::calls::Call;
 use roomledger::dialect::videosdk::call as videosdk;
 
@@ -14,10 +15,13 @@ type Api = (&'static str, Vec<(&'static str, Answered)>);
 /// A dialect adds its line here.
 fn apis() -> Vec<Api> {
     let livekit = Call::ALL.iter().map(|it| (it.name(), it.answered()));
+    let daily = daily::call::Call::ALL.iter();
+    let daily = daily.map(|it| (it.name(), it.answered()));
     let videosdk = videosdk::Call::ALL.iter();
     let videosdk = videosdk.map(|it| (it.name(), it.answered()));
     vec![
         ("LiveKit RoomService", livekit.collect()),
+        ("Daily REST", daily.collect()),
         ("VideoSDK", videosdk.collect()),
     ]
 }

@@ -44,6 +44,11 @@ fn livekit_answers_as_written() {
     }
 }
 
+#[test]
+fn daily_answers_as_written() {
+    check("daily");
+}
+
 /// Holds every conversation of a dialect, and tells the requests' lines with their statuses.
 pub(crate) fn check(dialect: &str) -> Vec<(String, u16)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -30,6 +30,8 @@ mod cli_repair;
 mod cli_run;
 #[cfg(feature = "server")]
 mod coverage;
+#[cfg(feature = "server")]
+mod daily_people;
 mod decide;
 mod documents;
 #[cfg(feature = "engine")]

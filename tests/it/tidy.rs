@@ -181,9 +181,10 @@ const NAMED: &[(&str, &str)] = &[
     ("dialect/mod.rs", "mod livekit"),
     ("dialect/mod.rs", "mod daily"),
     ("dialect/mod.rs", "mod videosdk"),
-    // Our own API takes that vendor's join tokens in reports.
+    // Our own API takes the vendors' join tokens in reports.
     ("dialect/join_token.rs", "livekit"),
     ("dialect/join_token.rs", "videosdk"),
+    ("dialect/join_token.rs", "daily"),
     ("server.rs", "dialect::livekit"),
     ("server.rs", "dialect::daily"),
     ("server.rs", "dialect::videosdk"),
@@ -191,6 +192,7 @@ const NAMED: &[(&str, &str)] = &[
     ("server/", "livekit::"),
     ("server.rs", "LiveKit::new"),
     ("server.rs", "daily::"),
+    ("server.rs", "Daily::new"),
     ("server.rs", "videosdk::"),
     ("server.rs", "VideoSdk::new"),
     ("dialect/", "LIVEKIT_REQUEST_ID"),

@@ -64,24 +64,40 @@ impl Signed {
     /// # Errors
     /// [`TokenError`]: the algorithm is looked at first, then the key, then the signature.
     pub fn open(keys: &KeyRing, token: &str, key_claim: &str) -> Result<Self, TokenError> {
-        let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Unreadable)?;
-        let (header, payload) = message.split_once('.').ok_or(TokenError::Unreadable)?;
-        check_header(&json_part(header)?)?;
-        let payload = json_part(payload)?;
-        let signature = URL_SAFE_NO_PAD
-            .decode(signature)
-            .map_err(|_| TokenError::Unreadable)?;
-        let key_id = payload.get(key_claim).and_then(Value::as_str);
+        let parts = Parts::of(token)?;
+        let key_id = parts.payload.get(key_claim).and_then(Value::as_str);
         let key_id = key_id.unwrap_or_default().to_owned();
         let secret = keys.secret(&key_id).ok_or_else(|| unknown_key(&key_id))?;
-        if !is_signed_by(secret, message, &signature) {
+        if !parts.are_signed_by(secret) {
             return Err(TokenError::Signature);
         }
-        Ok(Self {
-            key_id,
-            token_sha256: Digest::of(token.as_bytes()),
-            payload,
-        })
+        Ok(parts.signed(token, key_id))
+    }
+
+    /// Checks a token that names no key: the one that signed it is looked for among all.
+    ///
+    /// # Errors
+    /// [`TokenError`]: the algorithm is looked at first, then the signature.
+    pub fn search(keys: &KeyRing, token: &str) -> Result<Self, TokenError> {
+        let parts = Parts::of(token)?;
+        let mut pairs = keys.ids().filter_map(|id| Some((id, keys.secret(id)?)));
+        let found = pairs.find(|(_, secret)| parts.are_signed_by(secret));
+        let (key_id, _) = found.ok_or(TokenError::Signature)?;
+        let key_id = key_id.to_owned();
+        Ok(parts.signed(token, key_id))
+    }
+
+    /// All claims.
+    pub const fn payload(&self) -> &Map<String, Value> {
+        &self.payload
+    }
+
+    /// A claim that is a date, in seconds since 1970.
+    ///
+    /// # Errors
+    /// [`TokenError::Claim`] for any other type.
+    pub fn date(&self, claim: &str) -> Result<Option<i64>, TokenError> {
+        Ok(self.reader().date(claim)?)
     }
 
     /// A claim that is a string.
@@ -131,6 +147,40 @@ pub fn names_key(token: &str, key_claim: &str) -> bool {
     payload.is_some_and(|payload| payload.get(key_claim).is_some_and(Value::is_string))
 }
 
+/// A token taken apart, and nothing of it believed.
+struct Parts<'a> {
+    message: &'a str,
+    payload: Map<String, Value>,
+    signature: Vec<u8>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(token: &'a str) -> Result<Self, TokenError> {
+        let (message, signature) = token.rsplit_once('.').ok_or(TokenError::Unreadable)?;
+        let (header, payload) = message.split_once('.').ok_or(TokenError::Unreadable)?;
+        check_header(&json_part(header)?)?;
+        let payload = json_part(payload)?;
+        let signature = URL_SAFE_NO_PAD.decode(signature);
+        Ok(Self {
+            message,
+            payload,
+            signature: signature.map_err(|_| TokenError::Unreadable)?,
+        })
+    }
+
+    fn are_signed_by(&self, secret: &Secret) -> bool {
+        is_signed_by(secret, self.message, &self.signature)
+    }
+
+    fn signed(self, token: &str, key_id: String) -> Signed {
+        Signed {
+            key_id,
+            token_sha256: Digest::of(token.as_bytes()),
+            payload: self.payload,
+        }
+    }
+}
+
 /// When a token is valid, in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dates {
@@ -157,6 +207,14 @@ pub fn mint(
     claims.insert(String::from("iss"), json!(key_id));
     claims.insert(String::from("nbf"), json!(now_s));
     claims.insert(String::from("exp"), json!(now_s.saturating_add(ttl_s)));
+    sign(claims, secret)
+}
+
+/// Signs claims as they are.
+///
+/// # Errors
+/// As [`mint`].
+pub fn sign(claims: Map<String, Value>, secret: &Secret) -> Result<String, TokenError> {
     let header = json!({"alg": "HS256", "typ": "JWT"});
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let message = format!("{}.{}", part(&header), part(&Value::Object(claims)));

@@ -32,13 +32,9 @@ pub(super) async fn join(
     let (join, objection) = match asked.token {
         None => (asked.join, None),
         Some(token) => match of_token(&ledger, &token, asked.join) {
-            Ok(Granted { room: None, join }) => (join, None),
-            Ok(Granted {
-                room: Some(granted),
-                join,
-            }) => {
-                let is_here = is_here(&write, &ledger, &granted).await?;
-                (join, (!is_here).then(|| not_here(&write, &granted)))
+            Ok(granted) => {
+                let objection = objection(&write, &ledger, &granted).await?;
+                (granted.join, objection)
             }
             Err(problem) => {
                 let problem = Problem::new(StatusCode::FORBIDDEN, "bad-token", problem);
@@ -148,22 +144,51 @@ fn read(fields: &mut Fields) -> Result<AskedJoin, Wrong> {
     })
 }
 
-/// What the token grants, with what the body says.
+/// What the token grants, with what the body says: of two moments to go, the earlier.
 fn of_token(ledger: &Ledger, text: &str, said: Join) -> Result<Granted, String> {
-    let Granted { room, join } =
-        granted(&ledger.keys, text, said.identity.as_ref(), ledger.now_s())?;
+    let granted = granted(&ledger.keys, text, said.identity.as_ref(), ledger.now_s())?;
+    let join = granted.join;
+    let ejected = [said.eject_at, join.eject_at].into_iter().flatten();
     let join = Join {
         alias: said.alias,
         active: said.active,
         reporter: said.reporter,
-        eject_at: said.eject_at,
+        eject_at: ejected.min(),
         profile: ProfileUpdate {
             name: join.profile.name.or(said.profile.name),
             ..join.profile
         },
         ..join
     };
-    Ok(Granted { room, join })
+    Ok(Granted { join, ..granted })
+}
+
+/// What the room has against a token: it is for another one, or those who may come are listed.
+async fn objection(
+    write: &Write,
+    ledger: &Ledger,
+    granted: &Granted,
+) -> Result<Option<Rejection>, Problem> {
+    if let Some(room) = &granted.room
+        && !is_here(write, ledger, room).await?
+    {
+        return Ok(Some(not_granted(
+            write,
+            &format!("its join token is for room {room:?}"),
+        )));
+    }
+    let Some(setting) = granted.listed_in else {
+        return Ok(None);
+    };
+    let room = ledger.engine.room(write.room()).await?;
+    let config = room.as_ref().and_then(|room| room.config());
+    let listed = config.and_then(|config| config.properties.get(setting));
+    let listed: Vec<String> = listed
+        .and_then(|listed| serde_json::from_str(listed).ok())
+        .unwrap_or_default();
+    let identity = granted.join.identity.as_ref().map_or("", Identity::as_str);
+    let is_out = !listed.is_empty() && !listed.iter().any(|one| one == identity);
+    Ok(is_out.then(|| not_granted(write, &format!("{setting} of the room lists others"))))
 }
 
 /// Whether the room that a token is for, by any of its ids, is the one of the report.
@@ -178,11 +203,11 @@ async fn is_here(write: &Write, ledger: &Ledger, granted: &str) -> Result<bool, 
     Ok(named.await?.as_ref() == Some(write.room()))
 }
 
-fn not_here(write: &Write, granted: &str) -> Rejection {
+fn not_granted(write: &Write, why: &str) -> Rejection {
     Rejection::NotGranted {
         room: write.room().to_string(),
         key_id: write.caller().claims.key_id.clone(),
-        call: format!("{CALL} (its join token is for room {granted:?})"),
+        call: format!("{CALL} ({why})"),
     }
 }
 

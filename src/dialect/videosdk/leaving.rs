@@ -26,7 +26,7 @@ impl VideoSdk {
             Err(error) => return Err(self.unread(asked, &meant.room, "remove", error).await),
         };
         let fault = self.fault(&meant).await?;
-        let fault = not_theirs(asked, wanted).or(fault);
+        let fault = not_theirs(asked, &meant, wanted).or(fault);
         let (target, misnamed) = match Identity::new(wanted) {
             Ok(identity) => (Target::Identity(identity), None),
             Err(error) => {
@@ -207,12 +207,12 @@ fn participant(fields: &Fields) -> Result<&str, ApiError> {
 }
 
 /// A token for one participant is for no other.
-fn not_theirs(asked: &Asked, wanted: &str) -> Option<Fault> {
+fn not_theirs(asked: &Asked, meant: &Meant, wanted: &str) -> Option<Fault> {
     let own = asked.token.participant.as_deref()?;
     (own != wanted).then(|| {
         let words = format!("the token is for participant {:?}", cut(own));
         let error = ApiError::forbidden(VendorCode::UnauthorizedParticipantId, words);
-        Fault::invalid("participantId", error)
+        Fault::denied(asked, &meant.room, error)
     })
 }
 

@@ -245,5 +245,8 @@ impl From<TokenFault> for ApiError {
     }
 }
 
+/// The setting of a room that lists who may join with a token of this vendor's.
+pub const ALLOWED: &str = "allowedParticipantIds";
+
 /// The claim that names the key.
 const KEY_CLAIM: &str = "apikey";

@@ -26,7 +26,8 @@ impl Fault {
         }
     }
 
-    fn denied(asked: &Asked, room: &RoomName, error: ApiError) -> Self {
+    /// What the caller's token is not for.
+    pub(super) fn denied(asked: &Asked, room: &RoomName, error: ApiError) -> Self {
         Self {
             rejection: Rejection::NotGranted {
                 room: room.to_string(),

@@ -91,6 +91,7 @@ impl Draft<'_> {
             Command::UpdatePermissions(it) => self.update_permissions(it),
             Command::MuteTrack(it) => self.mute_track(it),
             Command::Remove(it) => self.remove(it),
+            Command::RemoveEach(all) => self.remove_each(all),
             Command::Ban { identity, until } => self.ban(identity, *until),
             Command::Unban { identity } => self.unban(identity),
             Command::RevokeTokens { identity, before } => {

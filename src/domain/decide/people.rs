@@ -1,7 +1,10 @@
 //! Rules for keeping people out and sending them away: remove, ban, unban, revoke.
 //! Apart because removal that holds is what the vendors lack.
 
+use std::sync::Arc;
+
 use super::draft::Draft;
+use super::limits;
 use super::target::numbers;
 use crate::domain::command::{Remove, Target};
 use crate::domain::event::{
@@ -9,8 +12,10 @@ use crate::domain::event::{
     TokensRevoked, Who,
 };
 use crate::domain::id::{Identity, ParticipantNumber, Version};
+use crate::domain::limits::TARGETS_MAX;
 use crate::domain::ranges::Ranges;
 use crate::domain::rejection::Rejection;
+use crate::domain::state::Connection;
 use crate::domain::time::Timestamp;
 
 impl Draft<'_> {
@@ -18,10 +23,33 @@ impl Draft<'_> {
     pub(super) fn remove(&mut self, it: &Remove) -> Result<(), Rejection> {
         self.require_room()?;
         let found = self.resolve(&it.target)?;
-        let who = self.who(&it.target, &found);
+        self.remove_found(it, &found);
+        Ok(())
+    }
+
+    /// As [`Self::remove`] for each in turn; an identity that is not inside is kept out all the
+    /// same where that is asked.
+    pub(super) fn remove_each(&mut self, all: &[Remove]) -> Result<(), Rejection> {
+        self.require_room()?;
+        limits::count("targets", all.len(), TARGETS_MAX)?;
+        for it in all {
+            match (self.resolve(&it.target), &it.target) {
+                (Ok(found), _) => self.remove_found(it, &found),
+                (Err(_), Target::Identity(identity)) if it.ban => self.ban(identity, None)?,
+                (Err(_), target) => {
+                    let who = self.who(target, &[]);
+                    self.no_effect(Some(who), "nobody is inside");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn remove_found(&mut self, it: &Remove, found: &[Arc<Connection>]) {
+        let who = self.who(&it.target, found);
         if found.is_empty() {
             self.no_effect(Some(who), "nobody is inside");
-            return Ok(());
+            return;
         }
         let mut people: Vec<ParticipantNumber> = found
             .iter()
@@ -54,8 +82,7 @@ impl Draft<'_> {
             reported_reason: None,
             due_at: None,
         };
-        self.close(asked, &numbers(&found), closing, Some(request));
-        Ok(())
+        self.close(asked, &numbers(found), closing, Some(request));
     }
 
     pub(super) fn ban(

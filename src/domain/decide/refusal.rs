@@ -72,6 +72,7 @@ fn target_of(command: &Command) -> Option<Target> {
         | Command::UnpublishTrack { connection: id, .. }
         | Command::UpdateOwnProfile { connection: id, .. } => Some(Target::Connection(id.clone())),
         Command::PublishTrack(it) => Some(Target::Connection(it.connection.clone())),
+        Command::RemoveEach(all) if all.len() == 1 => all.first().map(|it| it.target.clone()),
         Command::UpdatePermissions(it) if it.targets.len() == 1 => {
             it.targets.keys().next().cloned()
         }
@@ -79,6 +80,7 @@ fn target_of(command: &Command) -> Option<Target> {
         | Command::UpdateRoom(_)
         | Command::DeleteRoom
         | Command::EndSession
+        | Command::RemoveEach(_)
         | Command::UpdatePermissions(_)
         | Command::SendData(_)
         | Command::SetSessionData { .. }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{Links, RoomIds, links, time, user_id};
 use crate::dialect::videosdk::asked::Asked;
+use crate::dialect::videosdk::token::ALLOWED;
 use crate::domain::event::RoomConfig;
 use crate::domain::state::Life;
 use crate::domain::{RoomName, Timestamp};
@@ -200,6 +201,3 @@ struct User<'a> {
     discontinued_reason: Option<&'a str>,
     id: &'a str,
 }
-
-/// The setting that says who may join with a token of this vendor's.
-pub(in crate::dialect::videosdk) const ALLOWED: &str = "allowedParticipantIds";

@@ -1,0 +1,254 @@
+//! A request of a known caller on its way: what it names, what its body says, what came of it.
+//! Apart because refusals are recorded wherever a room is named, and every answer tells where it
+//! stands. It knows no call.
+
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Request as HttpRequest};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+
+use crate::dialect::caller::{Said, header_text};
+use crate::dialect::daily::call::Call;
+use crate::dialect::daily::error::{Error, Kind};
+use crate::dialect::daily::fields::{Fields, Wrong};
+use crate::dialect::daily::query::Query;
+use crate::dialect::daily::state::Daily;
+use crate::dialect::javascript;
+use crate::dialect::recorded::Recorded;
+use crate::domain::{Command, Digest, Rejection, Request, RoomName};
+use crate::engine::{self, Receipt, Status};
+
+/// A request whose caller and call are known.
+pub(super) struct Asked {
+    pub(super) daily: Daily,
+    pub(super) call: Call,
+    pub(super) key_id: String,
+    pub(super) said: Said,
+    named: Vec<String>,
+    parts: Parts,
+    body: Result<Bytes, Error>,
+    digest: Digest,
+}
+
+/// What a call came to.
+pub(super) struct Answer {
+    body: Value,
+    recorded: Option<Recorded>,
+}
+
+impl Answer {
+    /// Of something read.
+    pub(super) const fn read(body: Value) -> Self {
+        Self {
+            body,
+            recorded: None,
+        }
+    }
+
+    /// Of something recorded.
+    pub(super) fn recorded(body: Value, receipt: &Receipt) -> Self {
+        Self {
+            body,
+            recorded: Some(Recorded::of(receipt)),
+        }
+    }
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let kind = HeaderValue::from_static("application/json");
+        let body = javascript::json(&self.body);
+        let mut response = ([(header::CONTENT_TYPE, kind)], body).into_response();
+        if let Some(recorded) = self.recorded {
+            recorded.mark(response.headers_mut());
+        }
+        response
+    }
+}
+
+impl Asked {
+    /// Takes in a request and its body, as far as it can be.
+    pub(super) async fn take_in(
+        daily: Daily,
+        call: Call,
+        named: Vec<String>,
+        key_id: String,
+        parts: Parts,
+        body: Body,
+    ) -> Self {
+        let body = whole(&parts, body).await;
+        let mut all = format!("{} {}\n", parts.method, parts.uri.path()).into_bytes();
+        all.extend_from_slice(body.as_deref().unwrap_or_default());
+        Self {
+            daily,
+            call,
+            key_id,
+            said: Said::new(&parts),
+            named,
+            digest: Digest::of(&all),
+            parts,
+            body,
+        }
+    }
+
+    /// What stands in the path behind the first colon of the route.
+    pub(super) fn named(&self) -> &str {
+        self.named.first().map_or("", String::as_str)
+    }
+
+    /// The room that the path names.
+    ///
+    /// # Errors
+    /// 404 for what can be no room's name: nothing can be recorded of it.
+    pub(super) fn room(&self) -> Result<RoomName, Error> {
+        RoomName::new(self.named()).map_err(|error| Error::not_found(error.to_string()))
+    }
+
+    /// The query.
+    ///
+    /// # Errors
+    /// 400 when it is none.
+    pub(super) fn query(&self) -> Result<Query, Error> {
+        Query::of(&self.parts.uri)
+    }
+
+    /// Scheme and host by which the caller reached us, without a slash at the end.
+    pub(super) fn origin(&self) -> String {
+        let text = |name: &HeaderName| header_text(&self.parts.headers, name);
+        let scheme = text(&FORWARDED_PROTO).filter(|scheme| scheme == "https");
+        let scheme = scheme.as_deref().unwrap_or("http");
+        let authority = self.parts.uri.authority().map(ToString::to_string);
+        let host = text(&header::HOST).or(authority);
+        format!("{scheme}://{}", host.as_deref().unwrap_or("localhost"))
+    }
+
+    /// Reads the body, all of it, of a call about no one room.
+    ///
+    /// # Errors
+    /// 400 when it cannot be read, 413 when it is too large; not recorded.
+    pub(super) fn read<T>(
+        &self,
+        read: impl FnOnce(&mut Fields) -> Result<T, Wrong>,
+    ) -> Result<T, Error> {
+        let body = self.body.as_ref().map_err(Clone::clone)?;
+        let all = || {
+            let mut fields = Fields::parse(body)?;
+            let value = read(&mut fields)?;
+            fields.finish().map(|()| value)
+        };
+        all().map_err(|wrong| {
+            let kind = if wrong.is_json {
+                Kind::InvalidRequest
+            } else {
+                Kind::JsonParsing
+            };
+            Error::new(StatusCode::BAD_REQUEST, kind, wrong.to_string())
+        })
+    }
+
+    /// A text of the body, also where the body as a whole cannot be read.
+    pub(super) fn text_of_body(&self, name: &str) -> Option<String> {
+        let body: Value = serde_json::from_slice(self.body.as_ref().ok()?).ok()?;
+        body.get(name)?.as_str().map(str::to_owned)
+    }
+
+    /// Reads the body of a call about this room.
+    ///
+    /// # Errors
+    /// As [`Asked::read`], recorded.
+    pub(super) async fn read_about<T>(
+        &self,
+        room: &RoomName,
+        read: impl FnOnce(&mut Fields) -> Result<T, Wrong>,
+    ) -> Result<T, Error> {
+        match self.read(read) {
+            Ok(read) => Ok(read),
+            Err(error) => Err(self.refuse(room, error).await),
+        }
+    }
+
+    /// Records that what came could not be done, and answers with the error.
+    pub(super) async fn refuse(&self, room: &RoomName, error: Error) -> Error {
+        let call = self.call.name();
+        let mut request = Request::new(room.clone(), Command::Unread(call));
+        request.objection = Some(Rejection::Invalid {
+            what: call,
+            problem: error.info().to_owned(),
+        });
+        match self.send(request).await {
+            Ok(receipt) => error.recorded_by(Recorded::of(&receipt)),
+            Err(other) => other,
+        }
+    }
+
+    /// Has a command decided, and waits until what came of it is durable. The decision goes on when
+    /// the client goes away.
+    ///
+    /// # Errors
+    /// The refusal, or why there is no outcome.
+    pub(super) async fn execute(
+        &self,
+        room: &RoomName,
+        command: Command,
+    ) -> Result<Receipt, Error> {
+        let request = Request::new(room.clone(), command);
+        let receipt = self.send(request).await?;
+        match &receipt.status {
+            Status::Refused(refused) => Err(Error::refused(refused, &receipt)),
+            Status::Accepted | Status::NoEffect | Status::Unchanged => Ok(receipt),
+        }
+    }
+
+    /// Has a request decided, whatever comes of it.
+    ///
+    /// # Errors
+    /// Why there is no outcome.
+    pub(super) async fn send(&self, request: Request) -> Result<Receipt, Error> {
+        let provenance = self
+            .said
+            .provenance(&self.key_id, DIALECT, self.call.name());
+        let provenance = provenance.map_err(|rejection| Error::rejected(&rejection))?;
+        let bytes = self.body.as_ref().map_or(0, Bytes::len);
+        let call = engine::Call {
+            request,
+            provenance,
+            digest: self.digest,
+            request_bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
+        };
+        Ok(self.daily.engine.execute(call).await?)
+    }
+}
+
+async fn whole(parts: &Parts, body: Body) -> Result<Bytes, Error> {
+    let mut encodings = parts.headers.get_all(header::CONTENT_ENCODING).iter();
+    if encodings.any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        // A small body may unpack to anything, so none is unpacked.
+        let info = "bodies are taken as they are: send it without Content-Encoding";
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Err(Error::new(status, Kind::InvalidRequest, info));
+    }
+    let too_large = || {
+        let info = format!("the body is larger than {BODY_BYTES_MAX} bytes");
+        Error::new(StatusCode::PAYLOAD_TOO_LARGE, Kind::InvalidRequest, info)
+    };
+    // What says itself that it is too large is not read at all.
+    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return Err(too_large());
+    }
+    let mut request = HttpRequest::new(body);
+    DefaultBodyLimit::max(BODY_BYTES_MAX).apply(&mut request);
+    let read = Bytes::from_request(request, &()).await;
+    read.map_err(|error| match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
+        _ => Error::invalid("the request ended before its body did"),
+    })
+}
+
+/// As the other dialects: what rights of everybody in the largest room need.
+const BODY_BYTES_MAX: usize = 10 << 20;
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// How events and figures name the dialect.
+pub(super) const DIALECT: &str = "daily";

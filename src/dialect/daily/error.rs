@@ -1,0 +1,222 @@
+//! Daily's errors: a kind of a closed list, and a sentence. Apart so that every no of ours, of the
+//! domain and of the engine, becomes one of them by a total map; it never carries a secret.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::dialect::auth::rate::TooOften;
+use crate::dialect::recorded::Recorded;
+use crate::domain::{Code, Rejection};
+use crate::engine::{EngineError, Receipt, Refused};
+use crate::store::StoreError;
+
+/// What kind of error: clients know these seven and fail on any other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// The API key is not one of ours, or may not.
+    Authentication,
+    /// The `Authorization` header is missing, or is no bearer's.
+    AuthorizationHeader,
+    /// The body is no JSON.
+    JsonParsing,
+    /// The request cannot be carried out as it is.
+    InvalidRequest,
+    /// Too many, too fast.
+    RateLimit,
+    /// It is our fault, or nothing that this server does.
+    Server,
+    /// There is no such thing.
+    NotFound,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: &[Self] = &[
+        Self::Authentication,
+        Self::AuthorizationHeader,
+        Self::JsonParsing,
+        Self::InvalidRequest,
+        Self::RateLimit,
+        Self::Server,
+        Self::NotFound,
+    ];
+
+    /// The name on the wire.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Authentication => "authentication-error",
+            Self::AuthorizationHeader => "authorization-header-error",
+            Self::JsonParsing => "json-parsing-error",
+            Self::InvalidRequest => "invalid-request-error",
+            Self::RateLimit => "rate-limit-error",
+            Self::Server => "server-error",
+            Self::NotFound => "not-found",
+        }
+    }
+}
+
+/// An error as clients see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    status: StatusCode,
+    kind: Kind,
+    info: String,
+    is_deleted: bool,
+    retry_after_s: Option<u32>,
+    recorded: Option<Recorded>,
+}
+
+impl Error {
+    /// Of a status and a kind of its own.
+    pub fn new(status: StatusCode, kind: Kind, info: impl Into<String>) -> Self {
+        Self {
+            status,
+            kind,
+            info: info.into(),
+            is_deleted: false,
+            retry_after_s: None,
+            recorded: None,
+        }
+    }
+
+    /// The request cannot be carried out as it is.
+    pub fn invalid(info: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, Kind::InvalidRequest, info)
+    }
+
+    /// There is no such thing.
+    pub fn not_found(info: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, Kind::NotFound, info)
+    }
+
+    /// Only a media server can.
+    pub fn needs_media(call: &str) -> Self {
+        let info = format!("{call} needs a media server, and this one keeps a ledger only");
+        Self::new(StatusCode::NOT_IMPLEMENTED, Kind::Server, info)
+    }
+
+    /// A refusal of the rules, on record.
+    pub fn refused(refused: &Refused, receipt: &Receipt) -> Self {
+        Self::of_code(refused.code, refused.detail.clone()).recorded_by(Recorded::of(receipt))
+    }
+
+    /// A refusal by itself.
+    pub fn rejected(rejection: &Rejection) -> Self {
+        Self::of_code(rejection.code(), rejection.to_string())
+    }
+
+    fn of_code(code: Code, info: String) -> Self {
+        let (status, kind) = kind_of(code);
+        Self::new(status, kind, info)
+    }
+
+    /// The same, where its record is known.
+    #[must_use]
+    pub fn recorded_by(mut self, recorded: Recorded) -> Self {
+        self.recorded = Some(recorded);
+        self
+    }
+
+    /// The same, of a room whose time was over and that is deleted now.
+    #[must_use]
+    pub const fn deleted(mut self) -> Self {
+        self.is_deleted = true;
+        self
+    }
+
+    /// Told to try again.
+    #[must_use]
+    pub const fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after_s = Some(seconds);
+        self
+    }
+
+    /// The sentence.
+    pub fn info(&self) -> &str {
+        &self.info
+    }
+}
+
+impl From<EngineError> for Error {
+    fn from(error: EngineError) -> Self {
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+        let (status, kind, retry_after_s) = match &error {
+            EngineError::Overloaded { .. } | EngineError::Store(StoreError::Behind { .. }) => {
+                (StatusCode::TOO_MANY_REQUESTS, Kind::RateLimit, Some(1))
+            }
+            EngineError::RequestIdReused { .. } => {
+                (StatusCode::CONFLICT, Kind::InvalidRequest, None)
+            }
+            EngineError::Opening => (unavailable, Kind::Server, Some(1)),
+            EngineError::Closed => (unavailable, Kind::Server, Some(5)),
+            EngineError::Poisoned { .. } => (unavailable, Kind::Server, None),
+            EngineError::Store(StoreError::Full { .. }) => {
+                (StatusCode::INSUFFICIENT_STORAGE, Kind::Server, None)
+            }
+            EngineError::Store(StoreError::TooLarge { .. }) => {
+                (StatusCode::PAYLOAD_TOO_LARGE, Kind::InvalidRequest, None)
+            }
+            EngineError::Store(_) | EngineError::Broken { .. } | EngineError::Start { .. } => {
+                (StatusCode::INTERNAL_SERVER_ERROR, Kind::Server, None)
+            }
+        };
+        let mut failed = Self::new(status, kind, error.to_string());
+        failed.retry_after_s = retry_after_s;
+        failed
+    }
+}
+
+impl From<&TooOften> for Error {
+    fn from(error: &TooOften) -> Self {
+        let status = StatusCode::TOO_MANY_REQUESTS;
+        let too_often = Self::new(status, Kind::RateLimit, error.to_string());
+        too_often.retry_after(error.retry_after_s)
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let mut body = json!({"error": self.kind.name(), "info": self.info});
+        if let (true, Some(body)) = (self.is_deleted, body.as_object_mut()) {
+            body.insert(String::from("deleted"), json!(true));
+        }
+        let kind = HeaderValue::from_static("application/json");
+        let body = body.to_string();
+        let mut response = (self.status, [(header::CONTENT_TYPE, kind)], body).into_response();
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if let Some(recorded) = self.recorded {
+            recorded.mark(headers);
+        }
+        response
+    }
+}
+
+/// Status and kind of each refusal.
+pub const fn kind_of(code: Code) -> (StatusCode, Kind) {
+    match code {
+        Code::NoSuchRoom
+        | Code::NoOpenSession
+        | Code::NoSuchParticipant
+        | Code::NoSuchConnection
+        | Code::ConnectionClosed
+        | Code::NoSuchTrack
+        | Code::NoSuchVersion => (StatusCode::NOT_FOUND, Kind::NotFound),
+        Code::NoRight
+        | Code::Banned
+        | Code::TokenRevoked
+        | Code::TokenExpired
+        | Code::RoomFull
+        | Code::RoomDisabled
+        | Code::RoomNotOpen
+        | Code::RoomExpired => (StatusCode::FORBIDDEN, Kind::InvalidRequest),
+        Code::VersionConflict | Code::IdReused => (StatusCode::CONFLICT, Kind::InvalidRequest),
+        Code::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Kind::InvalidRequest),
+        Code::RemoteUnmuteDisabled | Code::TooMany | Code::SameRoom | Code::Invalid => {
+            (StatusCode::BAD_REQUEST, Kind::InvalidRequest)
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! Daily's side of people: permissions, removal, presence, meetings, shared data, logs.
+
+mod permissions;
