@@ -31,6 +31,7 @@ use crate::dialect::daily;
 use crate::dialect::ledger;
 use crate::dialect::livekit;
 use crate::dialect::metrics::Counting;
+use crate::dialect::videosdk::{self, VideoSdk};
 use crate::domain::Digest;
 use crate::engine::{Engine, EngineConfig, EngineError, IdSource, RandomIds, SystemClock};
 use crate::outbox::{Outbox, ReceiverStatus};
@@ -179,18 +180,31 @@ pub fn router(
         move || clock.wall().seconds(),
     );
     let ledger = ledger::Ledger::new(engine.clone(), Arc::clone(keys));
-    let counting = Counting {
+    let counting = |dialect, call| Counting {
         requests: ledger.requests().clone(),
         clock: Arc::clone(engine.clock()),
-        dialect: livekit::service::DIALECT,
-        call: |request| livekit::call_name(request.uri().path()).to_owned(),
+        dialect,
+        call,
     };
+    let livekit = counting(livekit::service::DIALECT, |request| {
+        livekit::call_name(request.uri().path()).to_owned()
+    });
     let catalogue = ledger.catalogue().clone();
-    let rest = daily::Daily::new(engine.clone(), Arc::clone(keys), catalogue, ids);
-    let rest = daily::router(rest.limited(limits.clone()), ledger.requests().clone());
-    ledger::router(ledger.limited(limits.clone()))
-        .merge(rest)
-        .merge(counting.of(livekit::router(rooms.limited(limits))))
+    let daily = daily::Daily::new(
+        engine.clone(),
+        Arc::clone(keys),
+        catalogue.clone(),
+        Arc::clone(&ids),
+    );
+    let daily = daily::router(daily.limited(limits.clone()), ledger.requests().clone());
+    let meetings = VideoSdk::new(engine.clone(), Arc::clone(keys), catalogue, ids);
+    let videosdk = counting(videosdk::DIALECT, videosdk::call_name);
+    let livekit = livekit.of(livekit::router(rooms.limited(limits.clone())));
+    let videosdk = videosdk.of(videosdk::router(meetings.limited(limits.clone())));
+    ledger::router(ledger.limited(limits))
+        .merge(daily)
+        .merge(videosdk)
+        .merge(livekit)
         .layer(from_fn(traced))
 }
 

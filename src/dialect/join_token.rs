@@ -1,9 +1,9 @@
-//! A vendor's join token as a join of ours: LiveKit's here, for that dialect and for our own API,
-//! which takes every vendor's in reports. Apart from the token's verification; it never looks at a
-//! room, so that whether the join is admitted stays one decision of the domain.
+//! Vendors' join tokens as joins of ours: our own API takes them in reports. Apart from the tokens'
+//! verification; it never looks at a room, so that whether the join is admitted stays one decision
+//! of the domain.
 //!
-//! What the token does not say stays open, and the room's default decides; where a room has none,
-//! that comes to LiveKit's own defaults.
+//! What a LiveKit token does not say stays open, and the room's default decides; where a room has
+//! none, that comes to LiveKit's own defaults.
 
 use std::collections::BTreeMap;
 
@@ -13,30 +13,74 @@ use crate::dialect::auth::token::{self, TokenError};
 use crate::dialect::daily;
 use crate::dialect::livekit::json::message;
 use crate::dialect::livekit::proto::service::RoomConfiguration;
+use crate::dialect::videosdk::token::{self as videosdk, TokenFault};
 use crate::domain::command::{ConfigPatch, Join, PermissionUpdate, ProfileUpdate};
 use crate::domain::event::{ConnectionKind, Credential};
 use crate::domain::{
     Allowed, Identity, NameError, PermissionPatch, Personal, RoomName, Source, Timestamp,
 };
 
-/// Who joins `room` with a token of any vendor; another room, where it is for that alone. A token
-/// whose time is over is read all the same: admission refuses it, with a record of who came with
-/// it. `now_s` is in seconds since 1970.
+/// A join that a token grants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Granted {
+    /// The only room that it is for, by any of its ids; any room where the token does not say.
+    pub room: Option<String>,
+    /// The setting of the room that lists who may come with such a token, as JSON; no list, or an
+    /// empty one, keeps nobody out.
+    pub listed_in: Option<&'static str>,
+    /// Who joins as what.
+    pub join: Join,
+}
+
+/// Verifies a join token of any vendor, of whoever joins as `said` where the token leaves that
+/// open. A token whose time is over is read all the same: admission refuses it, with a record of
+/// who came with it.
 ///
 /// # Errors
-/// What is wrong with the token.
-pub fn join_with(
+/// Why nobody can join with it, in words.
+pub fn granted(
     keys: &KeyRing,
     token: &str,
+    said: Option<&Identity>,
     now_s: i64,
-    room: &RoomName,
-) -> Result<(RoomName, Join), String> {
+) -> Result<Granted, String> {
+    if videosdk::is_ours(token) {
+        let read = |now_s| videosdk::Token::verify(keys, token, now_s);
+        let token = match read(now_s) {
+            Err(TokenFault::Token(TokenError::Expired { expires_at_s, .. })) => {
+                read(expires_at_s.saturating_sub(1))
+            }
+            verified => verified,
+        };
+        let token = token.map_err(|error| error.to_string())?;
+        let join = token.join(said).map_err(|error| error.to_string())?;
+        return Ok(Granted {
+            room: token.room,
+            listed_in: Some(videosdk::ALLOWED),
+            join,
+        });
+    }
+    let (room, mut join) = elsewhere(keys, token, now_s)?;
+    match (&join.identity, said) {
+        (Some(own), Some(said)) if own != said => {
+            return Err(format!("the token is for {own:?}, not for {said:?}"));
+        }
+        (None, Some(said)) => join.identity = Some(said.clone()),
+        (_, None) | (Some(_), Some(_)) => {}
+    }
+    Ok(Granted {
+        room: room.map(|room| room.to_string()),
+        listed_in: None,
+        join,
+    })
+}
+
+/// The same for vendors whose tokens say all themselves.
+fn elsewhere(keys: &KeyRing, token: &str, now_s: i64) -> Result<(Option<RoomName>, Join), String> {
     let claims = match token::verify(keys, token, now_s) {
         // Only LiveKit's tokens name the key that issued them.
         Err(TokenError::UnknownKey { key_id }) if key_id.is_empty() => {
-            let read = daily::token::join_of(keys, token, now_s);
-            let (granted, join) = read.map_err(|error| error.to_string())?;
-            return Ok((granted.unwrap_or_else(|| room.clone()), join));
+            return daily::token::join_of(keys, token, now_s).map_err(|error| error.to_string());
         }
         Err(TokenError::Expired { expires_at_s, .. }) => {
             token::verify(keys, token, expires_at_s.saturating_sub(1))
@@ -44,7 +88,8 @@ pub fn join_with(
         verified => verified,
     };
     let claims = claims.map_err(|error| error.to_string())?;
-    join_of(&claims).map_err(|error| error.to_string())
+    let (room, join) = join_of(&claims).map_err(|error| error.to_string())?;
+    Ok((Some(room), join))
 }
 
 /// Who joins which room as what. The join is active; alias and reporter are the caller's to add.

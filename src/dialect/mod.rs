@@ -12,3 +12,4 @@ pub mod ledger;
 pub mod livekit;
 pub mod metrics;
 pub mod recorded;
+pub mod videosdk;

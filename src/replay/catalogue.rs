@@ -24,6 +24,8 @@ pub struct RoomEntry {
     pub created_at: Timestamp,
     /// The room's version that made it.
     pub created: Version,
+    /// When its settings or its metadata changed last.
+    pub updated_at: Timestamp,
     /// Whether somebody asked for it, rather than a join that needed it.
     pub explicit: bool,
     /// When it was deleted, if it was.
@@ -144,13 +146,23 @@ impl Catalogue {
                     aliases: it.aliases.clone(),
                     created_at: at,
                     created: record.version,
+                    updated_at: at,
                     explicit: it.explicit,
                     deleted_at: None,
                 });
             }
+            Event::RoomConfigChanged(it) if it.room.is_some() => {
+                if let Some(entry) = self.named_mut(room) {
+                    entry.updated_at = at;
+                }
+            }
+            Event::RoomMetadataChanged(it) if it.room => {
+                if let Some(entry) = self.named_mut(room) {
+                    entry.updated_at = at;
+                }
+            }
             Event::RoomDeleted(_) => {
-                let place = self.named.get(room).copied();
-                if let Some(entry) = place.and_then(|place| self.rooms.get_mut(place)) {
+                if let Some(entry) = self.named_mut(room) {
                     entry.deleted_at = Some(at);
                 }
             }
@@ -181,6 +193,10 @@ impl Catalogue {
             }
             _ => {}
         }
+    }
+
+    fn named_mut(&mut self, room: &RoomName) -> Option<&mut RoomEntry> {
+        self.rooms.get_mut(*self.named.get(room)?)
     }
 
     fn newest_mut(&mut self, room: &RoomName) -> Option<&mut SessionEntry> {

@@ -7,6 +7,7 @@ use std::path::Path;
 use roomledger::dialect::coverage::Answered;
 use roomledger::dialect::daily;
 use roomledger::dialect::livekit::twirp::calls::Call;
+use roomledger::dialect::videosdk::call as videosdk;
 
 /// A vendor's API and the calls that its router knows.
 type Api = (&'static str, Vec<(&'static str, Answered)>);
@@ -16,9 +17,12 @@ fn apis() -> Vec<Api> {
     let livekit = Call::ALL.iter().map(|it| (it.name(), it.answered()));
     let daily = daily::call::Call::ALL.iter();
     let daily = daily.map(|it| (it.name(), it.answered()));
+    let videosdk = videosdk::Call::ALL.iter();
+    let videosdk = videosdk.map(|it| (it.name(), it.answered()));
     vec![
         ("LiveKit RoomService", livekit.collect()),
         ("Daily REST", daily.collect()),
+        ("VideoSDK", videosdk.collect()),
     ]
 }
 

@@ -83,6 +83,8 @@ mod stream_many;
 mod tidy;
 #[cfg(feature = "server")]
 mod told;
+#[cfg(feature = "server")]
+mod videosdk;
 mod views;
 #[cfg(feature = "cli")]
 mod webhooks;

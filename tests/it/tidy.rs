@@ -183,6 +183,7 @@ const NAMED: &[(&str, &str)] = &[
     ("dialect/mod.rs", "mod videosdk"),
     // Our own API takes the vendors' join tokens in reports.
     ("dialect/join_token.rs", "livekit"),
+    ("dialect/join_token.rs", "videosdk"),
     ("dialect/join_token.rs", "daily"),
     ("server.rs", "dialect::livekit"),
     ("server.rs", "dialect::daily"),
@@ -193,6 +194,7 @@ const NAMED: &[(&str, &str)] = &[
     ("server.rs", "daily::"),
     ("server.rs", "Daily::new"),
     ("server.rs", "videosdk::"),
+    ("server.rs", "VideoSdk::new"),
     ("dialect/", "LIVEKIT_REQUEST_ID"),
     ("dialect/", "x-livekit-request-id"),
     ("web/", "x-livekit-request-id"),

@@ -137,6 +137,16 @@ impl Signed {
     }
 }
 
+/// Whether a token has that claim with text in it, be it signed or not: only for choosing which
+/// dialect verifies it.
+pub fn names_key(token: &str, key_claim: &str) -> bool {
+    let payload = token
+        .split('.')
+        .nth(1)
+        .and_then(|part| json_part(part).ok());
+    payload.is_some_and(|payload| payload.get(key_claim).is_some_and(Value::is_string))
+}
+
 /// A token taken apart, and nothing of it believed.
 struct Parts<'a> {
     message: &'a str,

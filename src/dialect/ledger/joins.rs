@@ -7,7 +7,7 @@ use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::dialect::join_token::join_with;
+use crate::dialect::join_token::{Granted, granted};
 use crate::dialect::ledger::fields::{Fields, Wrong};
 use crate::dialect::ledger::openapi::{Answer, Body, Operation};
 use crate::dialect::ledger::permission_body::AskedPermission;
@@ -17,9 +17,7 @@ use crate::dialect::ledger::state::Ledger;
 use crate::dialect::ledger::write::{Asked, Named, Need, Write, answer};
 use crate::domain::command::{ConfigPatch, Join, ProfileUpdate};
 use crate::domain::event::{ConnectionKind, Credential};
-use crate::domain::{
-    Alias, Command, Event, Identity, ParticipantNumber, Rejection, RoomName, Timestamp,
-};
+use crate::domain::{Alias, Command, Event, Identity, ParticipantNumber, Rejection, Timestamp};
 use crate::engine::Receipt;
 use crate::store::Position;
 
@@ -33,11 +31,10 @@ pub(super) async fn join(
     let asked = write.read(CALL, read).await?;
     let (join, objection) = match asked.token {
         None => (asked.join, None),
-        Some(token) => match join_with(&ledger.keys, &token, ledger.now_s(), write.room()) {
-            Ok((granted, join)) => {
-                let join = with_said(join, asked.join);
-                let elsewhere = granted != *write.room();
-                (join, elsewhere.then(|| not_here(&write, &granted)))
+        Some(token) => match of_token(&ledger, &token, asked.join) {
+            Ok(granted) => {
+                let objection = objection(&write, &ledger, &granted).await?;
+                (granted.join, objection)
             }
             Err(problem) => {
                 let problem = Problem::new(StatusCode::FORBIDDEN, "bad-token", problem);
@@ -121,7 +118,11 @@ fn read(fields: &mut Fields) -> Result<AskedJoin, Wrong> {
         moved_from: None,
     };
     let occurred_at = fields.optional("occurred_at")?;
-    if token.is_none() {
+    if token.is_some() {
+        // Where the token leaves these open.
+        join.identity = fields.parsed("identity", Identity::new)?;
+        join.profile.name = fields.optional("name")?;
+    } else {
         join.identity = Some(fields.required_parsed("identity", Identity::new)?);
         join.kind = fields.optional("kind")?.unwrap_or(ConnectionKind::Standard);
         join.profile = profile(fields)?;
@@ -144,24 +145,69 @@ fn read(fields: &mut Fields) -> Result<AskedJoin, Wrong> {
 }
 
 /// What the token grants, with what the body says: of two moments to go, the earlier.
-fn with_said(granted: Join, said: Join) -> Join {
-    Join {
+fn of_token(ledger: &Ledger, text: &str, said: Join) -> Result<Granted, String> {
+    let granted = granted(&ledger.keys, text, said.identity.as_ref(), ledger.now_s())?;
+    let join = granted.join;
+    let ejected = [said.eject_at, join.eject_at].into_iter().flatten();
+    let join = Join {
         alias: said.alias,
         active: said.active,
         reporter: said.reporter,
-        eject_at: [said.eject_at, granted.eject_at]
-            .into_iter()
-            .flatten()
-            .min(),
-        ..granted
-    }
+        eject_at: ejected.min(),
+        profile: ProfileUpdate {
+            name: join.profile.name.or(said.profile.name),
+            ..join.profile
+        },
+        ..join
+    };
+    Ok(Granted { join, ..granted })
 }
 
-fn not_here(write: &Write, granted: &RoomName) -> Rejection {
+/// What the room has against a token: it is for another one, or those who may come are listed.
+async fn objection(
+    write: &Write,
+    ledger: &Ledger,
+    granted: &Granted,
+) -> Result<Option<Rejection>, Problem> {
+    if let Some(room) = &granted.room
+        && !is_here(write, ledger, room).await?
+    {
+        return Ok(Some(not_granted(
+            write,
+            &format!("its join token is for room {room:?}"),
+        )));
+    }
+    let Some(setting) = granted.listed_in else {
+        return Ok(None);
+    };
+    let room = ledger.engine.room(write.room()).await?;
+    let config = room.as_ref().and_then(|room| room.config());
+    let listed = config.and_then(|config| config.properties.get(setting));
+    let listed: Vec<String> = listed
+        .and_then(|listed| serde_json::from_str(listed).ok())
+        .unwrap_or_default();
+    let identity = granted.join.identity.as_ref().map_or("", Identity::as_str);
+    let is_out = !listed.is_empty() && !listed.iter().any(|one| one == identity);
+    Ok(is_out.then(|| not_granted(write, &format!("{setting} of the room lists others"))))
+}
+
+/// Whether the room that a token is for, by any of its ids, is the one of the report.
+async fn is_here(write: &Write, ledger: &Ledger, granted: &str) -> Result<bool, Problem> {
+    if granted == write.room().as_str() {
+        return Ok(true);
+    }
+    let granted = granted.to_owned();
+    let named = ledger
+        .catalogue
+        .read(move |all| all.room(&granted).map(|it| it.name.clone()));
+    Ok(named.await?.as_ref() == Some(write.room()))
+}
+
+fn not_granted(write: &Write, why: &str) -> Rejection {
     Rejection::NotGranted {
         room: write.room().to_string(),
         key_id: write.caller().claims.key_id.clone(),
-        call: format!("{CALL} (its join token is for room {granted:?})"),
+        call: format!("{CALL} ({why})"),
     }
 }
 

@@ -1,0 +1,163 @@
+//! One request on its way: its call, its caller, and what it asks for. Apart because every call
+//! begins with the same questions; it knows no command.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Request, header};
+
+use crate::dialect::caller::{Said, header_text};
+use crate::dialect::coverage::Answered;
+use crate::dialect::videosdk::body::{self, Fields};
+use crate::dialect::videosdk::call::{Call, Route};
+use crate::dialect::videosdk::error::{ApiError, VendorCode, cut};
+use crate::dialect::videosdk::token::Token;
+use crate::dialect::videosdk::{ENDPOINT, VideoSdk, urlencoded};
+use crate::domain::{Digest, RoomName};
+use crate::replay::{RoomEntry, SessionEntry};
+
+/// A request of a known caller.
+pub(super) struct Asked {
+    /// What is called.
+    pub(super) call: Call,
+    /// What stands in the path for each name.
+    pub(super) names: Vec<String>,
+    /// The caller's token; whether it may call is not looked at yet.
+    pub(super) token: Token,
+    /// What the headers say for the record.
+    pub(super) said: Said,
+    /// Where the caller reaches us, for links.
+    pub(super) base: String,
+    /// SHA-256 of method, path and body.
+    pub(super) digest: Digest,
+    /// Size of the body.
+    pub(super) bytes: u64,
+    /// The pairs of the query.
+    pub(super) query: Vec<(String, String)>,
+    /// The room that the token is for alone, where there is one of that id.
+    bound: Option<RoomName>,
+    kind: String,
+    body: Bytes,
+}
+
+impl Asked {
+    /// The name in the path at that place.
+    pub(super) fn name(&self, place: usize) -> &str {
+        self.names.get(place).map_or("", String::as_str)
+    }
+
+    /// Reads the body.
+    ///
+    /// # Errors
+    /// 400 when it is neither JSON nor a form.
+    pub(super) fn fields(&self) -> Result<Fields, ApiError> {
+        Fields::parse(&self.kind, &self.body)
+    }
+
+    /// Why the caller may not do that in the room, if so.
+    pub(super) fn denied(&self, room: &RoomName) -> Option<ApiError> {
+        if let Err(fault) = self.token.may_call() {
+            return Some(fault.into());
+        }
+        let own = self.token.room.as_ref()?;
+        let is_own = own == room.as_str() || self.bound.as_ref() == Some(room);
+        (!is_own).then(|| self.bound_elsewhere())
+    }
+
+    /// Refuses a reader whose token is not for this API, or for another room.
+    pub(super) fn allow(&self, room: &RoomName) -> Result<(), ApiError> {
+        self.denied(room).map_or(Ok(()), Err)
+    }
+
+    /// Whether lists show the room to the caller.
+    pub(super) fn sees(&self, room: &RoomName) -> bool {
+        self.denied(room).is_none()
+    }
+
+    fn bound_elsewhere(&self) -> ApiError {
+        let own = self.token.room.as_deref().unwrap_or_default();
+        let words = format!("the token is for room {:?}", cut(own));
+        ApiError::forbidden(VendorCode::UnauthorizedMeetingId, words)
+    }
+}
+
+impl VideoSdk {
+    /// Takes a request in. The body is read only for calls that have one, and never of a stranger.
+    ///
+    /// # Errors
+    /// 401, 403 for a contradictory token, 429, and what is wrong with a body before it is read.
+    pub(super) async fn ask(
+        &self,
+        request: Request<Body>,
+        route: Route,
+    ) -> Result<Asked, ApiError> {
+        let (parts, body) = request.into_parts();
+        let token = Token::of(&self.keys, &parts.headers, self.now_s())?;
+        if let Some(limits) = &self.limits {
+            limits.admit_key(&token.key_id)?;
+        }
+        let has_body = route.call.answered() == Answered::Recorded;
+        let body = if has_body {
+            body::whole(&parts.headers, body).await?
+        } else {
+            Bytes::new()
+        };
+        let query = parts.uri.query().unwrap_or_default();
+        let query = urlencoded::pairs(query)
+            .ok_or_else(|| ApiError::invalid("the query is not percent-encoded UTF-8"))?;
+        let bound = match token.room.clone() {
+            Some(text) => self.find_room(&text).await?.map(|entry| entry.name),
+            None => None,
+        };
+        Ok(Asked {
+            call: route.call,
+            names: route.names,
+            token,
+            said: Said::new(&parts),
+            base: base(&parts),
+            digest: digest(&parts, &body),
+            bytes: u64::try_from(body.len()).unwrap_or(u64::MAX),
+            query,
+            bound,
+            kind: header_text(&parts.headers, &header::CONTENT_TYPE).unwrap_or_default(),
+            body,
+        })
+    }
+
+    /// The room of that id, in any of its forms; `None` for one that was deleted.
+    pub(super) async fn find_room(&self, text: &str) -> Result<Option<RoomEntry>, ApiError> {
+        let text: Arc<str> = Arc::from(text);
+        let found = self.catalogue.read(move |all| all.room(&text).cloned());
+        Ok(found.await?.filter(|entry| entry.deleted_at.is_none()))
+    }
+
+    /// The session of that id; to this vendor it begins when media flows first.
+    ///
+    /// # Errors
+    /// 404.
+    pub(super) async fn session_entry(&self, text: &str) -> Result<SessionEntry, ApiError> {
+        let asked: Arc<str> = Arc::from(text);
+        let found = self.catalogue.read(move |all| all.session(&asked).cloned());
+        let found = found.await?.filter(|entry| entry.active_at.is_some());
+        found.ok_or_else(|| ApiError::no_session(text))
+    }
+}
+
+fn digest(parts: &Parts, body: &[u8]) -> Digest {
+    let mut whole = format!("{} {}\n", parts.method, parts.uri.path()).into_bytes();
+    whole.extend_from_slice(body);
+    Digest::of(&whole)
+}
+
+/// Where links begin: as the caller reached us, or, where it does not say, without a host.
+fn base(parts: &Parts) -> String {
+    let host = host(&parts.headers).map(|host| format!("http://{host}"));
+    format!("{}{ENDPOINT}/v2", host.unwrap_or_default())
+}
+
+/// A host with or without a port, and nothing else.
+fn host(headers: &HeaderMap) -> Option<String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
+    header_text(headers, &header::HOST).filter(|host| host.bytes().all(is_plain))
+}

@@ -1,0 +1,228 @@
+//! The two writes to a session: somebody is removed, everybody is. Apart because both answer with
+//! the moment of the request: that they left is a later event, and a later read.
+
+use crate::dialect::recorded::Recorded;
+use crate::dialect::videosdk::asked::Asked;
+use crate::dialect::videosdk::body::Fields;
+use crate::dialect::videosdk::call::Call;
+use crate::dialect::videosdk::error::{ApiError, VendorCode, cut};
+use crate::dialect::videosdk::render::session::SessionShown;
+use crate::dialect::videosdk::stint::Seen;
+use crate::dialect::videosdk::write::Fault;
+use crate::dialect::videosdk::{Answer, VideoSdk};
+use crate::domain::command::{Remove, Target};
+use crate::domain::{Code, Command, Event, Identity, Rejection, RoomName, Version};
+use crate::engine::Receipt;
+use crate::replay::SessionEntry;
+
+use axum::http::StatusCode;
+
+impl VideoSdk {
+    /// Removes a participant; they may come back.
+    pub(super) async fn remove(&self, asked: &Asked) -> Result<Answer, ApiError> {
+        let (meant, fields) = self.meant(asked, "remove").await?;
+        let wanted = match participant(&fields) {
+            Ok(wanted) => wanted,
+            Err(error) => return Err(self.unread(asked, &meant.room, "remove", error).await),
+        };
+        let fault = self.fault(&meant).await?;
+        let fault = not_theirs(asked, &meant, wanted).or(fault);
+        let (target, misnamed) = match Identity::new(wanted) {
+            Ok(identity) => (Target::Identity(identity), None),
+            Err(error) => {
+                let error = ApiError::invalid(error.to_string());
+                let error = error.coded(VendorCode::InvalidParticipantId);
+                let fault = Fault::invalid("participantId", error);
+                (Target::Connection(cut(wanted)), Some(fault))
+            }
+        };
+        let command = Command::Remove(Remove::new(target));
+        let receipt = self
+            .write(asked, &meant.room, command, fault.or(misnamed))
+            .await?;
+        answered(asked, &receipt)
+    }
+
+    /// Ends the session.
+    pub(super) async fn end_session(&self, asked: &Asked) -> Result<Answer, ApiError> {
+        let (meant, fields) = self.meant(asked, "end_session").await?;
+        let tolerant = match fields.flag("ignoreClosed") {
+            Ok(tolerant) => tolerant,
+            Err(error) => return Err(self.unread(asked, &meant.room, "end_session", error).await),
+        };
+        let fault = self.fault(&meant).await?;
+        let ended = self.write(asked, &meant.room, Command::EndSession, fault);
+        match ended.await {
+            Ok(receipt) => answered(asked, &receipt),
+            Err(error) if tolerant && error.slug == Code::NoOpenSession.as_str() => {
+                self.ended_already(asked, &meant, error).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The room, and the session where one is named: by the path, else by the body.
+    ///
+    /// # Errors
+    /// 404; 400 for a body that does not say, or that cannot be read.
+    async fn meant(
+        &self,
+        asked: &Asked,
+        command: &'static str,
+    ) -> Result<(Meant, Fields), ApiError> {
+        let fields = asked.fields();
+        if !asked.names.is_empty() {
+            let entry = self.known_session(asked, asked.name(0)).await?;
+            return match fields {
+                Ok(fields) => Ok((Meant::of(entry), fields)),
+                Err(error) => Err(self.unread(asked, &entry.room, command, error).await),
+            };
+        }
+        let fields = fields?;
+        let room = match fields.text("roomId")? {
+            Some(id) => Some(self.known_room(asked, id).await?.name),
+            None => None,
+        };
+        let session = match fields.text("sessionId")? {
+            Some(id) => Some(self.known_session(asked, id).await?),
+            None => None,
+        };
+        let meant = match (room, session) {
+            (room, Some(entry)) => Meant {
+                elsewhere: room.is_some_and(|room| room != entry.room),
+                ..Meant::of(entry)
+            },
+            (Some(room), None) => Meant {
+                room,
+                session: None,
+                elsewhere: false,
+            },
+            (None, None) => return Err(ApiError::invalid("give roomId or sessionId")),
+        };
+        Ok((meant, fields))
+    }
+
+    async fn known_session(&self, asked: &Asked, id: &str) -> Result<SessionEntry, ApiError> {
+        let found = self.session_entry(id).await;
+        if found.is_err() {
+            asked.token.may_call()?;
+        }
+        found
+    }
+
+    /// What is wrong with the session that is meant: it is another room's, or it is over.
+    async fn fault(&self, meant: &Meant) -> Result<Option<Fault>, ApiError> {
+        let Some(entry) = &meant.session else {
+            return Ok(None);
+        };
+        if meant.elsewhere {
+            let error = ApiError::invalid("the session is not of that room");
+            return Ok(Some(Fault::invalid("sessionId", error)));
+        }
+        let room = self.engine.room(&entry.room).await?;
+        let open = room.as_ref().and_then(|room| room.open_session());
+        if open.is_some_and(|open| open.number == entry.number) {
+            return Ok(None);
+        }
+        let words = format!("session {:?} is over", entry.id.object_id());
+        let slug = Code::NoOpenSession.as_str();
+        Ok(Some(Fault {
+            rejection: Rejection::NoOpenSession {
+                room: entry.room.to_string(),
+            },
+            error: ApiError::new(StatusCode::NOT_FOUND, slug, words),
+        }))
+    }
+
+    /// The session that was over before its end was asked for, where the caller tolerates that.
+    async fn ended_already(
+        &self,
+        asked: &Asked,
+        meant: &Meant,
+        error: ApiError,
+    ) -> Result<Answer, ApiError> {
+        let room = match &meant.session {
+            Some(entry) => Some(self.room_of(entry).await?),
+            None => self.engine.room(&meant.room).await?,
+        };
+        let seen = room
+            .as_ref()
+            .and_then(|room| Seen::of(room, Version(u64::MAX)));
+        let shown = seen.and_then(|seen| SessionShown::of(asked, seen));
+        let shown = shown.ok_or_else(|| error.clone())?;
+        Ok(Answer {
+            recorded: error.recorded,
+            ..shape(asked, &shown)
+        })
+    }
+}
+
+/// The session as of the request: who leaves by it is still there.
+fn answered(asked: &Asked, receipt: &Receipt) -> Result<Answer, ApiError> {
+    let requested = receipt.records.iter().find(|record| {
+        let event = &record.event.event;
+        matches!(
+            event,
+            Event::RemovalRequested(_) | Event::SessionEndRequested(_)
+        )
+    });
+    let until = requested.map_or(receipt.version, |record| record.version);
+    let seen = receipt.room.as_ref().and_then(|room| Seen::of(room, until));
+    let shown = seen.and_then(|seen| SessionShown::of(asked, seen));
+    let shown = shown.ok_or_else(|| {
+        let words = "it is recorded, but there is no session to show: report this";
+        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "broken", words).recorded_by(receipt)
+    })?;
+    Ok(Answer {
+        recorded: Some(Recorded::of(receipt)),
+        ..shape(asked, &shown)
+    })
+}
+
+/// Which session a write is about.
+struct Meant {
+    room: RoomName,
+    /// The one that is named; else the room's open one.
+    session: Option<SessionEntry>,
+    /// Whether the room that is named beside it is another.
+    elsewhere: bool,
+}
+
+impl Meant {
+    fn of(entry: SessionEntry) -> Self {
+        Self {
+            room: entry.room.clone(),
+            session: Some(entry),
+            elsewhere: false,
+        }
+    }
+}
+
+fn participant(fields: &Fields) -> Result<&str, ApiError> {
+    let missing = || ApiError::invalid("participantId is missing");
+    let given = fields
+        .text("participantId")
+        .and_then(|text| text.ok_or_else(missing));
+    given.map_err(|error| error.coded(VendorCode::InvalidParticipantId))
+}
+
+/// A token for one participant is for no other.
+fn not_theirs(asked: &Asked, meant: &Meant, wanted: &str) -> Option<Fault> {
+    let own = asked.token.participant.as_deref()?;
+    (own != wanted).then(|| {
+        let words = format!("the token is for participant {:?}", cut(own));
+        let error = ApiError::forbidden(VendorCode::UnauthorizedParticipantId, words);
+        Fault::denied(asked, &meant.room, error)
+    })
+}
+
+/// Each call's own shape: the older one where a session ends.
+fn shape(asked: &Asked, shown: &SessionShown<'_>) -> Answer {
+    if asked.call.is_older() {
+        Answer::read(&shown.meeting(false))
+    } else if asked.call == Call::RemoveParticipant {
+        Answer::read(&shown.removal())
+    } else {
+        Answer::read(&shown.ending())
+    }
+}

@@ -1,0 +1,86 @@
+//! VideoSDK's pages: `page` and `perPage` of a query, and `pageInfo` of an answer. Apart because all
+//! lists have them; every member of a list that stays the same is on exactly one page.
+
+use serde::Serialize;
+
+use crate::dialect::videosdk::error::ApiError;
+
+/// Which page is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Paging {
+    page: usize,
+    per_page: usize,
+}
+
+/// `pageInfo`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PageInfo {
+    current_page: usize,
+    per_page: usize,
+    last_page: usize,
+    total: usize,
+}
+
+/// One page as it is answered.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Page<T> {
+    pub(super) page_info: PageInfo,
+    pub(super) data: T,
+}
+
+impl Paging {
+    /// Reads a query; the first page of 20 where it does not say, at most 100 at once.
+    ///
+    /// # Errors
+    /// 400 for what is no number from 1 on.
+    pub(super) fn of(query: &[(String, String)]) -> Result<Self, ApiError> {
+        Ok(Self {
+            page: number(query, "page")?.unwrap_or(1),
+            per_page: number(query, "perPage")?
+                .unwrap_or(PER_PAGE)
+                .min(PER_PAGE_MAX),
+        })
+    }
+
+    /// The page of a list, and where in the list it is.
+    pub(super) fn cut<T>(self, all: Vec<T>) -> (Vec<T>, PageInfo) {
+        let total = all.len();
+        let skipped = (self.page - 1).saturating_mul(self.per_page);
+        let cut = all.into_iter().skip(skipped).take(self.per_page).collect();
+        let info = PageInfo {
+            current_page: self.page,
+            per_page: self.per_page,
+            last_page: total.div_ceil(self.per_page).max(1),
+            total,
+        };
+        (cut, info)
+    }
+}
+
+/// The parameter of that name, the last one of several; empty is absent.
+pub(super) fn text<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let mut found = query.iter().rev().filter(|(given, _)| given == name);
+    found
+        .next()
+        .map(|(_, value)| value.as_str())
+        .filter(|value| !value.is_empty())
+}
+
+fn number(query: &[(String, String)], name: &str) -> Result<Option<usize>, ApiError> {
+    let wrong = || ApiError::invalid(format!("{name} has to be a number from 1 on"));
+    let Some(text) = text(query, name) else {
+        return Ok(None);
+    };
+    let number: usize = text.parse().map_err(|_| wrong())?;
+    if number == 0 {
+        Err(wrong())
+    } else {
+        Ok(Some(number))
+    }
+}
+
+const PER_PAGE: usize = 20;
+/// More at once would be a fold of too many rooms for one answer.
+const PER_PAGE_MAX: usize = 100;

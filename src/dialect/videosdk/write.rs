@@ -1,0 +1,89 @@
+//! The way of every write: may the caller, what is wrong with it, what came of it. Apart because
+//! refusals must be recorded wherever the room is known, also of what cannot be read; it knows no
+//! command.
+
+use crate::dialect::videosdk::asked::Asked;
+use crate::dialect::videosdk::error::ApiError;
+use crate::dialect::videosdk::{DIALECT, VideoSdk};
+use crate::domain::{Command, Rejection, Request, RoomName};
+use crate::engine::{self, Receipt, Status};
+
+/// What is wrong with a request before the rules look at it, and what its caller is told.
+pub(super) struct Fault {
+    /// What is recorded.
+    pub(super) rejection: Rejection,
+    /// What is answered.
+    pub(super) error: ApiError,
+}
+
+impl Fault {
+    /// A value that cannot be.
+    pub(super) fn invalid(what: &'static str, error: ApiError) -> Self {
+        let problem = error.message.clone();
+        Self {
+            rejection: Rejection::Invalid { what, problem },
+            error,
+        }
+    }
+
+    /// What the caller's token is not for.
+    pub(super) fn denied(asked: &Asked, room: &RoomName, error: ApiError) -> Self {
+        Self {
+            rejection: Rejection::NotGranted {
+                room: room.to_string(),
+                key_id: asked.token.key_id.clone(),
+                call: asked.call.name().to_owned(),
+            },
+            error,
+        }
+    }
+}
+
+impl VideoSdk {
+    /// Has a command decided, and waits until what came of it is durable. Whether the caller may is
+    /// looked at before any other fault.
+    ///
+    /// # Errors
+    /// The refusal, recorded, or why there is no outcome.
+    pub(super) async fn write(
+        &self,
+        asked: &Asked,
+        room: &RoomName,
+        command: Command,
+        fault: Option<Fault>,
+    ) -> Result<Receipt, ApiError> {
+        let denied = asked.denied(room);
+        let denied = denied.map(|error| Fault::denied(asked, room, error));
+        let fault = denied.or(fault);
+        let call = asked.call.name();
+        let provenance = asked.said.provenance(&asked.token.key_id, DIALECT, call);
+        let provenance = provenance.map_err(|error| ApiError::invalid(error.to_string()))?;
+        let mut request = Request::new(room.clone(), command);
+        request.objection = fault.as_ref().map(|fault| fault.rejection.clone());
+        let receipt = self.engine.execute(engine::Call {
+            request,
+            provenance,
+            digest: asked.digest,
+            request_bytes: asked.bytes,
+        });
+        let receipt = receipt.await?;
+        match (&receipt.status, fault) {
+            (_, Some(fault)) => Err(fault.error.recorded_by(&receipt)),
+            (Status::Refused(refused), None) => Err(ApiError::refused(refused, &receipt)),
+            (Status::Accepted | Status::NoEffect | Status::Unchanged, None) => Ok(receipt),
+        }
+    }
+
+    /// Records that what came for a room could not be read, and gives the error to answer.
+    pub(super) async fn unread(
+        &self,
+        asked: &Asked,
+        room: &RoomName,
+        command: &'static str,
+        error: ApiError,
+    ) -> ApiError {
+        let fault = Fault::invalid("body", error.clone());
+        let written = self.write(asked, room, Command::Unread(command), Some(fault));
+        written.await.err().unwrap_or(error)
+    }
+}
