@@ -5,6 +5,8 @@ pub mod descriptors;
 mod doorway;
 #[cfg(feature = "testing")]
 pub mod fuzz;
+#[cfg(feature = "testing")]
+pub mod fuzz_tokens;
 mod stall;
 mod webhooks;
 

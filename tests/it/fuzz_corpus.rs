@@ -30,6 +30,8 @@ fn corpora_replay() {
     #[cfg(feature = "server")]
     {
         replay("router", roomledger::server::fuzz::requests);
+        #[cfg(feature = "server")]
+        replay("tokens", roomledger::server::fuzz_tokens::tokens);
         replay("daily", roomledger::server::fuzz::daily);
     }
 }

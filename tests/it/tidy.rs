@@ -105,6 +105,7 @@ const OWNED: &[(&str, &[&str])] = &[
             "web/",
             "server.rs",
             "server/fuzz.rs",
+            "server/fuzz_tokens.rs",
             "cli/",
         ],
     ),
