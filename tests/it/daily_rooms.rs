@@ -58,7 +58,7 @@ proptest! {
     }
 }
 
-/// As node 22 prints them.
+/// As node 20 prints them.
 #[test]
 fn numbers_are_javascripts() {
     for (number, printed) in [
