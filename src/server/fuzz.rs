@@ -32,8 +32,8 @@ pub fn requests(bytes: &[u8]) {
     talk(bytes, &EVERYWHERE);
 }
 
-/// As [`requests`], of Daily's calls: paths stand below its mount, its key is shown, and in the room
-/// `town` are two people, whose connections are `c1` and `c2`.
+/// As [`requests`], of Daily's calls: paths stand below its mount, its key is shown, and in the
+/// room `town` are two people, whose connections are `c1` and `c2`.
 ///
 /// # Panics
 /// As [`requests`].
@@ -61,7 +61,8 @@ const DAILY: Scene = Scene {
     before: &[
         "POST /api/v1/rooms/town/joins\n\n{\"identity\":\"alice\",\"connection\":\"c1\"}",
         "POST /api/v1/rooms/town/joins\n\n{\"identity\":\"bob\",\"connection\":\"c2\"}",
-        "POST /api/v1/rooms/town/connections/c1/tracks\n\n{\"type\":\"audio\",\"source\":\"microphone\"}",
+        "POST /api/v1/rooms/town/connections/c1/tracks\n\n\
+         {\"type\":\"audio\",\"source\":\"microphone\"}",
     ],
     mount: "/daily/v1",
     key: Some("secret"),

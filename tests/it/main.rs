@@ -32,6 +32,8 @@ mod cli_run;
 mod coverage;
 #[cfg(feature = "server")]
 mod daily_people;
+#[cfg(feature = "server")]
+mod daily_rooms;
 mod decide;
 mod documents;
 #[cfg(feature = "engine")]

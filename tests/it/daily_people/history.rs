@@ -100,6 +100,13 @@ fn meetings_are_listed_newest_first_with_a_row_for_each_connection() {
         (&ongoing["ongoing"], &ongoing["duration"]),
         (&json!(true), &json!(3))
     );
+}
+
+#[test]
+fn meetings_are_found_by_room_time_and_place_in_the_list() {
+    let (server, ids) = three_meetings();
+    let [first, second, third] = [&*ids[0], &*ids[1], &*ids[2]];
+    let all = server.get("/meetings").expect(200);
     let start = all["data"][1]["start_time"].as_i64().unwrap();
     for (query, shown) in [
         ("?room=r".to_owned(), vec![second, first]),
@@ -225,6 +232,7 @@ fn logs_are_the_calls_newest_first_without_what_the_log_does_not_have() {
         (format!("?starting_after={}&limit=1", id(0)), &logs[1..2]),
         (format!("?ending_before={}", id(2)), &logs[..2]),
         (format!("?ending_before={}&limit=1", id(3)), &logs[2..3]),
+        ("?ending_before=OLDEST&limit=3".to_owned(), &logs[1..]),
         ("?url=/v1/rooms/r/eject".to_owned(), &logs[1..3]),
         ("?source=api&limit=100".to_owned(), logs),
         ("?source=webhook".to_owned(), &logs[..0]),
