@@ -2,14 +2,15 @@
 //! the moment of the request: that they left is a later event, and a later read.
 
 use crate::dialect::recorded::Recorded;
+use crate::dialect::videosdk::answer::Answer;
 use crate::dialect::videosdk::asked::Asked;
 use crate::dialect::videosdk::body::Fields;
 use crate::dialect::videosdk::call::Call;
 use crate::dialect::videosdk::error::{ApiError, VendorCode, cut};
 use crate::dialect::videosdk::render::session::SessionShown;
+use crate::dialect::videosdk::state::VideoSdk;
 use crate::dialect::videosdk::stint::Seen;
 use crate::dialect::videosdk::write::Fault;
-use crate::dialect::videosdk::{Answer, VideoSdk};
 use crate::domain::command::{Remove, Target};
 use crate::domain::{Code, Command, Event, Identity, Rejection, RoomName, Version};
 use crate::engine::Receipt;
@@ -150,10 +151,7 @@ impl VideoSdk {
             .and_then(|room| Seen::of(room, Version(u64::MAX)));
         let shown = seen.and_then(|seen| SessionShown::of(asked, seen));
         let shown = shown.ok_or_else(|| error.clone())?;
-        Ok(Answer {
-            recorded: error.recorded,
-            ..shape(asked, &shown)
-        })
+        Ok(shape(asked, &shown).standing(error.recorded))
     }
 }
 
@@ -173,10 +171,7 @@ fn answered(asked: &Asked, receipt: &Receipt) -> Result<Answer, ApiError> {
         let words = "it is recorded, but there is no session to show: report this";
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "broken", words).recorded_by(receipt)
     })?;
-    Ok(Answer {
-        recorded: Some(Recorded::of(receipt)),
-        ..shape(asked, &shown)
-    })
+    Ok(shape(asked, &shown).standing(Some(Recorded::of(receipt))))
 }
 
 /// Which session a write is about.

@@ -2,15 +2,16 @@
 
 use serde_json::Value;
 
+use crate::dialect::videosdk::answer::Answer;
 use crate::dialect::videosdk::asked::Asked;
 use crate::dialect::videosdk::body::Fields;
 use crate::dialect::videosdk::error::{ApiError, VendorCode, cut};
 use crate::dialect::videosdk::page::{Page, Paging, text};
 use crate::dialect::videosdk::render::room::RoomShown;
 use crate::dialect::videosdk::render::{RoomIds, user_id};
+use crate::dialect::videosdk::state::VideoSdk;
 use crate::dialect::videosdk::token::ALLOWED;
 use crate::dialect::videosdk::write::Fault;
-use crate::dialect::videosdk::{Answer, VideoSdk};
 use crate::domain::command::{ConfigPatch, CreateRoom, UpdateRoom};
 use crate::domain::{Command, Digest, Event, Id, RoomName, Timestamp};
 use crate::engine::Receipt;

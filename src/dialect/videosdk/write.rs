@@ -4,7 +4,7 @@
 
 use crate::dialect::videosdk::asked::Asked;
 use crate::dialect::videosdk::error::ApiError;
-use crate::dialect::videosdk::{DIALECT, VideoSdk};
+use crate::dialect::videosdk::state::{DIALECT, VideoSdk};
 use crate::domain::{Command, Rejection, Request, RoomName};
 use crate::engine::{self, Receipt, Status};
 
