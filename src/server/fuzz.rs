@@ -29,6 +29,45 @@ use crate::store::MemoryStore;
 /// # Panics
 /// When it does not hold: that is the finding.
 pub fn requests(bytes: &[u8]) {
+    talk(bytes, &EVERYWHERE);
+}
+
+/// As [`requests`], of Daily's calls: paths stand below its mount, its key is shown, and in the room
+/// `town` are two people, whose connections are `c1` and `c2`.
+///
+/// # Panics
+/// As [`requests`].
+pub fn daily(bytes: &[u8]) {
+    talk(bytes, &DAILY);
+}
+
+/// What stands before the requests of a target.
+struct Scene {
+    /// Requests that go ahead of the others.
+    before: &'static [&'static str],
+    /// What stands before each path.
+    mount: &'static str,
+    /// What is shown by a request that shows nothing; a token when absent.
+    key: Option<&'static str>,
+}
+
+const EVERYWHERE: Scene = Scene {
+    before: &[],
+    mount: "",
+    key: None,
+};
+
+const DAILY: Scene = Scene {
+    before: &[
+        "POST /api/v1/rooms/town/joins\n\n{\"identity\":\"alice\",\"connection\":\"c1\"}",
+        "POST /api/v1/rooms/town/joins\n\n{\"identity\":\"bob\",\"connection\":\"c2\"}",
+        "POST /api/v1/rooms/town/connections/c1/tracks\n\n{\"type\":\"audio\",\"source\":\"microphone\"}",
+    ],
+    mount: "/daily/v1",
+    key: Some("secret"),
+};
+
+fn talk(bytes: &[u8], scene: &Scene) {
     let keys = Arc::new(KeyRing::dev());
     let clock = Arc::new(ManualClock::new(Timestamp::from_seconds(NOW_S)));
     let (store, ids) = (Arc::new(MemoryStore::new()), Arc::new(SeededIds::new(1)));
@@ -42,8 +81,13 @@ pub fn requests(bytes: &[u8]) {
     };
     let router = super::router(&engine, &keys, ids, None);
     runtime.block_on(async {
-        for request in split(bytes, b"\n%%\n").take(REQUESTS_MAX) {
-            let Some(request) = read(request, &keys) else {
+        let before = scene
+            .before
+            .iter()
+            .map(|request| (request.as_bytes(), &EVERYWHERE));
+        let asked = split(bytes, b"\n%%\n").map(|request| (request, scene));
+        for (request, scene) in before.chain(asked.take(REQUESTS_MAX)) {
+            let Some(request) = read(request, scene, &keys) else {
                 continue;
             };
             let told = format!("{} {}", request.method(), request.uri());
@@ -58,7 +102,7 @@ pub fn requests(bytes: &[u8]) {
 }
 
 /// Bytes as a request; `None` where HTTP itself would refuse them.
-fn read(bytes: &[u8], keys: &KeyRing) -> Option<Request<Body>> {
+fn read(bytes: &[u8], scene: &Scene, keys: &KeyRing) -> Option<Request<Body>> {
     let (head, body) = cut(bytes, b"\n\n");
     let head = std::str::from_utf8(head).ok()?;
     let mut lines = head.lines();
@@ -66,6 +110,7 @@ fn read(bytes: &[u8], keys: &KeyRing) -> Option<Request<Body>> {
     let join = token(keys, "guest", true)?;
     let method = words.next()?;
     let path = words.next().unwrap_or("/").replace("<jwt>", &join);
+    let path = format!("{}{path}", scene.mount);
     let room = words.next().unwrap_or("town");
     let mut request = Request::builder().method(method).uri(path);
     let mut is_signed = false;
@@ -75,7 +120,9 @@ fn read(bytes: &[u8], keys: &KeyRing) -> Option<Request<Body>> {
         request = request.header(name, value.trim().replace("<jwt>", &join));
     }
     if !is_signed {
-        let bearer = format!("Bearer {}", token(keys, room, false)?);
+        let shown = scene.key.map(str::to_owned);
+        let shown = shown.or_else(|| token(keys, room, false))?;
+        let bearer = format!("Bearer {shown}");
         request = request.header(header::AUTHORIZATION, bearer);
     }
     let body = match std::str::from_utf8(body) {

@@ -1,3 +1,8 @@
 //! Daily's side of people: permissions, removal, presence, meetings, shared data, logs.
 
+mod bodies;
+mod calls;
+mod history;
+mod model;
 mod permissions;
+mod support;

@@ -28,5 +28,8 @@ fn corpora_replay() {
     replay("commands", fuzz::commands);
     replay("moment", fuzz::moment);
     #[cfg(feature = "server")]
-    replay("router", roomledger::server::fuzz::requests);
+    {
+        replay("router", roomledger::server::fuzz::requests);
+        replay("daily", roomledger::server::fuzz::daily);
+    }
 }

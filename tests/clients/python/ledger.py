@@ -18,6 +18,8 @@ from livekit import api
 URL = os.environ["ROOMLEDGER_URL"]
 # The same server with remote unmute enabled.
 UNMUTE_URL = os.environ["ROOMLEDGER_UNMUTE_URL"]
+# One for Daily's clients alone, one of which cannot read a list of a hundred rooms.
+DAILY_URL = os.environ["ROOMLEDGER_DAILY_URL"]
 # One that tells what happens, and the port that it tells this suite at.
 HOOKS_URL = os.environ["ROOMLEDGER_HOOKS_URL"]
 HOOK_PORT = int(os.environ["ROOMLEDGER_HOOK_PORT_PYTHON"])

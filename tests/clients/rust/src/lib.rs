@@ -33,6 +33,11 @@ impl Room {
         Self::on("ROOMLEDGER_UNMUTE_URL", name)
     }
 
+    /// A room on the server for Daily's clients, one of which cannot read a list of a hundred.
+    pub fn for_daily(name: &str) -> Self {
+        Self::on("ROOMLEDGER_DAILY_URL", name)
+    }
+
     /// A room on the server that tells what happens.
     pub fn with_hooks(name: &str) -> Self {
         Self::on("ROOMLEDGER_HOOKS_URL", name)
