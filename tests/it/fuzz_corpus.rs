@@ -31,5 +31,6 @@ fn corpora_replay() {
     {
         replay("router", roomledger::server::fuzz::requests);
         replay("daily", roomledger::server::fuzz::daily);
+        replay("videosdk", roomledger::server::fuzz::videosdk);
     }
 }

@@ -2,6 +2,7 @@
 //! `tests/golden/videosdk`.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use proptest::prelude::*;
 use roomledger::dialect::coverage::Answered;
@@ -32,6 +33,18 @@ fn videosdk_answers_as_written() {
         let (refused, media) = (answers.iter().any(|it| *it >= 400), answers.contains(&501));
         assert!(refused, "{name}: no error is shown");
         assert_eq!(media, !is_done, "{name}: {answers:?}");
+    }
+}
+
+#[test]
+fn every_call_has_its_line_in_the_page() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/videosdk.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let lines = page.lines().filter(|line| line.starts_with("| `v"));
+    let explained: String = lines.filter_map(|line| line.split(" | ").next()).collect();
+    for call in Call::ALL {
+        let name = format!("`{}`", call.name());
+        assert!(explained.contains(&name), "docs/videosdk.md: {name}");
     }
 }
 

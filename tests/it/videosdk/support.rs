@@ -56,6 +56,7 @@ impl Server {
             .method(method)
             .uri(path)
             .header("Authorization", token)
+            .header("Content-Type", "application/json")
             .body(Body::from(body.to_owned()));
         self.runtime.block_on(async {
             let answer = self.router.clone().oneshot(request.unwrap()).await.unwrap();
@@ -76,6 +77,14 @@ impl Server {
     pub(crate) fn join(&self, room: &str, who: &str) {
         let join = Join::new(Identity::new(who).unwrap());
         self.execute(room, Command::Join(join));
+    }
+
+    /// A call that is fine.
+    #[track_caller]
+    pub(crate) fn fine(&self, token: &str, method: &str, path: &str, body: &str) -> Value {
+        let (status, answer) = self.call_as(token, method, path, body);
+        assert_eq!(status, 200, "{method} {path}: {answer}");
+        answer
     }
 
     pub(crate) fn remove(&self, room: &str, who: &str) {

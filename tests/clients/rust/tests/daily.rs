@@ -178,7 +178,9 @@ async fn tokens_hold_what_was_asked_for() {
         assert_eq!(held.expect("its content"), token.into());
     }
     let everywhere = CreateMeetingToken::new().send(&client).await;
-    let held = client.get_meeting_token(&everywhere.expect("a token")).await;
+    let held = client
+        .get_meeting_token(&everywhere.expect("a token"))
+        .await;
     assert_eq!(held.expect("its content"), CreateMeetingToken::new().into());
 }
 
@@ -191,13 +193,20 @@ async fn errors_are_of_the_closed_list() {
     assert_eq!(kind(missing), DailyCoErrorKind::NotFound);
     let missing = UpdateRoom::new().send(name, &client).await;
     assert_eq!(kind(missing), DailyCoErrorKind::NotFound);
-    let nowhere = CreateMeetingToken::new().room_name(name).send(&client).await;
+    let nowhere = CreateMeetingToken::new()
+        .room_name(name)
+        .send(&client)
+        .await;
     assert_eq!(kind(nowhere), DailyCoErrorKind::InvalidRequestError);
     let odd = client.get_meeting_token("x.y.z").await;
     assert_eq!(kind(odd), DailyCoErrorKind::InvalidRequestError);
     let odd = CreateRoom::new().name("town+hall").send(&client).await;
     assert_eq!(kind(odd), DailyCoErrorKind::InvalidRequestError);
-    CreateRoom::new().name(name).send(&client).await.expect("a room");
+    CreateRoom::new()
+        .name(name)
+        .send(&client)
+        .await
+        .expect("a room");
     let twice = CreateRoom::new().name(name).send(&client).await;
     assert_eq!(kind(twice), DailyCoErrorKind::InvalidRequestError);
     let stranger = self::client(&room, "no secret of this server");
