@@ -44,13 +44,19 @@ fn readme_lists_the_calls_as_routed() {
 
 #[test]
 fn every_call_has_its_line_in_the_dialects_page() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/livekit.md");
-    let page = std::fs::read_to_string(path).unwrap();
-    let lines = page.lines().filter(|line| line.starts_with("| `"));
+    let livekit = Call::ALL.iter().map(|it| it.name());
+    let daily = daily::call::Call::ALL.iter().map(|it| it.name());
+    explains("docs/livekit.md", livekit);
+    explains("docs/daily.md", daily);
+}
+
+fn explains(page: &str, calls: impl Iterator<Item = &'static str>) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
+    let text = std::fs::read_to_string(path).unwrap();
+    let lines = text.lines().filter(|line| line.starts_with("| `"));
     let explained: String = lines.filter_map(|line| line.split(" | ").next()).collect();
-    for call in Call::ALL {
-        let name = format!("`{}`", call.name());
-        assert!(explained.contains(&name), "docs/livekit.md: {name}");
+    for call in calls {
+        assert!(explained.contains(&format!("`{call}`")), "{page}: {call}");
     }
 }
 

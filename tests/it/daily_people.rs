@@ -5,4 +5,4 @@ mod calls;
 mod history;
 mod model;
 mod permissions;
-mod support;
+pub(crate) mod support;

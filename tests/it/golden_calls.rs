@@ -18,6 +18,8 @@ use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response};
 use jsonwebtoken::Algorithm;
 use roomledger::dialect::auth::keys::KeyRing;
+use roomledger::dialect::coverage::Answered;
+use roomledger::dialect::daily::call::{self as daily, Route};
 use roomledger::dialect::livekit::twirp::calls::Call;
 use roomledger::engine::SeededIds;
 use roomledger::server::router;
@@ -39,14 +41,32 @@ fn livekit_answers_as_written() {
             .map(|(_, status)| status)
             .partition(|status| **status == 200);
         assert!(!refused.is_empty(), "{}: no error is shown", call.name());
-        let is_done = call.answered() != roomledger::dialect::coverage::Answered::NeedsMedia;
+        let is_done = call.answered() != Answered::NeedsMedia;
         assert_eq!(!fine.is_empty(), is_done, "{}", call.name());
     }
 }
 
 #[test]
 fn daily_answers_as_written() {
-    check("daily");
+    let said = check("daily");
+    for &call in daily::Call::ALL {
+        if call.answered() == Answered::NeedsMedia {
+            continue;
+        }
+        let answers = said.iter().filter_map(|(request, status)| {
+            let (method, uri) = request.split_once(' ')?;
+            let path = uri.split('?').next()?.strip_prefix("/daily/v1")?;
+            let is_asked = matches!(daily::route(method, path), Route::Call(it, _) if it == call);
+            is_asked.then_some(status)
+        });
+        let (fine, refused): (Vec<u16>, Vec<u16>) = answers.partition(|status| **status == 200);
+        assert!(!fine.is_empty(), "{}: no success is shown", call.name());
+        assert!(
+            !refused.is_empty() || call == daily::Call::GetDomainConfig,
+            "{}: no error is shown",
+            call.name()
+        );
+    }
 }
 
 /// Holds every conversation of a dialect, and tells the requests' lines with their statuses.

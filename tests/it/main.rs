@@ -34,6 +34,8 @@ mod coverage;
 mod crossing;
 #[cfg(feature = "server")]
 mod daily_people;
+#[cfg(feature = "server")]
+mod daily_rooms;
 mod decide;
 mod documents;
 #[cfg(feature = "engine")]

@@ -69,9 +69,9 @@ pub(super) fn validate(asked: &Asked) -> Result<Answer, Error> {
     Ok(Answer::read(Value::Object(properties)))
 }
 
-/// Who joins with a token, and the only room that it is for, if it is for one. Its time may be over:
-/// that is admission's to refuse, with a record of who came with it. `now_s` is in seconds since
-/// 1970.
+/// Who joins with a token, and the only room that it is for, if it is for one. Its time may be
+/// over: that is admission's to refuse, with a record of who came with it. `now_s` is in seconds
+/// since 1970.
 ///
 /// # Errors
 /// [`TokenError`] for what no key of ours signed, or what is none of Daily's.

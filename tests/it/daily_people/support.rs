@@ -19,29 +19,29 @@ use tower::ServiceExt as _;
 
 use crate::livekit_service::support::mint;
 
-pub(super) struct Server {
-    pub(super) engine: VirtualEngine,
+pub(crate) struct Server {
+    pub(crate) engine: VirtualEngine,
     router: Router,
     runtime: Runtime,
 }
 
-pub(super) struct Got {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Value,
+pub(crate) struct Got {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Value,
 }
 
 impl Got {
     /// The body, of an answer with that status.
     #[track_caller]
-    pub(super) fn expect(self, status: u16) -> Value {
+    pub(crate) fn expect(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{:#}", self.body);
         self.body
     }
 
     /// The error's kind and its sentence.
     #[track_caller]
-    pub(super) fn refused(self, status: u16, kind: &str) -> String {
+    pub(crate) fn refused(self, status: u16, kind: &str) -> String {
         let body = self.expect(status);
         assert_eq!(body["error"], kind, "{body}");
         body["info"].as_str().unwrap().to_owned()
@@ -49,7 +49,7 @@ impl Got {
 }
 
 impl Server {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let engine = VirtualEngine::in_memory().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
@@ -63,7 +63,7 @@ impl Server {
     }
 
     /// A call of Daily's, with its path below the mount.
-    pub(super) fn daily(&self, method: &str, path: &str, body: &Value) -> Got {
+    pub(crate) fn daily(&self, method: &str, path: &str, body: &Value) -> Got {
         let body = match body {
             Value::Null => String::new(),
             body => body.to_string(),
@@ -71,11 +71,11 @@ impl Server {
         self.daily_with(method, path, body.as_bytes(), &[])
     }
 
-    pub(super) fn get(&self, path: &str) -> Got {
+    pub(crate) fn get(&self, path: &str) -> Got {
         self.daily("GET", path, &Value::Null)
     }
 
-    pub(super) fn daily_with(
+    pub(crate) fn daily_with(
         &self,
         method: &str,
         path: &str,
@@ -93,7 +93,7 @@ impl Server {
     }
 
     /// A call of LiveKit's about the room.
-    pub(super) fn livekit(&self, name: &str, room: &str, body: &Value) -> Got {
+    pub(crate) fn livekit(&self, name: &str, room: &str, body: &Value) -> Got {
         let video = json!({"roomAdmin": true, "room": room});
         let claims = json!({"iss": "devkey", "exp": 4_102_444_800_i64, "video": video});
         let request = HttpRequest::post(format!("/twirp/livekit.RoomService/{name}"))
@@ -116,23 +116,23 @@ impl Server {
     }
 
     /// Somebody joins with media flowing; the connection's id as Daily shows it.
-    pub(super) fn join(&self, room: &str, who: &str) -> String {
+    pub(crate) fn join(&self, room: &str, who: &str) -> String {
         self.join_as(room, &Join::new(Identity::new(who).unwrap()))
     }
 
-    pub(super) fn join_as(&self, room: &str, join: &Join) -> String {
+    pub(crate) fn join_as(&self, room: &str, join: &Join) -> String {
         let receipt = self.execute(room, Command::Join(join.clone()));
         let session = receipt.room.as_ref().unwrap().session.as_ref().unwrap();
         session.connections.last().unwrap().id.uuid().to_string()
     }
 
-    pub(super) fn leave(&self, room: &str, connection: &str) {
+    pub(crate) fn leave(&self, room: &str, connection: &str) {
         let connection = connection.to_owned();
         let reason = None;
         self.execute(room, Command::Leave { connection, reason });
     }
 
-    pub(super) fn publish(&self, room: &str, connection: &str, source: Source) {
+    pub(crate) fn publish(&self, room: &str, connection: &str, source: Source) {
         let publish = PublishTrack {
             connection: connection.to_owned(),
             alias: None,
@@ -148,21 +148,21 @@ impl Server {
         self.execute(room, Command::PublishTrack(publish));
     }
 
-    pub(super) fn execute(&self, room: &str, command: Command) -> Receipt {
+    pub(crate) fn execute(&self, room: &str, command: Command) -> Receipt {
         let call = call(&RoomName::new(room).unwrap(), command);
         self.engine.execute_blocking(call).unwrap()
     }
 
-    pub(super) fn room(&self, room: &str) -> Arc<roomledger::domain::Room> {
+    pub(crate) fn room(&self, room: &str) -> Arc<roomledger::domain::Room> {
         self.engine.live(&RoomName::new(room).unwrap()).unwrap()
     }
 
-    pub(super) fn version(&self, room: &str) -> u64 {
+    pub(crate) fn version(&self, room: &str) -> u64 {
         self.room(room).version.0
     }
 
     /// What the log holds of that room after a version.
-    pub(super) fn events(&self, room: &str, after: u64) -> Vec<Record> {
+    pub(crate) fn events(&self, room: &str, after: u64) -> Vec<Record> {
         let room = RoomName::new(room).unwrap();
         let read = self
             .engine
@@ -171,7 +171,7 @@ impl Server {
         read.unwrap()
     }
 
-    pub(super) fn kinds(&self, room: &str, after: u64) -> Vec<Kind> {
+    pub(crate) fn kinds(&self, room: &str, after: u64) -> Vec<Kind> {
         let events = self.events(room, after);
         events.iter().map(|it| it.event.event.kind()).collect()
     }
