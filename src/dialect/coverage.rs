@@ -6,7 +6,7 @@
 pub enum Answered {
     /// Carried out, or refused; on record either way before it is answered.
     Recorded,
-    /// From the rooms in memory.
+    /// From what is known; it leaves nothing on record.
     Read,
     /// As not implemented, since only a media server can carry it out.
     NeedsMedia,
@@ -20,8 +20,8 @@ impl Answered {
     pub const fn words(self) -> &'static str {
         match self {
             Self::Recorded => "carried out and recorded, refusals too",
-            Self::Read => "read from memory",
-            Self::NeedsMedia => "`unimplemented`: it needs a media server",
+            Self::Read => "answered, nothing to record",
+            Self::NeedsMedia => "501: it needs a media server",
         }
     }
 }

@@ -33,8 +33,8 @@ pub fn requests(bytes: &[u8]) {
     talk(bytes, &EVERYWHERE);
 }
 
-/// As [`requests`], of Daily's calls: paths stand below its mount, its key is shown, and in the room
-/// `town` are two people, whose connections are `c1` and `c2`.
+/// As [`requests`], of Daily's calls: paths stand below its mount, its key is shown, and in the
+/// room `town` are two people, whose connections are `c1` and `c2`.
 ///
 /// # Panics
 /// As [`requests`].
@@ -77,7 +77,8 @@ const VIDEOSDK: Scene = Scene {
     before: TOWN,
     mount: "/videosdk",
     key: |keys, _| {
-        let claims = serde_json::json!({"apikey": KEY, "roles": ["crawler"], "exp": NOW_S + TTL_S});
+        let until_s = NOW_S + TTL_S;
+        let claims = serde_json::json!({"apikey": KEY, "roles": ["crawler"], "exp": until_s});
         sign(claims.as_object()?.clone(), keys.secret(KEY)?).ok()
     },
 };
@@ -86,7 +87,8 @@ const VIDEOSDK: Scene = Scene {
 const TOWN: &[&str] = &[
     "POST /api/v1/rooms/town/joins\n\n{\"identity\":\"alice\",\"connection\":\"c1\"}",
     "POST /api/v1/rooms/town/joins\n\n{\"identity\":\"bob\",\"connection\":\"c2\"}",
-    "POST /api/v1/rooms/town/connections/c1/tracks\n\n{\"type\":\"audio\",\"source\":\"microphone\"}",
+    "POST /api/v1/rooms/town/connections/c1/tracks\n\n\
+     {\"type\":\"audio\",\"source\":\"microphone\"}",
 ];
 
 fn talk(bytes: &[u8], scene: &Scene) {

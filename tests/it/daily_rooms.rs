@@ -1,10 +1,14 @@
 //! Daily's shell: routes, errors, numbers, rooms with their properties, and tokens.
 
+use axum::body::Body;
+use axum::http::Request;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
+use roomledger::dialect::auth::keys::{KeyRing, ShortSecrets};
 use roomledger::dialect::daily::call::{Call, Route, route};
 use roomledger::dialect::daily::error::{Kind as ErrorKind, kind_of};
+use roomledger::dialect::daily::token::join_of;
 use roomledger::dialect::javascript;
 use roomledger::domain::{Code, Kind, Timestamp};
 use serde_json::{Map, Value, json};
@@ -53,7 +57,8 @@ proptest! {
         let number = f64::from_bits(bits);
         prop_assume!(number.is_finite());
         let printed = javascript::number(number);
-        prop_assert_eq!(printed.parse::<f64>().unwrap(), number + 0.0, "{}", printed);
+        let read: f64 = printed.parse().unwrap();
+        prop_assert_eq!(read.to_bits(), (number + 0.0).to_bits(), "{}", printed);
         prop_assert!(!printed.ends_with(".0"), "{}", printed);
     }
 }
@@ -318,4 +323,78 @@ fn a_write_says_who_asked_for_it_and_why() {
         );
         assert_eq!(via, ("daily", "POST /rooms"));
     }
+}
+
+/// A request with this key.
+fn asked(method: &str, path: &str, key: &str, body: &Value) -> Request<Body> {
+    let request = Request::builder().method(method).uri(path);
+    let request = request.header("Authorization", format!("Bearer {key}"));
+    request.body(Body::from(body.to_string())).unwrap()
+}
+
+#[test]
+fn each_key_is_an_actor_and_signs_tokens_of_its_own() {
+    let keys = KeyRing::parse("one: first\ntwo: second\n", ShortSecrets::Allow).unwrap();
+    let server = Server::with(keys, None);
+    let ask = |key: &str, path: &str, body: &Value| {
+        server.send(asked("POST", path, key, body)).expect(200)
+    };
+    ask("second", "/daily/v1/rooms", &json!({"name": "town"}));
+    assert_eq!(
+        server.events("town", 0)[0].command.provenance.actor.id,
+        "two"
+    );
+    let token = json!({"properties": {"user_id": "bo"}});
+    let token = ask("second", "/daily/v1/meeting-tokens", &token)["token"].clone();
+    let held = format!("/daily/v1/meeting-tokens/{}", token.as_str().unwrap());
+    // Another key of the ring may look into it, too.
+    let held = server
+        .send(asked("GET", &held, "first", &Value::Null))
+        .expect(200);
+    assert_eq!(held, json!({"user_id": "bo"}));
+    let keys = KeyRing::parse("one: first\ntwo: second\n", ShortSecrets::Allow).unwrap();
+    let (room, join) = join_of(&keys, token.as_str().unwrap(), 1_800_000_000).unwrap();
+    assert_eq!(
+        (room, join.credential.key_id.as_deref()),
+        (None, Some("two"))
+    );
+    let stranger = asked("GET", "/daily/v1/rooms", "third", &Value::Null);
+    server.send(stranger).refused(401, "authentication-error");
+}
+
+#[test]
+fn a_key_that_calls_too_often_is_told_when_to_come_again() {
+    let server = Server::with(KeyRing::dev(), Some("1/s:2".parse().unwrap()));
+    for _ in 0..2 {
+        server.get("/rooms").expect(200);
+    }
+    let got = server.get("/rooms");
+    assert_eq!(got.headers["retry-after"], "1");
+    got.refused(429, "rate-limit-error");
+}
+
+#[test]
+fn a_body_that_is_too_large_is_not_taken() {
+    let server = Server::new();
+    let body = vec![b' '; (10 << 20) + 1];
+    let got = server.daily_with("POST", "/rooms", &body, &[]);
+    got.refused(413, "invalid-request-error");
+    let large = json!({"name": "town", "properties": {"sip": {"text": "x".repeat(16 << 10)}}});
+    let named = server.daily("POST", "/rooms", &large);
+    let named = named.refused(400, "invalid-request-error");
+    assert!(named.starts_with("`properties.sip` is "), "{named}");
+}
+
+#[test]
+fn calls_are_counted_by_their_names_alone() {
+    let server = Server::new();
+    server.get("/rooms/secret-name");
+    server.get("/no/such/route");
+    let request = Request::get("/metrics").body(Body::empty()).unwrap();
+    let text = server.text(request);
+    for call in ["GET /rooms/:name", "other"] {
+        let line = format!("dialect=\"daily\",call=\"{call}\",status=\"404\"}} 1\n");
+        assert!(text.contains(&line), "{call}: {text}");
+    }
+    assert!(!text.contains("secret-name"));
 }

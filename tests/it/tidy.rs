@@ -27,8 +27,8 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("testing", &["domain", "audit", "store", "replay", "engine"]),
     // Tells what happened to whoever was named, in a dialect's words, which it does not know.
     ("outbox", &["domain", "store", "replay", "engine"]),
-    // Receipts and views speak of positions, and every failure of a store has an answer; no dialect
-    // ever sees a store.
+    // Receipts and views speak of positions and records, and every failure of a store has an
+    // answer; no dialect ever sees a store.
     (
         "dialect",
         &[
@@ -37,6 +37,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "engine",
             "outbox",
             "store::Position",
+            "store::Record",
             "store::StoreError",
         ],
     ),
@@ -190,6 +191,8 @@ const NAMED: &[(&str, &str)] = &[
     ("server.rs", "dialect::videosdk"),
     ("server.rs", "livekit::"),
     ("server/", "livekit::"),
+    ("server/fuzz.rs", "daily"),
+    ("server/fuzz.rs", "DAILY"),
     ("server.rs", "LiveKit::new"),
     ("server.rs", "daily::"),
     ("server.rs", "Daily::new"),

@@ -9,7 +9,7 @@ use crate::dialect::daily::error::{Error, Kind, kind_of};
 use crate::dialect::daily::rooms::DOMAIN_ID;
 use crate::dialect::javascript;
 use crate::domain::event::CommandRefused;
-use crate::domain::{Code, Event};
+use crate::domain::{Code, Event, Personal};
 use crate::store::{Position, Record};
 
 /// `GET /logs/api`
@@ -139,13 +139,17 @@ fn row(first: &Record, refused: Option<CommandRefused>) -> Option<Row> {
     let no = refused.map(|no| {
         let code = no.codes.first().and_then(|code| Code::from_slug(code));
         let (status, kind) = kind_of(code.unwrap_or(Code::Invalid));
-        (status, kind, no.detail.into_value())
+        // What could not be read is refused in the name of its call.
+        let unread = format!("{}: ", provenance.via.call);
+        let info = no.detail.as_str();
+        let info = info.strip_prefix(&unread).unwrap_or(info).to_owned();
+        (status, kind, info)
     });
     let status = no.as_ref().map_or(StatusCode::OK, |(status, ..)| *status);
     let response = no.map(|(_, kind, info): (_, Kind, _)| {
         json!({"error": kind.name(), "info": info}).to_string()
     });
-    let ip = provenance.source_ip.as_ref().map(|ip| ip.as_str());
+    let ip = provenance.source_ip.as_ref().map(Personal::as_str);
     let shown = json!({
         "id": first.position.0.to_string(),
         "userId": provenance.actor.id,

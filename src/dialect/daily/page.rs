@@ -47,9 +47,9 @@ impl Page {
         Ok(page)
     }
 
-    /// The part of `all`, which stands newest first: `limit` right behind `starting_after`, or right
-    /// before `ending_before`, whose value `OLDEST` is behind the last. What is not shown can still
-    /// be an end: a list is read on after one of its members was deleted.
+    /// The part of `all`, which stands newest first: `limit` right behind `starting_after`, or
+    /// right before `ending_before`, whose value `OLDEST` is behind the last. What is not shown can
+    /// still be an end: a list is read on after one of its members was deleted.
     ///
     /// # Errors
     /// 400 when an end is the id of nothing.

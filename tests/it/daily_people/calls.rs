@@ -2,7 +2,7 @@
 
 use roomledger::domain::command::Join;
 use roomledger::domain::{
-    AdminRight, Allowed, Event, Identity, Kind, Permission, Receive, ReceiveRule, Source,
+    AdminRight, Allowed, Event, Identity, Kind, Permission, Personal, Receive, ReceiveRule, Source,
 };
 use roomledger::testing::virtual_time::VirtualEngine;
 use serde_json::{Value, json};
@@ -74,7 +74,7 @@ fn a_star_is_for_all_that_no_key_names_and_who_is_unknown_is_on_record() {
     let unknown: Vec<&str> = changed
         .unknown_targets
         .iter()
-        .map(|it| it.as_str())
+        .map(Personal::as_str)
         .collect();
     assert_eq!(unknown, ["ghost"]);
     let dora = server.join("r", "dora");
@@ -118,10 +118,30 @@ fn of_can_receive_the_given_parts_replace() {
 fn what_is_wrong_is_400_that_names_it_and_on_record() {
     let server = Server::new();
     server.join("r", "alice");
+    for (call, body, named) in wrong_bodies() {
+        let before = server.version("r");
+        let got = server.daily("POST", &format!("/rooms/r/{call}"), &body);
+        let position = got.headers["x-ledger-position"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        let info = got.refused(400, "invalid-request-error");
+        assert!(info.contains(named), "{call} {body}: {info}");
+        let events = server.events("r", before);
+        assert_eq!(events.len(), 1, "{call} {body}");
+        assert_eq!(events[0].event.event.kind(), Kind::CommandRefused);
+        assert_eq!(events[0].position.to_string(), position);
+    }
+    let got = server.daily_with("POST", UPDATE, b"{\"data\":", &[]);
+    got.refused(400, "json-parsing-error");
+}
+
+/// A call, a body that it does not take, and what is named as wrong.
+fn wrong_bodies() -> Vec<(&'static str, Value, &'static str)> {
     let long = "x".repeat(257);
     let many: Vec<String> = (0..101).map(|number| number.to_string()).collect();
     let message = json!({"text": "x".repeat(4_096)});
-    for (call, body, named) in [
+    vec![
         ("update-permissions", json!({}), "`data`"),
         ("update-permissions", json!({"data": []}), "`data`"),
         (
@@ -179,22 +199,7 @@ fn what_is_wrong_is_400_that_names_it_and_on_record() {
             json!({"keysToDelete": "a"}),
             "`keysToDelete`",
         ),
-    ] {
-        let before = server.version("r");
-        let got = server.daily("POST", &format!("/rooms/r/{call}"), &body);
-        let position = got.headers["x-ledger-position"]
-            .to_str()
-            .unwrap()
-            .to_owned();
-        let info = got.refused(400, "invalid-request-error");
-        assert!(info.contains(named), "{call} {body}: {info}");
-        let events = server.events("r", before);
-        assert_eq!(events.len(), 1, "{call} {body}");
-        assert_eq!(events[0].event.event.kind(), Kind::CommandRefused);
-        assert_eq!(events[0].position.to_string(), position);
-    }
-    let got = server.daily_with("POST", UPDATE, b"{\"data\":", &[]);
-    got.refused(400, "json-parsing-error");
+    ]
 }
 
 #[test]

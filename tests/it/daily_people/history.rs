@@ -100,6 +100,13 @@ fn meetings_are_listed_newest_first_with_a_row_for_each_connection() {
         (&ongoing["ongoing"], &ongoing["duration"]),
         (&json!(true), &json!(3))
     );
+}
+
+#[test]
+fn meetings_are_found_by_room_time_and_place_in_the_list() {
+    let (server, ids) = three_meetings();
+    let [first, second, third] = [&*ids[0], &*ids[1], &*ids[2]];
+    let all = server.get("/meetings").expect(200);
     let start = all["data"][1]["start_time"].as_i64().unwrap();
     for (query, shown) in [
         ("?room=r".to_owned(), vec![second, first]),

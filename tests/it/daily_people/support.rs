@@ -6,6 +6,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Request as HttpRequest};
 use roomledger::dialect::auth::keys::KeyRing;
+use roomledger::dialect::auth::rate::RateLimit;
 use roomledger::domain::command::{Join, PublishTrack};
 use roomledger::domain::event::{TrackKind, TrackShape};
 use roomledger::domain::{Command, Identity, Kind, RoomName, Source, Version};
@@ -50,13 +51,18 @@ impl Got {
 
 impl Server {
     pub(crate) fn new() -> Self {
+        Self::with(KeyRing::dev(), None)
+    }
+
+    /// One with these keys, each of which may call only so often.
+    pub(crate) fn with(keys: KeyRing, limit: Option<RateLimit>) -> Self {
         let engine = VirtualEngine::in_memory().unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build();
-        let keys = Arc::new(KeyRing::dev());
+        let keys = Arc::new(keys);
         Self {
-            router: router(&engine, &keys, Arc::new(SeededIds::new(1)), None),
+            router: router(&engine, &keys, Arc::new(SeededIds::new(1)), limit),
             engine,
             runtime: runtime.unwrap(),
         }
@@ -102,7 +108,7 @@ impl Server {
         self.send(request.body(Body::from(body.to_string())).unwrap())
     }
 
-    fn send(&self, request: HttpRequest<Body>) -> Got {
+    pub(crate) fn send(&self, request: HttpRequest<Body>) -> Got {
         self.runtime.block_on(async {
             let answered = self.router.clone().oneshot(request).await.unwrap();
             let (parts, body) = answered.into_parts();
@@ -112,6 +118,15 @@ impl Server {
                 headers: parts.headers,
                 body: serde_json::from_slice(&body).unwrap_or_default(),
             }
+        })
+    }
+
+    /// The body of an answer that is text.
+    pub(crate) fn text(&self, request: HttpRequest<Body>) -> String {
+        self.runtime.block_on(async {
+            let answered = self.router.clone().oneshot(request).await.unwrap();
+            let body = to_bytes(answered.into_body(), usize::MAX).await.unwrap();
+            String::from_utf8(body.to_vec()).unwrap()
         })
     }
 
