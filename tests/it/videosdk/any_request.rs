@@ -67,7 +67,7 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
 
 proptest! {
     #![proptest_config(Config {
-        cases: Config::default().cases.max(64),
+        cases: Config::default().cases / 4,
         failure_persistence: None,
         ..Config::default()
     })]

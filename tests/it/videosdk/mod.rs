@@ -3,6 +3,7 @@
 mod any_request;
 mod calls;
 mod codes;
+mod limits;
 mod pages;
 pub(crate) mod support;
 mod tokens;
