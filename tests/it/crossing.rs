@@ -64,81 +64,75 @@ fn audit(server: &Server, count: usize) -> Vec<Value> {
 fn one_permission_goes_through_three_dialects() {
     let server = Server::new();
     server.join("town", "alice");
-    let sessions = server.fine(
-        &application(),
-        "GET",
-        "/videosdk/v2/sessions?roomId=town",
-        "",
-    );
+    let sessions = "/videosdk/v2/sessions?roomId=town";
+    let sessions = server.fine(&application(), "GET", sessions, "");
     let session = sessions["data"][0]["id"].as_str().unwrap();
     let before = seen(&server, session);
     assert_eq!(before.livekit["can_publish"], true);
     assert_eq!(before.daily[0]["userId"], "alice");
     assert_eq!(before.videosdk[0]["mode"], "CONFERENCE");
 
-    // LiveKit takes the right to send away.
+    let taken = livekit_takes_the_right_to_send(&server, session);
+    daily_gives_sound_back(&server, session, &taken);
+    videosdk_removes(&server, session);
+}
+
+/// The permission after it.
+fn livekit_takes_the_right_to_send(server: &Server, session: &str) -> Value {
     let taken = json!({"room": "town", "identity": "alice",
         "permission": {"can_subscribe": true, "can_publish_data": true}});
     server.fine(&livekit(), "POST", UPDATE_PARTICIPANT, &taken.to_string());
-    let muted = seen(&server, session);
+    let muted = seen(server, session);
     assert_eq!(muted.livekit["can_publish"], false);
     assert_eq!(muted.daily.len(), 1);
     assert_eq!(muted.videosdk[0]["mode"], "VIEWER");
-    let [changed] = &audit(&server, 1)[..] else {
-        panic!("one event");
-    };
+    let changed = &audit(server, 1)[0];
     let by = json!({"dialect": "livekit", "call": "UpdateParticipant"});
-    assert_eq!(
-        (&changed["kind"], &changed["via"]),
-        (&json!("permissions_changed"), &by)
-    );
+    assert_eq!(changed["kind"], "permissions_changed");
+    assert_eq!(changed["via"], by);
     let group = &changed["data"]["groups"][0];
     assert_eq!(group["before"]["send"]["enabled"], true);
     assert_eq!(group["after"]["send"]["enabled"], false);
-    let after_livekit = group["after"].clone();
+    group["after"].clone()
+}
 
-    // Daily gives sound back, and a right that LiveKit has no word for.
-    let id = muted.daily[0]["id"].as_str().unwrap();
+/// And a right beside it that LiveKit has no word for.
+fn daily_gives_sound_back(server: &Server, session: &str, taken: &Value) {
+    let presence = seen(server, session).daily;
+    let id = presence[0]["id"].as_str().unwrap();
     let given = json!({"data": {id: {"canSend": ["audio"], "canAdmin": ["participants"]}}});
     let path = "/daily/v1/rooms/town/update-permissions";
     let sent = server.fine(DAILY, "POST", path, &given.to_string());
     assert_eq!(sent, json!({"status": "sent"}));
-    let speaks = seen(&server, session);
+    let speaks = seen(server, session);
     assert_eq!(speaks.livekit["can_publish"], true);
     assert_eq!(speaks.livekit["can_publish_sources"], json!(["MICROPHONE"]));
     assert_eq!(speaks.daily.len(), 1);
     assert_eq!(speaks.videosdk[0]["mode"], "CONFERENCE");
-    let [changed] = &audit(&server, 1)[..] else {
-        panic!("one event");
-    };
+    let changed = &audit(server, 1)[0];
     assert_eq!(changed["via"]["dialect"], "daily");
     let group = &changed["data"]["groups"][0];
-    assert_eq!(group["before"], after_livekit);
+    assert_eq!(group["before"], *taken);
     assert_eq!(group["after"]["admin"], json!(["participants"]));
     assert_eq!(group["after"]["send"]["allowed"], json!(["microphone"]));
+}
 
-    // VideoSDK removes: its answer shows the moment before the leave.
+/// The answer shows the moment before the leave.
+fn videosdk_removes(server: &Server, session: &str) {
     let path = format!("/videosdk/v1/meeting-sessions/{session}/remove-participant");
-    let removed = json!({"participantId": "alice"}).to_string();
-    let removed = server.fine(&application(), "POST", &path, &removed);
+    let alice = json!({"participantId": "alice"}).to_string();
+    let removed = server.fine(&application(), "POST", &path, &alice);
     assert_eq!(removed["participants"][0]["timelog"][0]["end"], Value::Null);
-    let gone = seen(&server, session);
+    let gone = seen(server, session);
     assert_eq!(gone.livekit, 404);
     assert_eq!((gone.daily, gone.videosdk), (vec![], vec![]));
-    let [requested, closed] = &audit(&server, 2)[..] else {
-        panic!("two events");
-    };
+    let events = audit(server, 2);
     let by = json!({"dialect": "videosdk", "call": "v1/remove-participant"});
-    assert_eq!(
-        (&requested["kind"], &requested["via"]),
-        (&json!("removal_requested"), &by)
-    );
-    assert_eq!(
-        (&closed["kind"], &closed["via"]),
-        (&json!("connections_closed"), &by)
-    );
-    assert_eq!(closed["causation"], requested["position"]);
-    for event in [requested, closed] {
+    assert_eq!(events[0]["kind"], "removal_requested");
+    assert_eq!(events[1]["kind"], "connections_closed");
+    assert_eq!(events[1]["causation"], events[0]["position"]);
+    for event in &events {
+        assert_eq!(event["via"], by);
         assert_eq!(event["actor"]["id"], "devkey");
         assert!(event.to_string().contains("\"alice\""), "{event}");
     }

@@ -2,6 +2,7 @@
 //! `tests/golden/videosdk`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 
 use proptest::prelude::*;
@@ -66,7 +67,11 @@ fn each_call_has_a_name_and_a_path_of_its_own() {
 }
 
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    let mut written = String::new();
+    for byte in text.bytes() {
+        write!(written, "%{byte:02X}").unwrap();
+    }
+    written
 }
 
 proptest! {
