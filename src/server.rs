@@ -33,7 +33,7 @@ use crate::dialect::daily;
 use crate::dialect::ledger;
 use crate::dialect::livekit;
 use crate::dialect::metrics::Counting;
-use crate::dialect::videosdk::{self, VideoSdk};
+use crate::dialect::videosdk;
 use crate::domain::Digest;
 use crate::engine::{Engine, EngineConfig, EngineError, IdSource, RandomIds, SystemClock};
 use crate::outbox::{Outbox, ReceiverStatus};
@@ -188,25 +188,25 @@ pub fn router(
         dialect,
         call,
     };
-    let livekit = counting(livekit::service::DIALECT, |request| {
+    let first = counting(livekit::service::DIALECT, |request| {
         livekit::call_name(request.uri().path()).to_owned()
     });
-    let catalogue = ledger.catalogue().clone();
-    let daily = daily::Daily::new(
+    let first = first.of(livekit::router(rooms.limited(limits.clone())));
+    let catalogue = ledger.catalogue();
+    let second = daily::Daily::new(
         engine.clone(),
         Arc::clone(keys),
         catalogue.clone(),
         Arc::clone(&ids),
     );
-    let daily = daily::router(daily.limited(limits.clone()), ledger.requests().clone());
-    let meetings = VideoSdk::new(engine.clone(), Arc::clone(keys), catalogue, ids);
-    let videosdk = counting(videosdk::DIALECT, videosdk::call_name);
-    let livekit = livekit.of(livekit::router(rooms.limited(limits.clone())));
-    let videosdk = videosdk.of(videosdk::router(meetings.limited(limits.clone())));
+    let second = daily::router(second.limited(limits.clone()), ledger.requests().clone());
+    let third = videosdk::VideoSdk::new(engine.clone(), Arc::clone(keys), catalogue.clone(), ids);
+    let third = videosdk::router(third.limited(limits.clone()));
+    let third = counting(videosdk::DIALECT, videosdk::call_name).of(third);
     ledger::router(ledger.limited(limits))
-        .merge(daily)
-        .merge(videosdk)
-        .merge(livekit)
+        .merge(first)
+        .merge(second)
+        .merge(third)
         .layer(from_fn(traced))
 }
 

@@ -3,6 +3,7 @@
 //! Here and not in `testing`, which may import no dialect, since the router is the server's. Under
 //! the feature `testing`, so that nothing of it is ever in a server.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,8 +14,8 @@ use tower::ServiceExt as _;
 
 use crate::dialect::auth::claims::{Grants, LedgerGrant, VideoGrant};
 use crate::dialect::auth::keys::KeyRing;
-use crate::dialect::auth::token::mint;
-use crate::domain::Timestamp;
+use crate::dialect::auth::token::{mint, sign};
+use crate::domain::{RoomName, Timestamp};
 use crate::engine::{Engine, EngineConfig, ManualClock, SeededIds};
 use crate::store::MemoryStore;
 
@@ -41,32 +42,54 @@ pub fn daily(bytes: &[u8]) {
     talk(bytes, &DAILY);
 }
 
+/// As [`daily`], of VideoSDK's calls: with a token of an application, and `<session>` and `<room>`
+/// stand for the ids of what is there.
+///
+/// # Panics
+/// As [`requests`].
+pub fn videosdk(bytes: &[u8]) {
+    talk(bytes, &VIDEOSDK);
+}
+
 /// What stands before the requests of a target.
 struct Scene {
     /// Requests that go ahead of the others.
     before: &'static [&'static str],
     /// What stands before each path.
     mount: &'static str,
-    /// What is shown by a request that shows nothing; a token when absent.
-    key: Option<&'static str>,
+    /// What is shown by a request that shows nothing.
+    key: fn(&KeyRing, &str) -> Option<String>,
 }
 
 const EVERYWHERE: Scene = Scene {
     before: &[],
     mount: "",
-    key: None,
+    key: |keys, room| token(keys, room, false),
 };
 
 const DAILY: Scene = Scene {
-    before: &[
-        "POST /api/v1/rooms/town/joins\n\n{\"identity\":\"alice\",\"connection\":\"c1\"}",
-        "POST /api/v1/rooms/town/joins\n\n{\"identity\":\"bob\",\"connection\":\"c2\"}",
-        "POST /api/v1/rooms/town/connections/c1/tracks\n\n\
-         {\"type\":\"audio\",\"source\":\"microphone\"}",
-    ],
+    before: TOWN,
     mount: "/daily/v1",
-    key: Some("secret"),
+    key: |_, _| Some("secret".to_owned()),
 };
+
+const VIDEOSDK: Scene = Scene {
+    before: TOWN,
+    mount: "/videosdk",
+    key: |keys, _| {
+        let until_s = NOW_S + TTL_S;
+        let claims = serde_json::json!({"apikey": KEY, "roles": ["crawler"], "exp": until_s});
+        sign(claims.as_object()?.clone(), keys.secret(KEY)?).ok()
+    },
+};
+
+/// Two people, one of whom sends sound.
+const TOWN: &[&str] = &[
+    "POST /api/v1/rooms/town/joins\n\n{\"identity\":\"alice\",\"connection\":\"c1\"}",
+    "POST /api/v1/rooms/town/joins\n\n{\"identity\":\"bob\",\"connection\":\"c2\"}",
+    "POST /api/v1/rooms/town/connections/c1/tracks\n\n\
+     {\"type\":\"audio\",\"source\":\"microphone\"}",
+];
 
 fn talk(bytes: &[u8], scene: &Scene) {
     let keys = Arc::new(KeyRing::dev());
@@ -88,7 +111,8 @@ fn talk(bytes: &[u8], scene: &Scene) {
             .map(|request| (request.as_bytes(), &EVERYWHERE));
         let asked = split(bytes, b"\n%%\n").map(|request| (request, scene));
         for (request, scene) in before.chain(asked.take(REQUESTS_MAX)) {
-            let Some(request) = read(request, scene, &keys) else {
+            let request = named(request, &engine);
+            let Some(request) = read(&request, scene, &keys) else {
                 continue;
             };
             let told = format!("{} {}", request.method(), request.uri());
@@ -100,6 +124,22 @@ fn talk(bytes: &[u8], scene: &Scene) {
         let closed = engine.shutdown().await;
         assert!(closed.is_ok(), "it does not close: {closed:?}");
     });
+}
+
+/// The same bytes with the ids of what is in the room `town`, where they stand for them.
+fn named<'a>(bytes: &'a [u8], engine: &Engine) -> Cow<'a, [u8]> {
+    let room = RoomName::new("town")
+        .ok()
+        .and_then(|name| engine.live(&name));
+    let session = room.as_ref().and_then(|room| room.session.as_ref());
+    let life = room.as_ref().and_then(|room| room.life.as_ref());
+    match (std::str::from_utf8(bytes), session, life) {
+        (Ok(text), Some(session), Some(life)) if text.contains('<') => {
+            let text = text.replace("<session>", &session.id.object_id());
+            Cow::Owned(text.replace("<room>", &life.id.meeting_code()).into_bytes())
+        }
+        _ => Cow::Borrowed(bytes),
+    }
 }
 
 /// Bytes as a request; `None` where HTTP itself would refuse them.
@@ -121,9 +161,7 @@ fn read(bytes: &[u8], scene: &Scene, keys: &KeyRing) -> Option<Request<Body>> {
         request = request.header(name, value.trim().replace("<jwt>", &join));
     }
     if !is_signed {
-        let shown = scene.key.map(str::to_owned);
-        let shown = shown.or_else(|| token(keys, room, false))?;
-        let bearer = format!("Bearer {shown}");
+        let bearer = format!("Bearer {}", (scene.key)(keys, room)?);
         request = request.header(header::AUTHORIZATION, bearer);
     }
     let body = match std::str::from_utf8(body) {

@@ -33,5 +33,6 @@ fn corpora_replay() {
         #[cfg(feature = "server")]
         replay("tokens", roomledger::server::fuzz_tokens::tokens);
         replay("daily", roomledger::server::fuzz::daily);
+        replay("videosdk", roomledger::server::fuzz::videosdk);
     }
 }

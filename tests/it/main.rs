@@ -31,6 +31,8 @@ mod cli_run;
 #[cfg(feature = "server")]
 mod coverage;
 #[cfg(feature = "server")]
+mod crossing;
+#[cfg(feature = "server")]
 mod daily_people;
 #[cfg(feature = "server")]
 mod daily_rooms;

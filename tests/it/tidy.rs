@@ -199,6 +199,10 @@ const NAMED: &[(&str, &str)] = &[
     ("server.rs", "Daily::new"),
     ("server.rs", "videosdk::"),
     ("server.rs", "VideoSdk::new"),
+    // A fuzz target for each dialect.
+    ("server/fuzz.rs", "videosdk"),
+    ("server/fuzz.rs", "VIDEOSDK"),
+    ("server/fuzz.rs", "VideoSDK"),
     ("dialect/", "LIVEKIT_REQUEST_ID"),
     ("dialect/", "x-livekit-request-id"),
     ("web/", "x-livekit-request-id"),

@@ -2,16 +2,17 @@
 //! the moment of the request: that they left is a later event, and a later read.
 
 use crate::dialect::recorded::Recorded;
+use crate::dialect::videosdk::answer::Answer;
 use crate::dialect::videosdk::asked::Asked;
 use crate::dialect::videosdk::body::Fields;
 use crate::dialect::videosdk::call::Call;
 use crate::dialect::videosdk::error::{ApiError, VendorCode, cut};
 use crate::dialect::videosdk::render::session::SessionShown;
+use crate::dialect::videosdk::state::VideoSdk;
 use crate::dialect::videosdk::stint::Seen;
 use crate::dialect::videosdk::write::Fault;
-use crate::dialect::videosdk::{Answer, VideoSdk};
 use crate::domain::command::{Remove, Target};
-use crate::domain::{Code, Command, Event, Identity, Rejection, RoomName, Version};
+use crate::domain::{Code, Command, Event, Identity, Request, RoomName, Version};
 use crate::engine::Receipt;
 use crate::replay::SessionEntry;
 
@@ -25,8 +26,7 @@ impl VideoSdk {
             Ok(wanted) => wanted,
             Err(error) => return Err(self.unread(asked, &meant.room, "remove", error).await),
         };
-        let fault = self.fault(&meant).await?;
-        let fault = not_theirs(asked, &meant, wanted).or(fault);
+        let fault = not_theirs(asked, &meant, wanted).or(meant.fault());
         let (target, misnamed) = match Identity::new(wanted) {
             Ok(identity) => (Target::Identity(identity), None),
             Err(error) => {
@@ -36,11 +36,9 @@ impl VideoSdk {
                 (Target::Connection(cut(wanted)), Some(fault))
             }
         };
-        let command = Command::Remove(Remove::new(target));
-        let receipt = self
-            .write(asked, &meant.room, command, fault.or(misnamed))
-            .await?;
-        answered(asked, &receipt)
+        let request = meant.request(Command::Remove(Remove::new(target)));
+        let written = self.write(asked, request, fault.or(misnamed)).await;
+        answered(asked, &written.map_err(|error| meant.told(error))?)
     }
 
     /// Ends the session.
@@ -50,9 +48,9 @@ impl VideoSdk {
             Ok(tolerant) => tolerant,
             Err(error) => return Err(self.unread(asked, &meant.room, "end_session", error).await),
         };
-        let fault = self.fault(&meant).await?;
-        let ended = self.write(asked, &meant.room, Command::EndSession, fault);
-        match ended.await {
+        let request = meant.request(Command::EndSession);
+        let ended = self.write(asked, request, meant.fault()).await;
+        match ended.map_err(|error| meant.told(error)) {
             Ok(receipt) => answered(asked, &receipt),
             Err(error) if tolerant && error.slug == Code::NoOpenSession.as_str() => {
                 self.ended_already(asked, &meant, error).await
@@ -110,30 +108,6 @@ impl VideoSdk {
         found
     }
 
-    /// What is wrong with the session that is meant: it is another room's, or it is over.
-    async fn fault(&self, meant: &Meant) -> Result<Option<Fault>, ApiError> {
-        let Some(entry) = &meant.session else {
-            return Ok(None);
-        };
-        if meant.elsewhere {
-            let error = ApiError::invalid("the session is not of that room");
-            return Ok(Some(Fault::invalid("sessionId", error)));
-        }
-        let room = self.engine.room(&entry.room).await?;
-        let open = room.as_ref().and_then(|room| room.open_session());
-        if open.is_some_and(|open| open.number == entry.number) {
-            return Ok(None);
-        }
-        let words = format!("session {:?} is over", entry.id.object_id());
-        let slug = Code::NoOpenSession.as_str();
-        Ok(Some(Fault {
-            rejection: Rejection::NoOpenSession {
-                room: entry.room.to_string(),
-            },
-            error: ApiError::new(StatusCode::NOT_FOUND, slug, words),
-        }))
-    }
-
     /// The session that was over before its end was asked for, where the caller tolerates that.
     async fn ended_already(
         &self,
@@ -150,10 +124,7 @@ impl VideoSdk {
             .and_then(|room| Seen::of(room, Version(u64::MAX)));
         let shown = seen.and_then(|seen| SessionShown::of(asked, seen));
         let shown = shown.ok_or_else(|| error.clone())?;
-        Ok(Answer {
-            recorded: error.recorded,
-            ..shape(asked, &shown)
-        })
+        Ok(shape(asked, &shown).standing(error.recorded))
     }
 }
 
@@ -173,10 +144,7 @@ fn answered(asked: &Asked, receipt: &Receipt) -> Result<Answer, ApiError> {
         let words = "it is recorded, but there is no session to show: report this";
         ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "broken", words).recorded_by(receipt)
     })?;
-    Ok(Answer {
-        recorded: Some(Recorded::of(receipt)),
-        ..shape(asked, &shown)
-    })
+    Ok(shape(asked, &shown).standing(Some(Recorded::of(receipt))))
 }
 
 /// Which session a write is about.
@@ -194,6 +162,46 @@ impl Meant {
             room: entry.room.clone(),
             session: Some(entry),
             elsewhere: false,
+        }
+    }
+
+    /// A request about it. One about a session that is over is refused if the room went on: it must
+    /// not meet the next session. That is the rules' to say, so that a repeat of a request which
+    /// ended the session is answered as the first was.
+    fn request(&self, command: Command) -> Request {
+        let ended = self.session.as_ref().and_then(|entry| entry.ended);
+        Request {
+            expected_version: ended.map(|(_, version)| version),
+            ..Request::new(self.room.clone(), command)
+        }
+    }
+
+    /// What is wrong with what was named.
+    fn fault(&self) -> Option<Fault> {
+        self.elsewhere.then(|| {
+            let error = ApiError::invalid("the session is not of that room");
+            Fault::invalid("sessionId", error)
+        })
+    }
+
+    /// A refusal as it is told: where the session is over, that is the reason.
+    fn told(&self, error: ApiError) -> ApiError {
+        let over = [
+            Code::VersionConflict,
+            Code::NoOpenSession,
+            Code::NoSuchParticipant,
+        ];
+        let is_over = over.iter().any(|code| code.as_str() == error.slug);
+        match &self.session {
+            Some(entry) if is_over && entry.ended.is_some() => {
+                let words = format!("session {:?} is over", entry.id.object_id());
+                let slug = Code::NoOpenSession.as_str();
+                ApiError {
+                    recorded: error.recorded,
+                    ..ApiError::new(StatusCode::NOT_FOUND, slug, words)
+                }
+            }
+            _ => error,
         }
     }
 }

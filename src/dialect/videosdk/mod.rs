@@ -2,6 +2,7 @@
 //! call gives to the answer. Apart from the other dialects, none of whose words it knows; it
 //! decides nothing about rooms.
 
+mod answer;
 mod asked;
 mod body;
 pub mod call;
@@ -12,68 +13,28 @@ mod page;
 mod render;
 mod rooms;
 mod sessions;
+mod state;
 mod stint;
 pub mod token;
 pub mod urlencoded;
 mod write;
 
-use std::sync::Arc;
-
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use serde::Serialize;
 
-use crate::dialect::auth::keys::KeyRing;
-use crate::dialect::auth::rate::RateLimits;
-use crate::dialect::catalogue::SharedCatalogue;
-use crate::dialect::recorded::Recorded;
+use crate::dialect::videosdk::answer::Answer;
 use crate::dialect::videosdk::asked::Asked;
 use crate::dialect::videosdk::call::{Call, NoRoute, route};
 use crate::dialect::videosdk::error::ApiError;
-use crate::engine::{Engine, IdSource, Receipt};
 
 pub use body::BODY_BYTES_MAX;
-
-/// The dialect on an engine.
-#[derive(Clone)]
-pub struct VideoSdk {
-    engine: Engine,
-    keys: Arc<KeyRing>,
-    catalogue: SharedCatalogue,
-    /// Names rooms that are made without one.
-    ids: Arc<dyn IdSource>,
-    limits: Option<Arc<RateLimits>>,
-}
+pub use state::{DIALECT, ENDPOINT, VideoSdk};
 
 impl VideoSdk {
-    /// On a running engine, for callers with tokens of these keys. The catalogue is of the same
-    /// engine.
-    pub fn new(
-        engine: Engine,
-        keys: Arc<KeyRing>,
-        catalogue: SharedCatalogue,
-        ids: Arc<dyn IdSource>,
-    ) -> Self {
-        Self {
-            engine,
-            keys,
-            catalogue,
-            ids,
-            limits: None,
-        }
-    }
-
-    /// Lets each key call only so often.
-    #[must_use]
-    pub fn limited(mut self, limits: Option<Arc<RateLimits>>) -> Self {
-        self.limits = limits;
-        self
-    }
-
     /// Answers one request, whose path begins with the endpoint's own.
     pub async fn respond(&self, request: axum::http::Request<Body>) -> Response {
         let routed = route(request.method().as_str(), below(request.uri().path()));
@@ -110,11 +71,6 @@ impl VideoSdk {
             Call::SessionStats | Call::ParticipantStats => self.stats(asked).await,
         }
     }
-
-    /// Seconds since 1970, by the wall clock: tokens are judged by it (log.md rule 21).
-    fn now_s(&self) -> i64 {
-        self.engine.clock().wall().seconds()
-    }
 }
 
 /// The dialect's routes.
@@ -127,41 +83,6 @@ pub fn router(dialect: VideoSdk) -> Router {
 pub fn call_name(request: &Request) -> String {
     let routed = route(request.method().as_str(), below(request.uri().path()));
     routed.map_or_else(|_| "other".to_owned(), |it| it.call.name().to_owned())
-}
-
-/// What a call gives.
-struct Answer {
-    body: Vec<u8>,
-    recorded: Option<Recorded>,
-}
-
-impl Answer {
-    /// An answer that the log knows nothing of.
-    fn read(body: &impl Serialize) -> Self {
-        Self {
-            body: serde_json::to_vec(body).unwrap_or_default(),
-            recorded: None,
-        }
-    }
-
-    /// The answer to a write.
-    fn recorded(body: &impl Serialize, receipt: &Receipt) -> Self {
-        Self {
-            recorded: Some(Recorded::of(receipt)),
-            ..Self::read(body)
-        }
-    }
-}
-
-impl IntoResponse for Answer {
-    fn into_response(self) -> Response {
-        let json = HeaderValue::from_static("application/json");
-        let mut response = ([(header::CONTENT_TYPE, json)], self.body).into_response();
-        if let Some(recorded) = self.recorded {
-            recorded.mark(response.headers_mut());
-        }
-        response
-    }
 }
 
 /// The path below the endpoint.
@@ -178,9 +99,3 @@ fn wrong_method() -> Response {
     let words = "the call takes another method: docs/videosdk.md lists them";
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "wrong-method", words).into_response()
 }
-
-/// What clients set their endpoint to, behind the host; their paths go on with `/v1` and `/v2`.
-pub const ENDPOINT: &str = "/videosdk";
-
-/// How events and figures name the dialect.
-pub const DIALECT: &str = "videosdk";

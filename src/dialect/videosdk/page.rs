@@ -1,5 +1,5 @@
-//! VideoSDK's pages: `page` and `perPage` of a query, and `pageInfo` of an answer. Apart because all
-//! lists have them; every member of a list that stays the same is on exactly one page.
+//! VideoSDK's pages: `page` and `perPage` of a query, and `pageInfo` of an answer. Apart because
+//! all lists have them; every member of a list that stays the same is on exactly one page.
 
 use serde::Serialize;
 

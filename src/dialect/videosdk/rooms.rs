@@ -2,17 +2,18 @@
 
 use serde_json::Value;
 
+use crate::dialect::videosdk::answer::Answer;
 use crate::dialect::videosdk::asked::Asked;
 use crate::dialect::videosdk::body::Fields;
 use crate::dialect::videosdk::error::{ApiError, VendorCode, cut};
 use crate::dialect::videosdk::page::{Page, Paging, text};
 use crate::dialect::videosdk::render::room::RoomShown;
 use crate::dialect::videosdk::render::{RoomIds, user_id};
+use crate::dialect::videosdk::state::VideoSdk;
 use crate::dialect::videosdk::token::ALLOWED;
 use crate::dialect::videosdk::write::Fault;
-use crate::dialect::videosdk::{Answer, VideoSdk};
 use crate::domain::command::{ConfigPatch, CreateRoom, UpdateRoom};
-use crate::domain::{Command, Digest, Event, Id, RoomName, Timestamp};
+use crate::domain::{Command, Digest, Event, Id, Request, RoomName, Timestamp};
 use crate::engine::Receipt;
 use crate::replay::RoomEntry;
 
@@ -47,7 +48,8 @@ impl VideoSdk {
             opens_session: false,
             aliases: Vec::new(),
         });
-        let receipt = self.write(asked, &name, command, None).await?;
+        let request = Request::new(name.clone(), command);
+        let receipt = self.write(asked, request, None).await?;
         let shown = self.after(asked, &name, &receipt).await?;
         Ok(if is_older {
             Answer::recorded(&shown.meeting(), &receipt)
@@ -109,8 +111,8 @@ impl VideoSdk {
             let error = ApiError::invalid(words).coded(VendorCode::InvalidMeetingId);
             Fault::invalid("roomId", payment(error))
         });
-        let command = switch(true);
-        let receipt = self.write(asked, &entry.name, command, fault).await?;
+        let request = switch(&entry.name, true);
+        let receipt = self.write(asked, request, fault).await?;
         let shown = self.after(asked, &entry.name, &receipt).await?;
         Ok(Answer::recorded(&shown.deactivated(), &receipt))
     }
@@ -122,8 +124,8 @@ impl VideoSdk {
             Ok(disabled) => disabled,
             Err(error) => return Err(self.unread(asked, &entry.name, "update_room", error).await),
         };
-        let receipt = self.write(asked, &entry.name, switch(disabled), None);
-        let receipt = receipt.await?;
+        let request = switch(&entry.name, disabled);
+        let receipt = self.write(asked, request, None).await?;
         let shown = self.after(asked, &entry.name, &receipt).await?;
         Ok(Answer::recorded(&shown.status(), &receipt))
     }
@@ -261,14 +263,15 @@ fn status(asked: &Asked) -> Result<bool, ApiError> {
     }
 }
 
-fn switch(disabled: bool) -> Command {
-    Command::UpdateRoom(UpdateRoom {
+fn switch(room: &RoomName, disabled: bool) -> Request {
+    let command = Command::UpdateRoom(UpdateRoom {
         config: ConfigPatch {
             disabled: Some(disabled),
             ..ConfigPatch::default()
         },
         ..UpdateRoom::default()
-    })
+    });
+    Request::new(room.clone(), command)
 }
 
 /// When the room's settings changed by a write, if they did.

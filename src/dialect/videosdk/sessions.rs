@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 
+use crate::dialect::videosdk::answer::Answer;
 use crate::dialect::videosdk::asked::Asked;
 use crate::dialect::videosdk::error::ApiError;
 use crate::dialect::videosdk::page::{Page, Paging, text};
 use crate::dialect::videosdk::render::session::SessionShown;
 use crate::dialect::videosdk::render::user_id;
+use crate::dialect::videosdk::state::VideoSdk;
 use crate::dialect::videosdk::stint::Seen;
-use crate::dialect::videosdk::{Answer, VideoSdk};
 use crate::domain::{Room, RoomName, Version};
 use crate::replay::{Moment, SessionEntry};
 

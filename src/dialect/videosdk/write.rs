@@ -4,7 +4,7 @@
 
 use crate::dialect::videosdk::asked::Asked;
 use crate::dialect::videosdk::error::ApiError;
-use crate::dialect::videosdk::{DIALECT, VideoSdk};
+use crate::dialect::videosdk::state::{DIALECT, VideoSdk};
 use crate::domain::{Command, Rejection, Request, RoomName};
 use crate::engine::{self, Receipt, Status};
 
@@ -40,7 +40,7 @@ impl Fault {
 }
 
 impl VideoSdk {
-    /// Has a command decided, and waits until what came of it is durable. Whether the caller may is
+    /// Has a request decided, and waits until what came of it is durable. Whether the caller may is
     /// looked at before any other fault.
     ///
     /// # Errors
@@ -48,17 +48,16 @@ impl VideoSdk {
     pub(super) async fn write(
         &self,
         asked: &Asked,
-        room: &RoomName,
-        command: Command,
+        mut request: Request,
         fault: Option<Fault>,
     ) -> Result<Receipt, ApiError> {
+        let room = &request.room;
         let denied = asked.denied(room);
         let denied = denied.map(|error| Fault::denied(asked, room, error));
         let fault = denied.or(fault);
         let call = asked.call.name();
         let provenance = asked.said.provenance(&asked.token.key_id, DIALECT, call);
         let provenance = provenance.map_err(|error| ApiError::invalid(error.to_string()))?;
-        let mut request = Request::new(room.clone(), command);
         request.objection = fault.as_ref().map(|fault| fault.rejection.clone());
         let receipt = self.engine.execute(engine::Call {
             request,
@@ -83,7 +82,8 @@ impl VideoSdk {
         error: ApiError,
     ) -> ApiError {
         let fault = Fault::invalid("body", error.clone());
-        let written = self.write(asked, room, Command::Unread(command), Some(fault));
+        let request = Request::new(room.clone(), Command::Unread(command));
+        let written = self.write(asked, request, Some(fault));
         written.await.err().unwrap_or(error)
     }
 }

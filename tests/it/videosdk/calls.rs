@@ -2,6 +2,8 @@
 //! `tests/golden/videosdk`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
 
 use proptest::prelude::*;
 use roomledger::dialect::coverage::Answered;
@@ -36,6 +38,18 @@ fn videosdk_answers_as_written() {
 }
 
 #[test]
+fn every_call_has_its_line_in_the_page() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/videosdk.md");
+    let page = std::fs::read_to_string(path).unwrap();
+    let lines = page.lines().filter(|line| line.starts_with("| `v"));
+    let explained: String = lines.filter_map(|line| line.split(" | ").next()).collect();
+    for call in Call::ALL {
+        let name = format!("`{}`", call.name());
+        assert!(explained.contains(&name), "docs/videosdk.md: {name}");
+    }
+}
+
+#[test]
 fn each_call_has_a_name_and_a_path_of_its_own() {
     for (at, call) in Call::ALL.iter().enumerate() {
         for method in call.methods() {
@@ -53,7 +67,11 @@ fn each_call_has_a_name_and_a_path_of_its_own() {
 }
 
 fn encoded(text: &str) -> String {
-    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+    let mut written = String::new();
+    for byte in text.bytes() {
+        write!(written, "%{byte:02X}").unwrap();
+    }
+    written
 }
 
 proptest! {

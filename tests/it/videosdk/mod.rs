@@ -1,7 +1,9 @@
 //! VideoSDK's dialect: what it answers, its tokens, its pages, its two tables of codes.
 
+mod any_request;
 mod calls;
 mod codes;
+mod limits;
 mod pages;
-mod support;
+pub(crate) mod support;
 mod tokens;

@@ -42,7 +42,7 @@ fn walk(server: &Server, path: &str, size: usize, member: &str) -> Vec<String> {
 
 proptest! {
     #![proptest_config(Config {
-        cases: Config::default().cases.min(32),
+        cases: Config::default().cases / 8,
         failure_persistence: None,
         ..Config::default()
     })]

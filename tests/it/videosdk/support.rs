@@ -5,8 +5,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
+use axum::http::response::Parts;
 use jsonwebtoken::Algorithm;
 use roomledger::dialect::auth::keys::KeyRing;
+use roomledger::dialect::auth::rate::RateLimit;
 use roomledger::domain::command::{Join, Remove};
 use roomledger::domain::{
     ActorKind, Command, Identity, Provenance, Request as Asked, RoomName, Target,
@@ -28,13 +30,18 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn new() -> Self {
+        Self::limited(None)
+    }
+
+    /// A server on which each key may call only so often.
+    pub(crate) fn limited(limit: Option<RateLimit>) -> Self {
         let engine = VirtualEngine::in_memory().unwrap();
         let keys = Arc::new(KeyRing::dev());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build();
         Self {
-            router: router(&engine, &keys, Arc::new(SeededIds::new(1)), None),
+            router: router(&engine, &keys, Arc::new(SeededIds::new(1)), limit),
             engine,
             runtime: runtime.unwrap(),
         }
@@ -56,13 +63,20 @@ impl Server {
             .method(method)
             .uri(path)
             .header("Authorization", token)
+            .header("Content-Type", "application/json")
             .body(Body::from(body.to_owned()));
+        let (head, body) = self.send(request.unwrap());
+        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        (head.status.as_u16(), body)
+    }
+
+    /// Any request.
+    pub(crate) fn send(&self, request: Request<Body>) -> (Parts, Vec<u8>) {
         self.runtime.block_on(async {
-            let answer = self.router.clone().oneshot(request.unwrap()).await.unwrap();
-            let (parts, body) = answer.into_parts();
+            let answer = self.router.clone().oneshot(request).await.unwrap();
+            let (head, body) = answer.into_parts();
             let body = to_bytes(body, usize::MAX).await.unwrap();
-            let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-            (parts.status.as_u16(), body)
+            (head, body.to_vec())
         })
     }
 
@@ -76,6 +90,14 @@ impl Server {
     pub(crate) fn join(&self, room: &str, who: &str) {
         let join = Join::new(Identity::new(who).unwrap());
         self.execute(room, Command::Join(join));
+    }
+
+    /// A call that is fine.
+    #[track_caller]
+    pub(crate) fn fine(&self, token: &str, method: &str, path: &str, body: &str) -> Value {
+        let (status, answer) = self.call_as(token, method, path, body);
+        assert_eq!(status, 200, "{method} {path}: {answer}");
+        answer
     }
 
     pub(crate) fn remove(&self, room: &str, who: &str) {

@@ -15,9 +15,9 @@ fn verified(claims: &Value) -> Result<Token, TokenFault> {
 }
 
 /// The vendor's code of a refusal.
-fn code<T>(result: Result<T, TokenFault>) -> Option<VendorCode> {
+fn code<T>(result: &Result<T, TokenFault>) -> Option<VendorCode> {
     match result {
-        Err(TokenFault::Refused { code, .. }) => Some(code),
+        Err(TokenFault::Refused { code, .. }) => Some(*code),
         _ => None,
     }
 }
@@ -50,7 +50,7 @@ fn roles_and_permissions_say_what_a_token_is_for() {
     ];
     for (roles, permissions, call, join) in table {
         let read = verified(&json!({"roles": roles, "permissions": permissions})).unwrap();
-        let told = (code(read.may_call()), code(read.join(None)));
+        let told = (code(&read.may_call()), code(&read.join(None)));
         assert_eq!(told, (call, join), "{roles} {permissions}");
     }
 }
@@ -58,7 +58,7 @@ fn roles_and_permissions_say_what_a_token_is_for() {
 #[test]
 fn what_contradicts_itself_or_is_unknown_is_refused() {
     let check = |claims: Value, expected: VendorCode| {
-        assert_eq!(code(verified(&claims)), Some(expected), "{claims}");
+        assert_eq!(code(&verified(&claims)), Some(expected), "{claims}");
     };
     let permissions = VendorCode::InvalidPermissions;
     check(
@@ -103,14 +103,14 @@ fn a_join_is_as_whom_the_token_says() {
         Some(Timestamp::from_seconds(NOW_S - 5))
     );
     let bob = Identity::new("bob").unwrap();
-    let elsewhere = code(named.join(Some(&bob)));
+    let elsewhere = code(&named.join(Some(&bob)));
     assert_eq!(elsewhere, Some(VendorCode::UnauthorizedParticipantId));
     let open = verified(&json!({"permissions": ["allow_join"], "roles": ["rtc"]})).unwrap();
     assert_eq!(open.join(Some(&bob)).unwrap().identity, Some(bob));
     assert_eq!(open.join(None).unwrap().identity, None);
     let nobody = verified(&json!({"permissions": ["allow_join"], "participantId": "a\u{1}"}));
     assert_eq!(
-        code(nobody.unwrap().join(None)),
+        code(&nobody.unwrap().join(None)),
         Some(VendorCode::InvalidParticipantId)
     );
 }

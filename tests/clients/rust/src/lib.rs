@@ -4,6 +4,8 @@
 //! Its tokens carry LiveKit's own grant `roomAdmin` for one room, which is enough for everything
 //! in that room; the other suites use the ledger's claim.
 
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use livekit_api::access_token::{AccessToken, VideoGrants};
@@ -158,6 +160,39 @@ pub fn only<'a>(events: &'a [Value], kind: &str, call: &str) -> &'a Value {
     );
     assert_eq!(event["via"], json!({ "dialect": "livekit", "call": call }));
     event
+}
+
+/// Where cargo keeps the source of a package that these suites are built with.
+pub fn source_of(package: &str) -> PathBuf {
+    let version = output("rustc", &["-vV"]);
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    let platform = format!("--filter-platform={}", host.expect("rustc's host"));
+    let options = [
+        "metadata",
+        "--format-version=1",
+        "--locked",
+        "--offline",
+        &platform,
+    ];
+    let metadata: Value =
+        serde_json::from_str(&output(env!("CARGO"), &options)).expect("cargo's metadata");
+    let packages = metadata["packages"].as_array().expect("packages");
+    let found = packages.iter().find(|it| it["name"] == package);
+    let manifest = &found.expect("the package")["manifest_path"];
+    Path::new(manifest.as_str().expect("a path")).with_file_name("src")
+}
+
+fn output(program: &str, options: &[&str]) -> String {
+    let mut command = Command::new(program);
+    command
+        .args(options)
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{program}: {error}"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{program}: {said}");
+    String::from_utf8(output.stdout).expect("text")
 }
 
 /// Status errors are answers too: what a refusal says is what the tests read.

@@ -3,9 +3,7 @@
 //! so that an upgrade which brings a new one fails here until it has a line.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::process::Command;
 
 use livekit_api::access_token::AccessToken;
 use livekit_api::services::room::{
@@ -13,7 +11,7 @@ use livekit_api::services::room::{
     UpdateParticipantOptions,
 };
 use livekit_api::services::{ServerError, ServerErrorCode, ServiceError, ServiceResult};
-use roomledger_clients::{KEY, Room, SECRET, Value, only, signed, unset};
+use roomledger_clients::{KEY, Room, SECRET, Value, only, signed, source_of, unset};
 
 /// What the calls are about.
 struct Stage {
@@ -174,7 +172,8 @@ fn run<'a>(client: &'a RoomClient, method: &str, at: &'a Stage) -> Running<'a> {
 
 #[test]
 fn every_method_of_the_sdk_has_its_line() {
-    let source = std::fs::read_to_string(sdk_source()).expect("the SDK's source");
+    let source = std::fs::read_to_string(source_of("livekit-api").join("services/room.rs"))
+        .expect("the SDK's source");
     let after = source.split("pub async fn ").skip(1);
     let in_sdk: BTreeSet<&str> = after.filter_map(|rest| rest.split('(').next()).collect();
     assert!(in_sdk.contains("list_rooms"), "{in_sdk:?}");
@@ -258,37 +257,4 @@ fn wire(method: &str) -> String {
         .split('_')
         .map(|word| word[..1].to_uppercase() + &word[1..]);
     words.collect()
-}
-
-/// Where cargo keeps the source of the SDK that this suite is built with.
-fn sdk_source() -> PathBuf {
-    let version = output("rustc", &["-vV"]);
-    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
-    let platform = format!("--filter-platform={}", host.expect("rustc's host"));
-    let options = [
-        "metadata",
-        "--format-version=1",
-        "--locked",
-        "--offline",
-        &platform,
-    ];
-    let metadata: Value =
-        serde_json::from_str(&output(env!("CARGO"), &options)).expect("cargo's metadata");
-    let packages = metadata["packages"].as_array().expect("packages");
-    let sdk = packages.iter().find(|it| it["name"] == "livekit-api");
-    let manifest = &sdk.expect("the SDK")["manifest_path"];
-    Path::new(manifest.as_str().expect("a path")).with_file_name("src/services/room.rs")
-}
-
-fn output(program: &str, options: &[&str]) -> String {
-    let mut command = Command::new(program);
-    command
-        .args(options)
-        .current_dir(env!("CARGO_MANIFEST_DIR"));
-    let output = command
-        .output()
-        .unwrap_or_else(|error| panic!("{program}: {error}"));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{program}: {said}");
-    String::from_utf8(output.stdout).expect("text")
 }

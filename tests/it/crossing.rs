@@ -1,0 +1,144 @@
+//! One participant, three vendors: what is done through one dialect is seen through the others and
+//! in the audit, with what was before.
+
+use jsonwebtoken::Algorithm;
+use serde_json::{Value, json};
+
+use crate::auth::signed;
+use crate::videosdk::support::{Server, application};
+
+/// What each dialect shows of alice.
+struct Seen {
+    livekit: Value,
+    daily: Vec<Value>,
+    videosdk: Vec<Value>,
+}
+
+fn livekit() -> String {
+    bearer(&json!({"video": {"roomAdmin": true, "room": "town"}}))
+}
+
+fn reviewer() -> String {
+    bearer(&json!({"ledger": {"audit": true}}))
+}
+
+fn bearer(claims: &Value) -> String {
+    let mut all = json!({"iss": "devkey", "exp": 4_102_444_800_u64});
+    let own = claims.as_object().unwrap().clone();
+    all.as_object_mut().unwrap().extend(own);
+    let header = r#"{"alg":"HS256","typ":"JWT"}"#;
+    let token = signed(header, &all.to_string(), Algorithm::HS256, "secret");
+    format!("Bearer {token}")
+}
+
+fn seen(server: &Server, session: &str) -> Seen {
+    let alice = json!({"room": "town", "identity": "alice"}).to_string();
+    let (status, livekit) = server.call_as(&livekit(), "POST", GET_PARTICIPANT, &alice);
+    let presence = server.fine(DAILY, "GET", "/daily/v1/rooms/town/presence", "");
+    let active = format!("/videosdk/v2/sessions/{session}/participants/active");
+    let active = server.fine(&application(), "GET", &active, "");
+    Seen {
+        livekit: if status == 200 {
+            livekit["permission"].clone()
+        } else {
+            json!(status)
+        },
+        daily: presence["data"].as_array().unwrap().clone(),
+        videosdk: active["data"][0]["participants"]
+            .as_array()
+            .unwrap()
+            .clone(),
+    }
+}
+
+/// The newest events of the room, oldest first.
+fn audit(server: &Server, count: usize) -> Vec<Value> {
+    let path = format!("/api/v1/events?room=town&order=desc&limit={count}");
+    let page = server.fine(&reviewer(), "GET", &path, "");
+    let mut events = page["events"].as_array().unwrap().clone();
+    events.reverse();
+    events
+}
+
+#[test]
+fn one_permission_goes_through_three_dialects() {
+    let server = Server::new();
+    server.join("town", "alice");
+    let sessions = "/videosdk/v2/sessions?roomId=town";
+    let sessions = server.fine(&application(), "GET", sessions, "");
+    let session = sessions["data"][0]["id"].as_str().unwrap();
+    let before = seen(&server, session);
+    assert_eq!(before.livekit["can_publish"], true);
+    assert_eq!(before.daily[0]["userId"], "alice");
+    assert_eq!(before.videosdk[0]["mode"], "CONFERENCE");
+
+    let taken = livekit_takes_the_right_to_send(&server, session);
+    daily_gives_sound_back(&server, session, &taken);
+    videosdk_removes(&server, session);
+}
+
+/// The permission after it.
+fn livekit_takes_the_right_to_send(server: &Server, session: &str) -> Value {
+    let taken = json!({"room": "town", "identity": "alice",
+        "permission": {"can_subscribe": true, "can_publish_data": true}});
+    server.fine(&livekit(), "POST", UPDATE_PARTICIPANT, &taken.to_string());
+    let muted = seen(server, session);
+    assert_eq!(muted.livekit["can_publish"], false);
+    assert_eq!(muted.daily.len(), 1);
+    assert_eq!(muted.videosdk[0]["mode"], "VIEWER");
+    let changed = &audit(server, 1)[0];
+    let by = json!({"dialect": "livekit", "call": "UpdateParticipant"});
+    assert_eq!(changed["kind"], "permissions_changed");
+    assert_eq!(changed["via"], by);
+    let group = &changed["data"]["groups"][0];
+    assert_eq!(group["before"]["send"]["enabled"], true);
+    assert_eq!(group["after"]["send"]["enabled"], false);
+    group["after"].clone()
+}
+
+/// And a right beside it that LiveKit has no word for.
+fn daily_gives_sound_back(server: &Server, session: &str, taken: &Value) {
+    let presence = seen(server, session).daily;
+    let id = presence[0]["id"].as_str().unwrap();
+    let given = json!({"data": {id: {"canSend": ["audio"], "canAdmin": ["participants"]}}});
+    let path = "/daily/v1/rooms/town/update-permissions";
+    let sent = server.fine(DAILY, "POST", path, &given.to_string());
+    assert_eq!(sent, json!({"status": "sent"}));
+    let speaks = seen(server, session);
+    assert_eq!(speaks.livekit["can_publish"], true);
+    assert_eq!(speaks.livekit["can_publish_sources"], json!(["MICROPHONE"]));
+    assert_eq!(speaks.daily.len(), 1);
+    assert_eq!(speaks.videosdk[0]["mode"], "CONFERENCE");
+    let changed = &audit(server, 1)[0];
+    assert_eq!(changed["via"]["dialect"], "daily");
+    let group = &changed["data"]["groups"][0];
+    assert_eq!(group["before"], *taken);
+    assert_eq!(group["after"]["admin"], json!(["participants"]));
+    assert_eq!(group["after"]["send"]["allowed"], json!(["microphone"]));
+}
+
+/// The answer shows the moment before the leave.
+fn videosdk_removes(server: &Server, session: &str) {
+    let path = format!("/videosdk/v1/meeting-sessions/{session}/remove-participant");
+    let alice = json!({"participantId": "alice"}).to_string();
+    let removed = server.fine(&application(), "POST", &path, &alice);
+    assert_eq!(removed["participants"][0]["timelog"][0]["end"], Value::Null);
+    let gone = seen(server, session);
+    assert_eq!(gone.livekit, 404);
+    assert_eq!((gone.daily, gone.videosdk), (vec![], vec![]));
+    let events = audit(server, 2);
+    let by = json!({"dialect": "videosdk", "call": "v1/remove-participant"});
+    assert_eq!(events[0]["kind"], "removal_requested");
+    assert_eq!(events[1]["kind"], "connections_closed");
+    assert_eq!(events[1]["causation"], events[0]["position"]);
+    for event in &events {
+        assert_eq!(event["via"], by);
+        assert_eq!(event["actor"]["id"], "devkey");
+        assert!(event.to_string().contains("\"alice\""), "{event}");
+    }
+}
+
+const GET_PARTICIPANT: &str = "/twirp/livekit.RoomService/GetParticipant";
+const UPDATE_PARTICIPANT: &str = "/twirp/livekit.RoomService/UpdateParticipant";
+/// Daily's key is the secret itself.
+const DAILY: &str = "Bearer secret";
