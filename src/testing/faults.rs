@@ -37,7 +37,7 @@ struct State {
     changes: u64,
     bytes_read: u64,
     faults: BTreeMap<u64, DiskFault>,
-    full: bool,
+    free: Option<Result<u64, io::ErrorKind>>,
 }
 
 impl State {
@@ -77,9 +77,9 @@ impl SimulatedDisk {
         self.lock_state().faults.insert(operation, fault);
     }
 
-    /// Lets `free_bytes` answer 0, or what it did before.
-    pub fn set_full(&self, full: bool) {
-        self.lock_state().full = full;
+    /// What `free_bytes` answers from now on: as much as can be, until this is called.
+    pub fn set_free(&self, free: Result<u64, io::ErrorKind>) {
+        self.lock_state().free = Some(free);
     }
 
     /// How many operations there were.
@@ -280,7 +280,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn free_bytes(&self, _path: &Path) -> io::Result<u64> {
-        Ok(if self.lock_state().full { 0 } else { u64::MAX })
+        Ok(self.lock_state().free.unwrap_or(Ok(u64::MAX))?)
     }
 
     fn lock(

@@ -144,7 +144,7 @@ impl Load {
             error,
             EngineError::Overloaded { .. }
                 | EngineError::Opening
-                | EngineError::Store(StoreError::Behind { .. })
+                | EngineError::Store(StoreError::Behind { .. } | StoreError::Unmeasured { .. })
         );
         is_full || is_early
     }
