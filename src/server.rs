@@ -20,6 +20,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use tracing::Instrument;
 
+pub use crate::dialect::livekit::Origins;
 pub use doorway::ConnectionLimits;
 pub use webhooks::{WebhookConfig, WebhookError};
 
@@ -32,7 +33,7 @@ use crate::dialect::livekit;
 use crate::dialect::metrics::Counting;
 use crate::domain::Digest;
 use crate::engine::{Engine, EngineConfig, EngineError, IdSource, RandomIds, SystemClock};
-use crate::outbox::{Outbox, ReceiverStatus};
+use crate::outbox::{Outbox, ReceiverStatus, Watch};
 use crate::store::StoreError;
 use crate::store::ledger::{Ledger, LedgerOptions, OpenReport, boot_id};
 
@@ -51,6 +52,9 @@ pub struct ServerConfig {
     pub enable_remote_unmute: bool,
     /// How often each key may call; as often as it likes when absent.
     pub rate_limit: Option<RateLimit>,
+    /// Pages of which origins may read LiveKit's answers; of all, as the real server has it, by
+    /// default.
+    pub origins: Origins,
     /// What a connection may cost.
     pub limits: ConnectionLimits,
     /// Who is told what happens.
@@ -99,13 +103,19 @@ impl Server {
         )?;
         let outbox = webhooks::open(&engine, &config.webhooks, &config.keys, &config.data)?;
         Ok(Server {
-            outbox,
-            router: router(&engine, &config.keys, config.rate_limit),
+            router: router(
+                &engine,
+                &config.keys,
+                config.rate_limit,
+                config.origins.clone(),
+                outbox.watch(),
+            ),
             limits: ConnectionLimits {
                 connections_max: descriptors::connections(config.limits.connections_max),
                 ..config.limits
             },
             engine,
+            outbox,
             listener,
             address,
             report,
@@ -164,15 +174,22 @@ impl Server {
 }
 
 /// Everything that is answered, on one port.
-fn router(engine: &Engine, keys: &Arc<KeyRing>, limit: Option<RateLimit>) -> Router {
+fn router(
+    engine: &Engine,
+    keys: &Arc<KeyRing>,
+    limit: Option<RateLimit>,
+    origins: Origins,
+    receivers: Watch,
+) -> Router {
     let clock = Arc::clone(engine.clock());
     let limits = limit.map(|limit| Arc::new(RateLimits::new(limit, Arc::clone(&clock))));
     let rooms = livekit::LiveKit::new(
         livekit::service::Service::new(engine.clone()),
         Arc::clone(keys),
         move || clock.wall().seconds(),
-    );
-    let ledger = ledger::Ledger::new(engine.clone(), Arc::clone(keys));
+    )
+    .readable_by(origins);
+    let ledger = ledger::Ledger::new(engine.clone(), Arc::clone(keys)).watching(receivers);
     let counting = Counting {
         requests: ledger.requests().clone(),
         clock: Arc::clone(engine.clock()),

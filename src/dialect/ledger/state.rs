@@ -14,6 +14,7 @@ use crate::dialect::ledger::problem::Problem;
 use crate::dialect::metrics::Requests;
 use crate::domain::RoomName;
 use crate::engine::{Engine, Receipt};
+use crate::outbox::Watch;
 use crate::replay::view::EventView;
 use crate::replay::{NamesBook, SessionIndex};
 
@@ -31,6 +32,7 @@ pub struct Ledger {
     pub(super) lines: Lines,
     pub(super) limits: Option<Arc<RateLimits>>,
     pub(super) requests: Requests,
+    pub(super) receivers: Watch,
 }
 
 /// Something that calls share; whoever broke while holding it left it whole.
@@ -61,6 +63,7 @@ impl Ledger {
             lines: Lines::default(),
             limits: None,
             requests: Requests::default(),
+            receivers: Watch::default(),
         }
     }
 
@@ -73,6 +76,13 @@ impl Ledger {
     #[must_use]
     pub fn limited(mut self, limits: Option<Arc<RateLimits>>) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Shows in `/metrics` how these receivers fare.
+    #[must_use]
+    pub fn watching(mut self, receivers: Watch) -> Self {
+        self.receivers = receivers;
         self
     }
 
