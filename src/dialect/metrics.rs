@@ -15,7 +15,6 @@ use axum::response::Response;
 use crate::domain::state::Session;
 use crate::engine::{Clock, Engine, Histogram, LATENCY_US};
 use crate::outbox::ReceiverStatus;
-use crate::store::Scrubbed;
 
 /// Requests that were answered; all clones count together.
 #[derive(Clone, Debug, Default)]
@@ -73,7 +72,7 @@ pub fn render(engine: &Engine, requests: &Requests, receivers: &[ReceiverStatus]
     let mut text = Text::default();
     of_requests(requests, &mut text);
     of_log(engine, &mut text);
-    of_scrub(&engine.scrubbed(), &mut text);
+    of_scrub(engine, &mut text);
     of_receivers(engine, receivers, &mut text);
     of_rooms(engine, &mut text);
     text.0
@@ -155,7 +154,8 @@ fn of_log(engine: &Engine, text: &mut Text) {
     text.single("roomledger_poisoned", "gauge", help, poisoned);
 }
 
-fn of_scrub(scrubbed: &Scrubbed, text: &mut Text) {
+fn of_scrub(engine: &Engine, text: &mut Text) {
+    let scrubbed = engine.scrubbed();
     let counters = [
         (
             "roomledger_scrub_passes_total",
@@ -211,30 +211,28 @@ fn of_receivers(engine: &Engine, receivers: &[ReceiverStatus], text: &mut Text) 
         }
     }
     let head = engine.head().0;
-    let gauges: [(_, _, fn(&ReceiverStatus, u64) -> u64); 3] = [
-        (
-            "roomledger_webhook_behind_positions",
-            "Positions that were not looked through for a receiver yet.",
-            |receiver, head| head.saturating_sub(receiver.through.0),
-        ),
-        (
-            "roomledger_webhook_waiting_rooms",
-            "Rooms with something that a receiver was not told yet.",
-            |receiver, _| count_of(receiver.rooms_waiting),
-        ),
-        (
-            "roomledger_webhook_halted",
-            "Whether nothing more is sent, since the cursor is of another history.",
-            |receiver, _| u64::from(receiver.is_halted),
-        ),
-    ];
-    for (name, help, value) in gauges {
+    let mut gauge = |name: &str, help: &str, value: &dyn Fn(&ReceiverStatus) -> u64| {
         text.family(name, "gauge", help);
         for receiver in receivers {
             let labels = format!("receiver=\"{}\"", receiver.id);
-            text.sample(name, &labels, &value(receiver, head).to_string());
+            text.sample(name, &labels, &value(receiver).to_string());
         }
-    }
+    };
+    gauge(
+        "roomledger_webhook_behind_positions",
+        "Positions that were not looked through for a receiver yet.",
+        &|receiver| head.saturating_sub(receiver.through.0),
+    );
+    gauge(
+        "roomledger_webhook_waiting_rooms",
+        "Rooms with something that a receiver was not told yet.",
+        &|receiver| count_of(receiver.rooms_waiting),
+    );
+    gauge(
+        "roomledger_webhook_halted",
+        "Whether nothing more is sent, since the cursor is of another history.",
+        &|receiver| u64::from(receiver.is_halted),
+    );
 }
 
 fn of_rooms(engine: &Engine, text: &mut Text) {

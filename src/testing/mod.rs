@@ -11,6 +11,7 @@
 pub mod arbitrary;
 #[cfg(feature = "sled")]
 pub mod faults;
+pub mod front;
 pub mod fuzz;
 pub mod invariants;
 pub mod program;

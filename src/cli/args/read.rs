@@ -3,8 +3,7 @@
 
 #![expect(
     clippy::doc_markdown,
-    clippy::struct_excessive_bools,
-    reason = "the comments are the help that a terminal shows, and a flag is a bool"
+    reason = "the comments are the help that a terminal shows"
 )]
 
 use std::path::PathBuf;

@@ -59,8 +59,8 @@ impl Journal {
     /// returns. `rooms` are the hashes of the rooms in it.
     ///
     /// # Errors
-    /// `OutOfOrder`, `TooLarge`, `NearlyFull`, `Unmeasured`: nothing was written. `Damaged`: the end
-    /// waits for healing. `Io`: the outcome is unknown, and from now on everything is `Poisoned`.
+    /// `OutOfOrder`, `TooLarge`, `NearlyFull`, `Unmeasured`: nothing was written. `Damaged`: the
+    /// end waits for healing. `Io`: the outcome is unknown, and from now on all is `Poisoned`.
     pub fn append(
         &mut self,
         first_position: u64,

@@ -297,8 +297,8 @@ impl SledCopy {
     }
 }
 
-/// What `frame_bytes` that the copy has not taken yet may come to on the disk, with what it took and
-/// did not write.
+/// What `frame_bytes` that the copy has not taken yet may come to on the disk, with what it took
+/// and did not write.
 pub(crate) const fn disk_bytes_for(frame_bytes: u64) -> u64 {
     frame_bytes
         .saturating_add(UNSYNCED_BYTES_MAX as u64)
