@@ -103,7 +103,7 @@ impl Server {
         )?;
         let outbox = webhooks::open(&engine, &config.webhooks, &config.keys, &config.data)?;
         Ok(Server {
-            router: router(
+            router: routes(
                 &engine,
                 &config.keys,
                 config.rate_limit,
@@ -173,8 +173,12 @@ impl Server {
     }
 }
 
-/// Everything that is answered, on one port.
-fn router(
+/// Everything that is answered, on one port: for a program that listens itself.
+pub fn router(engine: &Engine, keys: &Arc<KeyRing>, limit: Option<RateLimit>) -> Router {
+    routes(engine, keys, limit, Origins::default(), Watch::default())
+}
+
+fn routes(
     engine: &Engine,
     keys: &Arc<KeyRing>,
     limit: Option<RateLimit>,
@@ -222,8 +226,13 @@ fn engine_config(config: &ServerConfig, report: &OpenReport) -> EngineConfig {
     engine.key_ids = config.keys.ids().map(str::to_owned).collect();
     engine.repairs.clone_from(&report.repairs);
     let said = format!(
-        "{:?} {} {:?} {:?} {:?}",
-        config.listen, config.is_dev, engine.defaults.config, config.rate_limit, config.limits
+        "{:?} {} {:?} {:?} {:?} {:?}",
+        config.listen,
+        config.is_dev,
+        engine.defaults.config,
+        config.rate_limit,
+        config.limits,
+        config.origins
     );
     engine.config_digest = Digest::of(said.as_bytes());
     engine

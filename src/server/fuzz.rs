@@ -14,10 +14,8 @@ use tower::ServiceExt as _;
 use crate::dialect::auth::claims::{Grants, LedgerGrant, VideoGrant};
 use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::auth::token::mint;
-use crate::dialect::livekit::Origins;
 use crate::domain::Timestamp;
 use crate::engine::{Engine, EngineConfig, ManualClock, SeededIds};
-use crate::outbox::Watch;
 use crate::store::MemoryStore;
 
 /// Sends requests to an empty server, one after the other, and checks every answer: no panic, no
@@ -42,7 +40,7 @@ pub fn requests(bytes: &[u8]) {
         // The machine gave no thread: nothing was found.
         return;
     };
-    let router = super::router(&engine, &keys, None, Origins::default(), Watch::default());
+    let router = super::router(&engine, &keys, None);
     runtime.block_on(async {
         for request in split(bytes, b"\n%%\n").take(REQUESTS_MAX) {
             let Some(request) = read(request, &keys) else {

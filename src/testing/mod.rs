@@ -13,6 +13,8 @@ pub mod arbitrary;
 pub mod faults;
 pub mod front;
 pub mod fuzz;
+#[cfg(feature = "sled")]
+pub mod fuzz_log;
 pub mod invariants;
 pub mod program;
 pub mod random;
