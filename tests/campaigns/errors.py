@@ -61,7 +61,7 @@ def one(campaign, lives, life, point, fault, outcomes):
 def short(campaign, lives, life, small, outcomes):
     """Cuts each write of a life short, once to go on, once to find the disk full."""
     library, told = campaign.place / "short.so", campaign.place / "short.said"
-    source = Path(__file__).with_name("short.c")
+    source = Path(__file__).resolve().with_name("short.c")
     words = ["cc", "-Wall", "-Werror", "-O1", "-shared", "-fPIC", "-o", library, source]
     subprocess.run(words, check=True)
 
