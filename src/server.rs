@@ -22,6 +22,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::Response;
 use tracing::Instrument;
 
+pub use crate::dialect::livekit::Origins;
 pub use doorway::ConnectionLimits;
 pub use webhooks::{WebhookConfig, WebhookError};
 
@@ -36,7 +37,7 @@ use crate::dialect::metrics::Counting;
 use crate::dialect::videosdk;
 use crate::domain::Digest;
 use crate::engine::{Engine, EngineConfig, EngineError, IdSource, RandomIds, SystemClock};
-use crate::outbox::{Outbox, ReceiverStatus};
+use crate::outbox::{Outbox, ReceiverStatus, Watch};
 use crate::store::StoreError;
 use crate::store::ledger::{Ledger, LedgerOptions, OpenReport, boot_id};
 
@@ -55,6 +56,9 @@ pub struct ServerConfig {
     pub enable_remote_unmute: bool,
     /// How often each key may call; as often as it likes when absent.
     pub rate_limit: Option<RateLimit>,
+    /// Pages of which origins may read LiveKit's answers; of all, as the real server has it, by
+    /// default.
+    pub origins: Origins,
     /// What a connection may cost.
     pub limits: ConnectionLimits,
     /// Who is told what happens.
@@ -103,13 +107,20 @@ impl Server {
         )?;
         let outbox = webhooks::open(&engine, &config.webhooks, &config.keys, &config.data)?;
         Ok(Server {
-            outbox,
-            router: router(&engine, &config.keys, ids, config.rate_limit),
+            router: routes(
+                &engine,
+                &config.keys,
+                ids,
+                config.rate_limit,
+                config.origins.clone(),
+                outbox.watch(),
+            ),
             limits: ConnectionLimits {
                 connections_max: descriptors::connections(config.limits.connections_max),
                 ..config.limits
             },
             engine,
+            outbox,
             listener,
             address,
             report,
@@ -174,39 +185,59 @@ pub fn router(
     ids: Arc<dyn IdSource>,
     limit: Option<RateLimit>,
 ) -> Router {
+    routes(
+        engine,
+        keys,
+        ids,
+        limit,
+        Origins::default(),
+        Watch::default(),
+    )
+}
+
+fn routes(
+    engine: &Engine,
+    keys: &Arc<KeyRing>,
+    ids: Arc<dyn IdSource>,
+    limit: Option<RateLimit>,
+    origins: Origins,
+    receivers: Watch,
+) -> Router {
     let clock = Arc::clone(engine.clock());
     let limits = limit.map(|limit| Arc::new(RateLimits::new(limit, Arc::clone(&clock))));
     let rooms = livekit::LiveKit::new(
         livekit::service::Service::new(engine.clone()),
         Arc::clone(keys),
         move || clock.wall().seconds(),
-    );
-    let ledger = ledger::Ledger::new(engine.clone(), Arc::clone(keys));
+    )
+    .readable_by(origins);
+    let ledger = ledger::Ledger::new(engine.clone(), Arc::clone(keys)).watching(receivers);
     let counting = |dialect, call| Counting {
         requests: ledger.requests().clone(),
         clock: Arc::clone(engine.clock()),
         dialect,
         call,
     };
-    let first = counting(livekit::service::DIALECT, |request| {
+    let livekit = counting(livekit::service::DIALECT, |request| {
         livekit::call_name(request.uri().path()).to_owned()
-    });
-    let first = first.of(livekit::router(rooms.limited(limits.clone())));
+    })
+    .of(livekit::router(rooms.limited(limits.clone())));
     let catalogue = ledger.catalogue();
-    let second = daily::Daily::new(
+    let daily = daily::Daily::new(
         engine.clone(),
         Arc::clone(keys),
         catalogue.clone(),
         Arc::clone(&ids),
     );
-    let second = daily::router(second.limited(limits.clone()), ledger.requests().clone());
-    let third = videosdk::VideoSdk::new(engine.clone(), Arc::clone(keys), catalogue.clone(), ids);
-    let third = videosdk::router(third.limited(limits.clone()));
-    let third = counting(videosdk::DIALECT, videosdk::call_name).of(third);
+    let daily = daily::router(daily.limited(limits.clone()), ledger.requests().clone());
+    let videosdk =
+        videosdk::VideoSdk::new(engine.clone(), Arc::clone(keys), catalogue.clone(), ids);
+    let videosdk = counting(videosdk::DIALECT, videosdk::call_name)
+        .of(videosdk::router(videosdk.limited(limits.clone())));
     ledger::router(ledger.limited(limits))
-        .merge(first)
-        .merge(second)
-        .merge(third)
+        .merge(livekit)
+        .merge(daily)
+        .merge(videosdk)
         .layer(from_fn(traced))
 }
 
@@ -231,8 +262,13 @@ fn engine_config(config: &ServerConfig, report: &OpenReport) -> EngineConfig {
     engine.key_ids = config.keys.ids().map(str::to_owned).collect();
     engine.repairs.clone_from(&report.repairs);
     let said = format!(
-        "{:?} {} {:?} {:?} {:?}",
-        config.listen, config.is_dev, engine.defaults.config, config.rate_limit, config.limits
+        "{:?} {} {:?} {:?} {:?} {:?}",
+        config.listen,
+        config.is_dev,
+        engine.defaults.config,
+        config.rate_limit,
+        config.limits,
+        config.origins
     );
     engine.config_digest = Digest::of(said.as_bytes());
     engine

@@ -7,16 +7,21 @@
     reason = "the comments are the help that a terminal shows, and a flag is a bool"
 )]
 
+mod read;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use read::{
+    AtArgs, LogArgs, ReadArgs, Right, RoomAtArgs, RoomsArgs, SessionsArgs, ShowArgs, WhoArgs,
+};
+
 use crate::cli::output::Format;
 use crate::cli::zone::TimeStyle;
 use crate::dialect::auth::rate::RateLimit;
-use crate::domain::Source;
 
 /// An append-only, replayable record of what happened in real-time rooms.
 #[derive(Debug, Parser)]
@@ -73,21 +78,6 @@ pub enum Command {
     },
 }
 
-/// Where the log is, and how the answer is written.
-#[derive(Args, Debug)]
-pub struct ReadArgs {
-    /// Read this data directory; also beside a running server [env: ROOMLEDGER_DATA]
-    /// [default: ./roomledger-data]
-    #[arg(long, value_name = "DIR", conflicts_with = "server")]
-    pub data: Option<PathBuf>,
-    /// Ask this server, with LIVEKIT_API_KEY and LIVEKIT_API_SECRET [env: ROOMLEDGER_SERVER]
-    #[arg(long, value_name = "URL")]
-    pub server: Option<String>,
-    /// How the answer is written.
-    #[command(flatten)]
-    pub show: ShowAs,
-}
-
 /// How the answer is written.
 #[derive(Args, Debug)]
 pub struct ShowAs {
@@ -103,15 +93,6 @@ pub struct ShowAs {
     /// Zone of moments: utc, local, +02:00 or Europe/Berlin [default: utc]
     #[arg(long, value_name = "ZONE", allow_hyphen_values = true)]
     pub tz: Option<String>,
-}
-
-/// As of when.
-#[derive(Args, Debug)]
-pub struct AtArgs {
-    /// As of this moment: #412, 2026-11-22T14:03:00Z, 14:03, 10m ago, start+5m, end-30s, @-3
-    /// (default: @, the newest event)
-    #[arg(long, value_name = "POS", allow_hyphen_values = true)]
-    pub at: Option<String>,
 }
 
 /// Arguments of `serve`.
@@ -135,6 +116,10 @@ pub struct ServeArgs {
     /// Let each key call so often, 429 beyond: 100/s, or 100/s:500 with bursts of 500.
     #[arg(long, value_name = "RATE")]
     pub rate_limit: Option<RateLimit>,
+    /// Let pages of this origin alone read LiveKit's answers; may be given several times, 'none'
+    /// for no page [default: *, as LiveKit has it]
+    #[arg(long, value_name = "ORIGIN")]
+    pub cors_origin: Vec<String>,
     /// Open connections at a time, 503 beyond; fewer where there are fewer file descriptors.
     #[arg(long, value_name = "N", default_value_t = 16_384)]
     pub connections_max: usize,
@@ -244,114 +229,6 @@ pub struct TokenArgs {
     pub key: KeyArgs,
 }
 
-/// Arguments of `rooms`.
-#[derive(Args, Debug)]
-pub struct RoomsArgs {
-    /// Only rooms with an open session.
-    #[arg(long)]
-    pub live: bool,
-    /// Only rooms whose name begins so.
-    #[arg(long, value_name = "TEXT")]
-    pub prefix: Option<String>,
-    /// Where from, and in what form.
-    #[command(flatten)]
-    pub read: ReadArgs,
-}
-
-/// Arguments of `log`.
-#[derive(Args, Debug)]
-pub struct LogArgs {
-    /// The room; without it, all rooms and the ledger's own events.
-    pub room: Option<String>,
-    /// Only what this key, participant or person behind a call did.
-    #[arg(long, value_name = "ID")]
-    pub actor: Option<String>,
-    /// Only what was done to this identity or connection.
-    #[arg(long, value_name = "ID")]
-    pub target: Option<String>,
-    /// Only events of this kind, such as permissions_changed; may be repeated.
-    #[arg(long, value_name = "KIND")]
-    pub kind: Vec<String>,
-    /// Only what was refused.
-    #[arg(long)]
-    pub refused: bool,
-    /// Only from this moment on.
-    #[arg(long, value_name = "POS", allow_hyphen_values = true)]
-    pub since: Option<String>,
-    /// Only up to this moment.
-    #[arg(long, value_name = "POS", allow_hyphen_values = true)]
-    pub until: Option<String>,
-    /// Keep printing what happens.
-    #[arg(long, short)]
-    pub follow: bool,
-    /// Only the last N of them; with --follow, N before the new ones.
-    #[arg(long = "lines", short = 'n', value_name = "N")]
-    pub lines: Option<u64>,
-    /// Where from, and in what form.
-    #[command(flatten)]
-    pub read: ReadArgs,
-}
-
-/// Arguments of `show`.
-#[derive(Args, Debug)]
-pub struct ShowArgs {
-    /// The event: #412, or @ for the newest.
-    #[arg(value_name = "POS", allow_hyphen_values = true)]
-    pub position: String,
-    /// Where from, and in what form.
-    #[command(flatten)]
-    pub read: ReadArgs,
-}
-
-/// Arguments of `state` and `participants`.
-#[derive(Args, Debug)]
-pub struct RoomAtArgs {
-    /// The room.
-    pub room: String,
-    /// As of when.
-    #[command(flatten)]
-    pub at: AtArgs,
-    /// Where from, and in what form.
-    #[command(flatten)]
-    pub read: ReadArgs,
-}
-
-/// Arguments of `who`.
-#[derive(Args, Debug)]
-#[command(group = clap::ArgGroup::new("question").required(true))]
-pub struct WhoArgs {
-    /// The room.
-    pub room: String,
-    /// Who was there and had this right.
-    #[arg(long, value_name = "RIGHT", group = "question", value_parser = Right::parse)]
-    pub can: Option<Right>,
-    /// Who was there.
-    #[arg(long, group = "question")]
-    pub present: bool,
-    /// Who had been removed, and by whom.
-    #[arg(long, group = "question")]
-    pub removed: bool,
-    /// Exit with 1 when there is nobody.
-    #[arg(long)]
-    pub exit_code: bool,
-    /// As of when.
-    #[command(flatten)]
-    pub at: AtArgs,
-    /// Where from, and in what form.
-    #[command(flatten)]
-    pub read: ReadArgs,
-}
-
-/// Arguments of `sessions`.
-#[derive(Args, Debug)]
-pub struct SessionsArgs {
-    /// The room.
-    pub room: String,
-    /// Where from, and in what form.
-    #[command(flatten)]
-    pub read: ReadArgs,
-}
-
 /// Arguments of `verify`.
 #[derive(Args, Debug)]
 pub struct VerifyArgs {
@@ -408,15 +285,6 @@ pub struct RestoreArgs {
     pub show: ShowAs,
 }
 
-/// A right that `who --can` asks about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Right {
-    /// Publishing tracks: of this source, or of any.
-    Publish(Option<Source>),
-    /// Sending data.
-    Data,
-}
-
 /// When output is coloured.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Color {
@@ -429,35 +297,8 @@ pub enum Color {
     Never,
 }
 
-impl Right {
-    fn parse(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            None if text == "publish" => Ok(Right::Publish(None)),
-            None if text == "data" => Ok(Right::Data),
-            Some(("publish", name)) => {
-                let found = SOURCES.iter().find(|source| source.as_str() == name);
-                let names = SOURCES.map(Source::as_str).join(", ");
-                found
-                    .map(|source| Right::Publish(Some(*source)))
-                    .ok_or(format!("sources are {names}"))
-            }
-            Some(_) | None => Err("rights are publish, publish:SOURCE and data".to_owned()),
-        }
-    }
-}
-
 /// Where `serve` keeps the ledger and where reading looks for it, when nothing else is said.
 pub const DATA_DEFAULT: &str = "./roomledger-data";
-
-/// The sources of api.md that a permission can name.
-const SOURCES: [Source; 6] = [
-    Source::Camera,
-    Source::Microphone,
-    Source::ScreenShare,
-    Source::ScreenShareAudio,
-    Source::CustomAudio,
-    Source::CustomVideo,
-];
 
 const EXAMPLES: &str = "\
 Examples:

@@ -21,7 +21,8 @@ use crate::dialect::auth::keys::{KeyRing, ShortSecrets};
 use crate::engine::EngineError;
 use crate::outbox::{OutboxConfig, OutboxError};
 use crate::server::{
-    ConnectionLimits, Server, ServerConfig, ServerError, WebhookConfig, WebhookError, descriptors,
+    ConnectionLimits, Origins, Server, ServerConfig, ServerError, WebhookConfig, WebhookError,
+    descriptors,
 };
 use crate::store::Position;
 
@@ -32,6 +33,9 @@ use crate::store::Position;
 /// `Damaged` when it cannot be trusted; `No` for the rest.
 pub fn serve(args: &ServeArgs, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
     let keys = Arc::new(keys(args)?);
+    let origins = Origins::parse(&args.cors_origin).map_err(|problem| {
+        Failure::new(Exit::Usage, "--cors-origin is refused").because(problem)
+    })?;
     trace();
     descriptors::raise();
     let place = args.data.display().to_string();
@@ -43,6 +47,7 @@ pub fn serve(args: &ServeArgs, terminal: &mut Terminal<'_>) -> Result<(), Failur
         is_dev: args.dev,
         enable_remote_unmute: args.enable_remote_unmute,
         rate_limit: args.rate_limit,
+        origins,
         limits: ConnectionLimits {
             connections_max: args.connections_max,
             head_max: args.head_timeout,

@@ -14,6 +14,7 @@ use axum::response::Response;
 
 use crate::domain::state::Session;
 use crate::engine::{Clock, Engine, Histogram, LATENCY_US};
+use crate::outbox::ReceiverStatus;
 
 /// Requests that were answered; all clones count together.
 #[derive(Clone, Debug, Default)]
@@ -67,10 +68,12 @@ async fn count(State(counting): State<Counting>, request: Request, next: Next) -
 }
 
 /// Everything, as text.
-pub fn render(engine: &Engine, requests: &Requests) -> String {
+pub fn render(engine: &Engine, requests: &Requests, receivers: &[ReceiverStatus]) -> String {
     let mut text = Text::default();
     of_requests(requests, &mut text);
     of_log(engine, &mut text);
+    of_scrub(engine, &mut text);
+    of_receivers(engine, receivers, &mut text);
     of_rooms(engine, &mut text);
     text.0
 }
@@ -149,6 +152,87 @@ fn of_log(engine: &Engine, text: &mut Text) {
     let help = "Whether nothing more can be recorded.";
     let poisoned = u64::from(engine.is_poisoned());
     text.single("roomledger_poisoned", "gauge", help, poisoned);
+}
+
+fn of_scrub(engine: &Engine, text: &mut Text) {
+    let scrubbed = engine.scrubbed();
+    let counters = [
+        (
+            "roomledger_scrub_passes_total",
+            "How often both copies of the log were read through.",
+            scrubbed.passes,
+        ),
+        (
+            "roomledger_scrub_frames_total",
+            "Frames of the log that the scrub read and compared.",
+            scrubbed.frames,
+        ),
+        (
+            "roomledger_scrub_read_bytes_total",
+            "Bytes of those frames.",
+            scrubbed.bytes,
+        ),
+        (
+            "roomledger_scrub_healed_total",
+            "Stretches of the journal that the scrub found bad, and that were healed.",
+            scrubbed.healed,
+        ),
+        (
+            "roomledger_scrub_unhealed_total",
+            "Stretches that the scrub found, and no copy has.",
+            scrubbed.unhealed,
+        ),
+        (
+            "roomledger_scrub_copy_faults_total",
+            "Frames that the indexed copy lacks or has otherwise; the next open builds it anew.",
+            scrubbed.sled_faults,
+        ),
+    ];
+    for (name, help, count) in counters {
+        text.single(name, "counter", help, count);
+    }
+    let help = "The last position that the scrub read.";
+    let name = "roomledger_scrub_position";
+    text.single(name, "gauge", help, scrubbed.position.0);
+}
+
+/// Receivers are told apart by the names of their cursors: an address may be nobody's business.
+fn of_receivers(engine: &Engine, receivers: &[ReceiverStatus], text: &mut Text) {
+    if receivers.is_empty() {
+        return;
+    }
+    let name = "roomledger_webhook_attempts_total";
+    let help = "Webhooks that a receiver took, and attempts that failed and are made again.";
+    text.family(name, "counter", help);
+    for receiver in receivers {
+        for (outcome, count) in [("taken", receiver.told), ("failed", receiver.failed)] {
+            let labels = format!("receiver=\"{}\",outcome=\"{outcome}\"", receiver.id);
+            text.sample(name, &labels, &count.to_string());
+        }
+    }
+    let head = engine.head().0;
+    let mut gauge = |name: &str, help: &str, value: &dyn Fn(&ReceiverStatus) -> u64| {
+        text.family(name, "gauge", help);
+        for receiver in receivers {
+            let labels = format!("receiver=\"{}\"", receiver.id);
+            text.sample(name, &labels, &value(receiver).to_string());
+        }
+    };
+    gauge(
+        "roomledger_webhook_behind_positions",
+        "Positions that were not looked through for a receiver yet.",
+        &|receiver| head.saturating_sub(receiver.through.0),
+    );
+    gauge(
+        "roomledger_webhook_waiting_rooms",
+        "Rooms with something that a receiver was not told yet.",
+        &|receiver| count_of(receiver.rooms_waiting),
+    );
+    gauge(
+        "roomledger_webhook_halted",
+        "Whether nothing more is sent, since the cursor is of another history.",
+        &|receiver| u64::from(receiver.is_halted),
+    );
 }
 
 fn of_rooms(engine: &Engine, text: &mut Text) {

@@ -267,6 +267,7 @@ impl Writer {
             error,
             StoreError::TooLarge { .. }
                 | StoreError::Full { .. }
+                | StoreError::Unmeasured { .. }
                 | StoreError::Behind { .. }
                 | StoreError::Opening
         ) {

@@ -64,6 +64,7 @@ impl From<StoreError> for EngineError {
             | StoreError::Incomplete { .. }
             | StoreError::TooLarge { .. }
             | StoreError::Full { .. }
+            | StoreError::Unmeasured { .. }
             | StoreError::Locked { .. }
             | StoreError::Refused { .. }
             | StoreError::Behind { .. }

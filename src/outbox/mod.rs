@@ -16,6 +16,7 @@ mod places;
 mod post;
 mod receiver;
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -36,6 +37,10 @@ use crate::store::journal::Disk;
 pub struct Outbox {
     receivers: Vec<Arc<Receiver>>,
 }
+
+/// How the receivers fare, for whoever shows it; all clones tell the same.
+#[derive(Clone, Default)]
+pub struct Watch(Vec<Arc<Receiver>>);
 
 /// Receivers that are told; dropping it stops that at once.
 pub struct Running {
@@ -74,6 +79,11 @@ impl Outbox {
         self.receivers.iter().map(|it| it.status()).collect()
     }
 
+    /// For looking on from elsewhere, once it is started too.
+    pub fn watch(&self) -> Watch {
+        Watch(self.receivers.clone())
+    }
+
     /// Begins to tell. Has to be called inside of an async runtime.
     pub fn start(self) -> Running {
         let (stop, stopped) = watch::channel(false);
@@ -86,6 +96,19 @@ impl Outbox {
             stop,
             tasks,
         }
+    }
+}
+
+impl Watch {
+    /// How each receiver fares.
+    pub fn status(&self) -> Vec<ReceiverStatus> {
+        self.0.iter().map(|it| it.status()).collect()
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_list().entries(self.status()).finish()
     }
 }
 

@@ -46,6 +46,8 @@ pub(crate) struct Receiver {
 pub struct ReceiverStatus {
     /// Its address without its path, which may hold a secret, and what its cursor is called by.
     pub receiver: String,
+    /// What its cursor is called by: a digest, which says nothing of its address.
+    pub id: String,
     /// The log has been read for it up to here.
     pub through: Position,
     /// Rooms with something untold up to there.
@@ -104,6 +106,7 @@ impl Receiver {
     pub(crate) fn status(&self) -> ReceiverStatus {
         ReceiverStatus {
             receiver: self.shown.clone(),
+            id: self.id().to_owned(),
             through: self.places.through(),
             rooms_waiting: self.places.waiting(),
             told: self.told.load(Ordering::Relaxed),

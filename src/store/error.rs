@@ -62,8 +62,16 @@ pub enum StoreError {
         path: String,
         /// What is free.
         free_bytes: u64,
-        /// What must stay free.
+        /// What must stay free, with what the indexed copy still has to write.
         reserve_bytes: u64,
+    },
+    /// Nobody can tell how much is free; nothing was written.
+    #[error("{path}: the free space cannot be told ({problem}), nothing was written: try again")]
+    Unmeasured {
+        /// The data directory.
+        path: String,
+        /// The system's own words.
+        problem: String,
     },
     /// Another process has the data directory.
     #[error("{path} is in use by {owner}: use --server, or read it with a reading command")]

@@ -58,8 +58,8 @@ pub trait EventStore: Send + Sync {
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when a record does not continue its stream, `TooLarge` when the
-    /// commit does not fit a frame, `Full` when free space is below the reserve, `Poisoned`,
-    /// `Closed`, or `Io`, after which the store is poisoned.
+    /// commit does not fit a frame, `Full` when free space is below the reserve, `Unmeasured`
+    /// when nobody can tell, `Poisoned`, `Closed`, or `Io`, after which the store is poisoned.
     fn append(&self, commit: &Commit) -> Result<Appended, StoreError>;
 
     /// Up to `limit` records of one stream (`None` for the system stream) after a version.

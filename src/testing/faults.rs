@@ -17,6 +17,9 @@ pub enum DiskFault {
     Error(io::ErrorKind),
     /// A write that puts down half of its bytes before it fails; anything else just fails.
     ShortWrite,
+    /// A write that takes so many of its bytes, at least one and at most all but one, and says so,
+    /// as a system may at any time; anything else works. The next operation follows it.
+    Short(usize),
 }
 
 /// A file system in memory; clones share it.
@@ -37,7 +40,7 @@ struct State {
     changes: u64,
     bytes_read: u64,
     faults: BTreeMap<u64, DiskFault>,
-    full: bool,
+    free: Option<Result<u64, io::ErrorKind>>,
 }
 
 impl State {
@@ -77,9 +80,9 @@ impl SimulatedDisk {
         self.lock_state().faults.insert(operation, fault);
     }
 
-    /// Lets `free_bytes` answer 0, or what it did before.
-    pub fn set_full(&self, full: bool) {
-        self.lock_state().full = full;
+    /// What `free_bytes` answers from now on: as much as can be, until this is called.
+    pub fn set_free(&self, free: Result<u64, io::ErrorKind>) {
+        self.lock_state().free = Some(free);
     }
 
     /// How many operations there were.
@@ -185,7 +188,7 @@ impl SimulatedDisk {
         state.operations += 1;
         state.changes += u64::from(changes);
         match fault {
-            None => Ok(state),
+            None | Some(DiskFault::Short(_)) => Ok(state),
             Some(fault) => Err(Refused { state, fault }),
         }
     }
@@ -207,7 +210,7 @@ impl From<Refused<'_>> for io::Error {
     fn from(refused: Refused<'_>) -> Self {
         match refused.fault {
             DiskFault::Error(kind) => kind.into(),
-            DiskFault::ShortWrite => io::ErrorKind::WriteZero.into(),
+            DiskFault::ShortWrite | DiskFault::Short(_) => io::ErrorKind::WriteZero.into(),
         }
     }
 }
@@ -280,7 +283,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn free_bytes(&self, _path: &Path) -> io::Result<u64> {
-        Ok(if self.lock_state().full { 0 } else { u64::MAX })
+        Ok(self.lock_state().free.unwrap_or(Ok(u64::MAX))?)
     }
 
     fn lock(
@@ -350,30 +353,32 @@ impl DiskFile for SimulatedFile {
         Ok(length)
     }
 
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        let (mut state, bytes, outcome) = match self.disk.begin(true) {
-            Ok(state) => (state, bytes, Ok(())),
-            Err(refused) => {
-                let half = match refused.fault {
-                    DiskFault::ShortWrite => bytes.len() / 2,
-                    DiskFault::Error(_) => 0,
+    fn write_some_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        let (mut state, taken, failure) = match self.disk.begin(true) {
+            Ok(state) => {
+                let taken = match state.faults.get(&(state.operations - 1)) {
+                    Some(DiskFault::Short(most)) => (*most).min(bytes.len() - 1).max(1),
+                    _ => bytes.len(),
                 };
-                let kind = io::Error::from(match refused.fault {
-                    DiskFault::Error(kind) => kind,
-                    DiskFault::ShortWrite => io::ErrorKind::WriteZero,
-                });
-                (
-                    refused.state,
-                    bytes.get(..half).unwrap_or_default(),
-                    Err(kind),
-                )
+                (state, taken, None)
+            }
+            Err(Refused { state, fault }) => {
+                let half = match fault {
+                    DiskFault::ShortWrite => bytes.len() / 2,
+                    DiskFault::Error(_) | DiskFault::Short(_) => 0,
+                };
+                (state, half, Some(fault))
             }
         };
+        let bytes = bytes.get(..taken).unwrap_or_default();
         let offset = usize::try_from(offset).map_err(|_| io::ErrorKind::FileTooLarge)?;
         let file = state.files.entry(self.number).or_default();
         put(&mut file.data, offset, bytes);
         file.unsynced.push((offset, bytes.to_vec()));
-        outcome
+        match failure {
+            None => Ok(taken),
+            Some(fault) => Err(Refused { state, fault }.into()),
+        }
     }
 
     fn sync_data(&self) -> io::Result<()> {

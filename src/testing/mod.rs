@@ -11,6 +11,7 @@
 pub mod arbitrary;
 #[cfg(feature = "sled")]
 pub mod faults;
+pub mod front;
 pub mod fuzz;
 #[cfg(feature = "sled")]
 pub mod fuzz_log;

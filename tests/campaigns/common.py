@@ -131,6 +131,26 @@ def run(words, limit_s=LIMIT_S):
     return process.returncode, said.decode(errors="replace")
 
 
+def until(process, what, pause_s=0.01):
+    """Waits for a condition, as long as the load lives; whether it came."""
+    deadline = time.monotonic() + LIMIT_S
+    while not what() and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(pause_s)
+    return what()
+
+
+def stop(process):
+    """Asks a load to close, and waits; its exit code, none when it hung and was killed."""
+    if not process.stdin.closed:
+        process.stdin.close()
+    try:
+        return process.wait(timeout=LIMIT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        return None
+
+
 def parse(description):
     """The arguments that every campaign takes."""
     import argparse

@@ -5,8 +5,8 @@ must happen while the cause lasts; when it is gone the ledger must open and have
 acknowledged.
 
   reserve     less is free than the reserve: commands are refused, nothing stops; once room is made
-              the same process takes commands again. The load is slow: what sled still has to take
-              comes out of the reserve, and more of it than fits would stop the engine
+              the same process takes commands again. Once with a slow load, and once with a fast one
+              and a reserve that is smaller than what sled then lags behind
   full        no reserve: the engine stops itself at ENOSPC, with an error that says so
   full open   a full file system: an open works, or is refused with an error that says why
   read-only   an open on a file system mounted read-only is refused with an error that says so
@@ -21,14 +21,12 @@ import subprocess
 import sys
 import time
 
-from common import LIMIT_S, Campaign, parse
+from common import Campaign, parse, stop, until
 
 EXT4_SHUTDOWN = 0x8004587D
 NO_LOG_FLUSH = 2
 MIB = 1 << 20
 LOAD = {"callers": 4, "bytes": 3000, "segment_kib": 1024, "rate_kib": 16 << 10}
-# Some fifty acknowledgements.
-ACKS_BYTES = 1000
 OPENED = {"segment_kib": 1024, "reserve_kib": 256}
 
 
@@ -52,30 +50,22 @@ class FullDisk(Campaign):
                 words, stdin=subprocess.PIPE, stdout=said, stderr=subprocess.DEVNULL
             )
 
-    def until(self, process, what):
-        """Waits for a condition, as long as the load lives."""
-        deadline = time.monotonic() + LIMIT_S
-        while not what() and process.poll() is None and time.monotonic() < deadline:
-            time.sleep(0.01)
-        return what()
-
     def acknowledged(self):
         return self.acks.stat().st_size if self.acks.exists() else 0
 
+    def stands(self):
+        """Whether nothing was acknowledged for half a second."""
+        before = self.acknowledged()
+        time.sleep(0.5)
+        return self.acknowledged() == before
+
     def end_of(self, process):
         """Asks it to close; exit code (None: it hung) and what it said."""
-        process.stdin.close()
-        try:
-            process.wait(timeout=LIMIT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            return None, self.said.read_text()
-        return process.returncode, self.said.read_text()
+        return stop(process), self.said.read_text()
 
     def stopped(self, where, process, words, reads=True):
         """The engine stopped itself, said why, and still reads, where there is a disk."""
-        self.until(process, lambda: False)
+        until(process, lambda: False)
         code, said = self.end_of(process)
         clear = any(word in said for word in words)
         if code != 4 or not clear or (reads and "still reads: true" not in said):
@@ -86,25 +76,26 @@ class FullDisk(Campaign):
         self.check(where, there / "data", self.acks, there, self.acks, **OPENED)
         self.unmount(there)
 
-    def reserve(self, kind):
-        where, there = f"{kind}: reserve", self.disk(kind)
-        filler = there / "filler"
-        filler.write_bytes(bytes(30 * MIB))
-        process = self.start(there, 12 << 10, rate_kib=2 << 10)
-        if not self.until(process, lambda: "kept in reserve" in self.said.read_text()):
+    def reserve(self, kind, reserve_kib, **load):
+        where, there = f"{kind}: reserve of {reserve_kib} KiB", self.disk(kind)
+        filler, spare = there / "filler", there / "spare"
+        filler.write_bytes(bytes(20 * MIB))
+        # What the check is to find free, however fast the load takes the rest.
+        spare.write_bytes(bytes(10 * MIB))
+        process = self.start(there, reserve_kib, **load)
+        if not until(process, lambda: "kept in reserve" in self.said.read_text()):
             self.fail(where, "it refused nothing")
-        before = self.acknowledged()
-        time.sleep(0.5)
-        # sled may still give room back or take it: a few commands can fit.
-        if self.acknowledged() > before + ACKS_BYTES or process.poll() is not None:
+        # Where sled needs less than was kept for it, a few commands fit each time it has caught up.
+        if not until(process, self.stands) or process.poll() is not None:
             self.fail(where, f"it went on below its reserve, or ended: {self.end_of(process)}")
         before = self.acknowledged()
         filler.unlink()
-        if not self.until(process, lambda: self.acknowledged() > before):
+        if not until(process, lambda: self.acknowledged() > before):
             self.fail(where, "it took no commands once there was room")
         code, said = self.end_of(process)
         if code != 0 or "kept in reserve" not in said:
             self.fail(where, f"exit {code}: {said}")
+        spare.unlink()
         self.finish(where, there)
 
     def full(self, kind):
@@ -136,7 +127,7 @@ class FullDisk(Campaign):
     def immutable(self, folder):
         where, there = f"ext4: immutable {folder or 'data'}", self.disk("ext4")
         process = self.start(there, 256)
-        self.until(process, lambda: self.acknowledged() > 1000)
+        until(process, lambda: self.acknowledged() > 1000)
         path = there / "data" / folder
         subprocess.run(["chattr", "+i", path], check=True)
         self.stopped(where, process, ["not permitted"])
@@ -149,7 +140,7 @@ class FullDisk(Campaign):
     def gone(self):
         where, there = "ext4: gone", self.disk("ext4")
         process = self.start(there, 256)
-        self.until(process, lambda: self.acknowledged() > self.random.randrange(1000, 20000))
+        until(process, lambda: self.acknowledged() > self.random.randrange(1000, 20000))
         folder = os.open(there, os.O_RDONLY)
         fcntl.ioctl(folder, EXT4_SHUTDOWN, struct.pack("I", NO_LOG_FLUSH))
         os.close(folder)
@@ -164,7 +155,8 @@ def main():
     campaign = FullDisk(args)
     for _ in range(1 if args.small else 5):
         for kind in ("tmpfs", "ext4"):
-            campaign.reserve(kind)
+            campaign.reserve(kind, 12 << 10, rate_kib=2 << 10)
+            campaign.reserve(kind, 4 << 10, rate_kib=1 << 20, callers=16, bytes=65536)
             campaign.full(kind)
         campaign.read_only()
         campaign.immutable("journal")

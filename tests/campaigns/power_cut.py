@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 
-from common import LIMIT_S, Campaign, parse
+from common import Campaign, parse, stop, until
 
 FICLONE = 0x40049409
 # name, clones of one run, seconds over which they are spread, options, what happens meanwhile
@@ -99,12 +99,8 @@ class PowerCuts(Campaign):
 
     def wait_until(self, process, what):
         """Until the load is where the cuts are meant to come: before, they cut nothing."""
-        deadline = time.monotonic() + LIMIT_S
-        while not what():
-            if process.poll() is not None or time.monotonic() > deadline:
-                self.fail("load", "it does not come to where it is to be cut")
-                return
-            time.sleep(0.001)
+        if not until(process, what, 0.001):
+            self.fail("load", "it does not come to where it is to be cut")
 
     def cut(self, image, acks, number):
         """What was acknowledged before, then the clone."""
@@ -131,7 +127,8 @@ class PowerCuts(Campaign):
         for number in range(cuts):
             time.sleep(self.random.uniform(0, 2 * spread_s / cuts))
             taken.append(self.cut(image, acks, number))
-        self.stop(process)
+        if stop(process) is None:
+            self.fail("shutdown", "the load did not end")
         self.unmount(there)
         return taken
 
@@ -156,16 +153,6 @@ class PowerCuts(Campaign):
             self.clone(cut, image)
             taken.append((cut, known))
         return taken
-
-    def stop(self, process):
-        if not process.stdin.closed:
-            process.stdin.close()
-        try:
-            process.wait(timeout=LIMIT_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            self.fail("shutdown", "the load did not end")
 
     def examine(self, name, cut, known, unsynced):
         there = self.mount("-o", "loop", cut, self.place / "cut")

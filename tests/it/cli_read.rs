@@ -16,7 +16,7 @@ use roomledger::cli::read::{DataReader, Reader, ServerReader};
 use roomledger::cli::terminal::Terminal;
 use roomledger::cli::zone::TimeFormat;
 use roomledger::dialect::auth::keys::KeyRing;
-use roomledger::server::{ConnectionLimits, Server, ServerConfig, WebhookConfig};
+use roomledger::server::{ConnectionLimits, Origins, Server, ServerConfig, WebhookConfig};
 use roomledger::store::ledger::LedgerReader;
 use tokio::sync::oneshot;
 
@@ -48,6 +48,7 @@ fn serve(data: &Path) -> (SocketAddr, oneshot::Sender<()>, thread::JoinHandle<()
         is_dev: true,
         enable_remote_unmute: false,
         rate_limit: None,
+        origins: Origins::default(),
         limits: ConnectionLimits::default(),
         webhooks: WebhookConfig::default(),
     });

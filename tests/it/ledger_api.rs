@@ -2,7 +2,7 @@
 
 mod commands;
 mod contract;
-mod metrics;
+pub(crate) mod metrics;
 mod reading;
 mod refusals;
 mod reports;

@@ -331,7 +331,7 @@ fn every_recorded_message_is_written_as_recorded() {
     assert!(written > 120, "{written} messages");
 }
 
-fn dialect() -> LiveKit<Recorded> {
+pub(crate) fn dialect() -> LiveKit<impl RoomService> {
     let list = Reply::ListRooms(ListRoomsResponse::default());
     LiveKit::new(Recorded(Ok(list)), Arc::new(KeyRing::dev()), || NOW_S)
 }

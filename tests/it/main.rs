@@ -57,6 +57,8 @@ mod livekit_json;
 mod livekit_service;
 #[cfg(feature = "server")]
 mod livekit_wire;
+#[cfg(feature = "cli")]
+mod origins;
 #[cfg(feature = "server")]
 mod rate_limit;
 mod readme;

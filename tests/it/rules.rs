@@ -108,13 +108,18 @@ const TESTS: &[(usize, &[&str])] = &[
         &[
             "rule_14_the_first_failed_write_or_sync_poisons",
             "rule_14_below_the_reserve_nothing_is_written_and_reads_go_on",
+            "rule_14_where_free_space_cannot_be_told_nothing_is_written_and_nothing_stops",
+            "rule_14_the_indexed_copy_leaves_the_reserve_alone",
             "the_first_failed_append_poisons_and_reads_go_on",
         ],
     ),
     (15, &["rule_15_the_journal_is_healed_bit_for_bit"]),
     (
         16,
-        &["rule_16_after_a_crash_the_last_commit_of_each_segment_is_compared"],
+        &[
+            "rule_16_after_a_crash_the_last_commit_of_each_segment_is_compared",
+            "rule_16_a_segment_that_ends_in_a_seal_is_no_damage_of_the_copy",
+        ],
     ),
     (
         17,

@@ -193,6 +193,9 @@ pub fn failure_of(error: &StoreError, place: &str) -> Failure {
         StoreError::Full { .. } => Failure::new(Exit::No, "the disk is nearly full")
             .because(error)
             .hint("make room; nothing was written"),
+        StoreError::Unmeasured { .. } => {
+            Failure::new(Exit::No, "the free space cannot be told").because(error)
+        }
         StoreError::Refused { path, problem } => {
             Failure::new(Exit::Damaged, format!("{path} cannot be opened as a log"))
                 .because(problem)

@@ -33,7 +33,7 @@ pub(super) async fn ready(State(ledger): State<Ledger>) -> Result<Json<Ready>, P
 pub(super) async fn metrics(
     State(ledger): State<Ledger>,
 ) -> ([(HeaderName, &'static str); 1], String) {
-    let text = metrics::render(&ledger.engine, &ledger.requests);
+    let text = metrics::render(&ledger.engine, &ledger.requests, &ledger.receivers.status());
     ([(header::CONTENT_TYPE, METRICS_TYPE)], text)
 }
 

@@ -139,6 +139,12 @@ fn of_store(error: &StoreError, detail: String) -> Problem {
         StoreError::Full { .. } => {
             Problem::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", detail)
         }
+        StoreError::Unmeasured { .. } => Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "storage-unavailable",
+            detail,
+        )
+        .retry_after(1),
         StoreError::Behind { .. } => {
             Problem::new(StatusCode::TOO_MANY_REQUESTS, "overloaded", detail).retry_after(1)
         }

@@ -15,6 +15,7 @@ use crate::dialect::ledger::problem::Problem;
 use crate::dialect::metrics::Requests;
 use crate::domain::RoomName;
 use crate::engine::{Engine, Receipt};
+use crate::outbox::Watch;
 use crate::replay::NamesBook;
 use crate::replay::view::EventView;
 
@@ -32,6 +33,7 @@ pub struct Ledger {
     pub(super) lines: Lines,
     pub(super) limits: Option<Arc<RateLimits>>,
     pub(super) requests: Requests,
+    pub(super) receivers: Watch,
 }
 
 /// Something that calls share; whoever broke while holding it left it whole.
@@ -63,6 +65,7 @@ impl Ledger {
             lines: Lines::default(),
             limits: None,
             requests: Requests::default(),
+            receivers: Watch::default(),
         }
     }
 
@@ -80,6 +83,13 @@ impl Ledger {
     #[must_use]
     pub fn limited(mut self, limits: Option<Arc<RateLimits>>) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// Shows in `/metrics` how these receivers fare.
+    #[must_use]
+    pub fn watching(mut self, receivers: Watch) -> Self {
+        self.receivers = receivers;
         self
     }
 

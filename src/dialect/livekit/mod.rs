@@ -32,6 +32,7 @@ use crate::dialect::caller::{Caller, header_text};
 use crate::dialect::livekit::json::schema::UnknownName;
 use crate::dialect::livekit::twirp::calls::{Call, Encoding, Reply, Request};
 use crate::dialect::livekit::twirp::cors;
+pub use crate::dialect::livekit::twirp::cors::Origins;
 use crate::dialect::livekit::twirp::error::{ErrorCode, TwirpError};
 use crate::dialect::livekit::twirp::route::{Route, route};
 use crate::dialect::recorded::Recorded;
@@ -89,6 +90,7 @@ pub struct LiveKit<S> {
     keys: Arc<KeyRing>,
     now_s: Arc<dyn Fn() -> i64 + Send + Sync>,
     limits: Option<Arc<RateLimits>>,
+    origins: Origins,
 }
 
 /// The dialect as the fallback of a router: it answers every path that nothing else takes.
@@ -119,7 +121,15 @@ impl<S: RoomService> LiveKit<S> {
             keys,
             now_s: Arc::new(now_s),
             limits: None,
+            origins: Origins::default(),
         }
+    }
+
+    /// Lets the pages of these origins alone read answers.
+    #[must_use]
+    pub fn readable_by(mut self, origins: Origins) -> Self {
+        self.origins = origins;
+        self
     }
 
     /// Lets each key call only so often.
@@ -132,7 +142,7 @@ impl<S: RoomService> LiveKit<S> {
     /// Answers one request.
     pub async fn respond(&self, request: axum::http::Request<Body>) -> Response {
         let (parts, body) = request.into_parts();
-        if let Some(response) = cors::preflight(&parts) {
+        if let Some(response) = cors::preflight(&self.origins, &parts) {
             return response;
         }
         let (form, body) = body::form(&parts, body).await;
@@ -140,7 +150,7 @@ impl<S: RoomService> LiveKit<S> {
             Ok(claims) => self.answer(&parts, claims, body).await,
             Err(error) => text(StatusCode::UNAUTHORIZED, error.to_string()),
         };
-        cors::mark(&parts.headers, response.headers_mut());
+        cors::mark(&self.origins, &parts.headers, response.headers_mut());
         response
     }
 

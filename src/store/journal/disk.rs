@@ -72,11 +72,30 @@ pub trait DiskFile: Send + Sync {
     /// # Errors
     /// The system's.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
-    /// Writes all of `bytes`.
+    /// Writes the first of `bytes`, as many as the system takes at once, and says how many.
     ///
     /// # Errors
-    /// The system's; some of the bytes may have been written.
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()>;
+    /// The system's; nothing was written.
+    fn write_some_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize>;
+    /// Writes all of `bytes`, in as many calls as it takes.
+    ///
+    /// # Errors
+    /// The system's, `WriteZero` when it takes nothing; some of the bytes may have been written.
+    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let (mut rest, mut offset) = (bytes, offset);
+        while !rest.is_empty() {
+            match self.write_some_at(rest, offset) {
+                Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(taken) => {
+                    rest = rest.get(taken..).unwrap_or_default();
+                    offset += taken as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
     /// Makes written data durable (fdatasync).
     ///
     /// # Errors
@@ -172,8 +191,8 @@ impl DiskFile for RealFile {
         Ok(done)
     }
 
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.0.write_all_at(bytes, offset)
+    fn write_some_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.0.write_at(bytes, offset)
     }
 
     fn sync_data(&self) -> io::Result<()> {

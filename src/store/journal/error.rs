@@ -107,8 +107,16 @@ pub enum JournalError {
         path: PathBuf,
         /// What the file system still has.
         free_bytes: u64,
-        /// What must stay free.
+        /// What must stay free, with what the other copy still has to write.
         reserve_bytes: u64,
+    },
+    /// Nobody can tell how much is free; nothing was written.
+    #[error("the free space at {} cannot be told ({message}); repeat", path.display())]
+    Unmeasured {
+        /// The data directory.
+        path: PathBuf,
+        /// The system's own words.
+        message: String,
     },
     /// A frame would be larger than is ever read back.
     #[error("a frame of {actual_bytes} bytes is over the limit of {max_bytes}; split the commit")]

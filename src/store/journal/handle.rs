@@ -59,8 +59,8 @@ impl Journal {
     /// returns. `rooms` are the hashes of the rooms in it.
     ///
     /// # Errors
-    /// `OutOfOrder`, `TooLarge`, `NearlyFull`: nothing was written. `Damaged`: the end waits for
-    /// healing. `Io`: the outcome is unknown, and from now on everything is `Poisoned`.
+    /// `OutOfOrder`, `TooLarge`, `NearlyFull`, `Unmeasured`: nothing was written. `Damaged`: the
+    /// end waits for healing. `Io`: the outcome is unknown, and from now on all is `Poisoned`.
     pub fn append(
         &mut self,
         first_position: u64,
@@ -69,6 +69,14 @@ impl Journal {
         rooms: &[u64],
     ) -> Result<Frame, JournalError> {
         self.writer()?.append(first_position, count, payload, rooms)
+    }
+
+    /// Says how much the other copy has yet to write to the same file system: the next append asks
+    /// for as much above the reserve (log.md rule 14).
+    pub fn set_owed(&mut self, owed_bytes: u64) {
+        if let Some(writer) = &mut self.writer {
+            writer.owed_bytes = owed_bytes;
+        }
     }
 
     /// Confirms the last commit by a seal frame; `None` when it is confirmed already.

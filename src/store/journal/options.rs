@@ -13,7 +13,7 @@ pub struct Options {
     pub segment_bytes: u64,
     /// Largest frame, overhead included, in bytes; more is refused.
     pub frame_bytes_max: u32,
-    /// Free space below which nothing is appended, in bytes.
+    /// Free space below which nothing is appended, in bytes; 0: none is kept, and nobody looks.
     pub reserve_bytes: u64,
     /// A random number for this open (log.md rule 10).
     pub epoch: u64,

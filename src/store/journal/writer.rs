@@ -23,6 +23,8 @@ pub(crate) struct Writer {
     scratch: Vec<u8>,
     frame_bytes_max: u32,
     reserve_bytes: u64,
+    /// What the other copy has yet to write here.
+    pub(crate) owed_bytes: u64,
 }
 
 /// Where a writer starts.
@@ -61,6 +63,7 @@ impl Writer {
             scratch,
             frame_bytes_max,
             reserve_bytes,
+            owed_bytes: 0,
         }
     }
 
@@ -119,18 +122,23 @@ impl Writer {
     }
 
     fn check_free_space(&self) -> Result<(), JournalError> {
-        let path = &self.shared.dir;
-        let free = self.shared.disk.free_bytes(path);
-        let free_bytes = free.map_err(|error| JournalError::io("measure", path, &error))?;
-        let reserve_bytes = self.reserve_bytes;
-        if free_bytes >= reserve_bytes {
+        if self.reserve_bytes == 0 {
             return Ok(());
         }
-        Err(JournalError::NearlyFull {
-            path: path.clone(),
-            free_bytes,
-            reserve_bytes,
-        })
+        let path = self.shared.dir.clone();
+        let reserve_bytes = self.reserve_bytes.saturating_add(self.owed_bytes);
+        match self.shared.disk.free_bytes(&path) {
+            Ok(free_bytes) if free_bytes >= reserve_bytes => Ok(()),
+            Ok(free_bytes) => Err(JournalError::NearlyFull {
+                path,
+                free_bytes,
+                reserve_bytes,
+            }),
+            Err(error) => Err(JournalError::Unmeasured {
+                path,
+                message: error.to_string(),
+            }),
+        }
     }
 
     fn put(

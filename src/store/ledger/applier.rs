@@ -71,7 +71,9 @@ fn serve(shared: &Shared, keeper: &HeadKeeper, copy: &SledCopy) -> Result<(), St
         if ending == Ending::Abandon || (next.is_none() && ending == Ending::Drain) {
             return Ok(());
         }
+        let has_room = ending == Ending::Drain || shared.has_room();
         if let Some(next) = &next
+            && has_room
             && keeper.admit(next, pace.now_ms).map_err(of_journal)?
         {
             apply(shared, keeper, copy, pace.now_ms)?;

@@ -68,24 +68,21 @@ pub(crate) fn save(shared: &Shared, state: &Section) -> Result<(), StoreError> {
         .map_err(failed("sync"))
 }
 
-/// The file, when it is there, whole and of log `log_id`.
-///
-/// # Errors
-/// `Io` when it exists and cannot be read.
-pub(crate) fn load(dir: &Path, log_id: [u8; 16]) -> Result<Option<Checkpoint>, StoreError> {
+/// The file, when it is there, whole and of log `log_id`. One that cannot be read is as if not
+/// there, and noted: the journal has all that it says.
+pub(crate) fn load(dir: &Path, log_id: [u8; 16], notes: &mut Vec<String>) -> Option<Checkpoint> {
     let path = dir.join(NAME);
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+    match fs::read(&path) {
+        Ok(bytes) => decode(&bytes, log_id),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => {
-            return Err(StoreError::Io {
-                path: path.display().to_string(),
-                operation: "read",
-                source: Arc::new(error),
-            });
+            let path = path.display();
+            notes.push(format!(
+                "{path} cannot be read ({error}): the journal is read instead"
+            ));
+            None
         }
-    };
-    Ok(decode(&bytes, log_id))
+    }
 }
 
 /// The heads, page by page, so that commits go on meanwhile: each entry is at most newer than the

@@ -67,6 +67,10 @@ pub(crate) fn of_journal(error: JournalError) -> StoreError {
             free_bytes,
             reserve_bytes,
         },
+        JournalError::Unmeasured { path, message } => StoreError::Unmeasured {
+            path: path.display().to_string(),
+            problem: message,
+        },
         JournalError::TooLarge {
             actual_bytes,
             max_bytes,

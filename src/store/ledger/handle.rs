@@ -10,6 +10,7 @@ use crate::store::caches::{Caches, Repaired, SavedCheckpoint, SavedSnapshot, Scr
 use crate::store::codec::encode_commit;
 use crate::store::journal::Journal;
 use crate::store::record::{Commit, Link, Position, Record};
+use crate::store::sled::disk_bytes_for;
 use crate::store::stream::stream_hash;
 use crate::store::{Appended, Commits, EventStore, Linked, StoreError};
 
@@ -101,12 +102,14 @@ impl Ledger {
             path: self.shared.dir.display().to_string(),
             problem: error.to_string(),
         })?;
-        let (before, admitted) = {
+        let (before, admitted, unapplied_bytes) = {
             let recent = self.shared.recent();
             recent.heads.check(commit)?;
             let bytes = u64::try_from(payload.len()).unwrap_or(u64::MAX);
             let bytes_max = self.shared.options.tail_bytes_max;
-            (recent.head, recent.tail.admit(bytes, bytes_max))
+            let admitted = recent.tail.admit(bytes, bytes_max);
+            let unapplied_bytes = recent.tail.bytes().saturating_add(bytes);
+            (recent.head, admitted, unapplied_bytes)
         };
         let first = before.position.next();
         let Some(count) = u32::try_from(commit.count())
@@ -119,6 +122,7 @@ impl Ledger {
             });
         };
         admitted?;
+        journal.set_owed(disk_bytes_for(unapplied_bytes));
         let firsts = firsts_of(commit);
         let streams: Vec<u64> = firsts.iter().map(|(stream, _)| *stream).collect();
         let frame = journal
@@ -247,7 +251,8 @@ impl Caches for Ledger {
     }
 
     fn load_checkpoint(&self, fingerprint: &Digest) -> Result<Option<SavedCheckpoint>, StoreError> {
-        let saved = checkpoint::load(&self.shared.dir, self.shared.log_id)?;
+        // What is worth a note was noted by the open.
+        let saved = checkpoint::load(&self.shared.dir, self.shared.log_id, &mut Vec::new());
         let scan = self.shared.scan()?;
         let state = saved.map(|saved| saved.state).filter(|state| {
             let is_ours = state.fingerprint == *fingerprint;

@@ -191,9 +191,9 @@ impl Opening<'_> {
 
     /// The end of the last commit (a seal changes the chain, but not what a commit is known by),
     /// and the heads of the checkpoint, where the journal confirms it, with what came after.
-    fn heads(&self) -> Result<(Link, Heads), StoreError> {
+    fn heads(&mut self) -> Result<(Link, Heads), StoreError> {
         let (reader, end) = (self.journal.reader(), self.journal.end().position());
-        let saved = checkpoint::load(self.dir, self.journal.log_id())?;
+        let saved = checkpoint::load(self.dir, self.journal.log_id(), &mut self.notes);
         let confirmed = saved.and_then(|saved| {
             let at = saved.heads_link;
             confirms(&reader, at).then_some((saved.heads, at))

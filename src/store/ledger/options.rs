@@ -20,7 +20,8 @@ pub struct LedgerOptions {
     pub segment_bytes: u64,
     /// Largest frame, overhead included, in bytes.
     pub frame_bytes_max: u32,
-    /// Free space below which nothing is appended, in bytes.
+    /// Free space below which nothing is appended, in bytes, beside what the indexed copy still has
+    /// to write; 0: none is kept, and nobody looks.
     pub reserve_bytes: u64,
     /// How far the indexed copy may lag behind, in bytes of frames kept in memory.
     pub tail_bytes_max: u64,

@@ -99,7 +99,7 @@ pub fn repair(
         let healed = journal.heal_all_of_it(&salvage).map_err(of_journal)?;
         note(&healed, &mut report);
     }
-    report.lost = losses(dir, &journal)?;
+    report.lost = losses(dir, &journal, &mut report.notes)?;
     if report.is_whole() {
         compare(dir, &journal, copy, &mut report)?;
         for segment in journal.trim().map_err(of_journal)? {
@@ -116,7 +116,8 @@ pub fn repair(
         drop(journal);
         let (journal, recovery) = Journal::open(dir, options.journal()).map_err(of_journal)?;
         report.notes.extend(notes_of(&recovery));
-        report.lost = losses(dir, &journal)?;
+        // Notes of the checkpoint are there already.
+        report.lost = losses(dir, &journal, &mut Vec::new())?;
     }
     Ok(report)
 }
@@ -229,7 +230,7 @@ fn compare(
 }
 
 /// What the journal has lost: its holes, and what it was led over before.
-fn losses(dir: &Path, journal: &Journal) -> Result<Vec<Lost>, StoreError> {
+fn losses(dir: &Path, journal: &Journal, notes: &mut Vec<String>) -> Result<Vec<Lost>, StoreError> {
     let mut walk = Walk::default();
     for frame in journal.reader().frames_from(1).map_err(of_journal)? {
         match frame {
@@ -243,7 +244,7 @@ fn losses(dir: &Path, journal: &Journal) -> Result<Vec<Lost>, StoreError> {
     if let Some(damage) = damage.filter(|_| journal.waits()) {
         walk.hole(damage);
     }
-    if let Some(saved) = checkpoint::load(dir, journal.log_id())? {
+    if let Some(saved) = checkpoint::load(dir, journal.log_id(), notes) {
         let mut after: Option<Arc<str>> = None;
         loop {
             let page = saved.heads.page(after.as_deref(), HEADS_PER_PAGE);

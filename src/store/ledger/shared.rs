@@ -125,6 +125,15 @@ impl Shared {
         }
     }
 
+    /// Whether the reserve is untouched. Where it is not, the indexed copy lags, and readers find
+    /// what it lacks in memory: it is a copy, and may not use up what the journal's end needs
+    /// (log.md rule 14).
+    pub(crate) fn has_room(&self) -> bool {
+        let reserve_bytes = self.options.reserve_bytes;
+        let free = || self.options.disk.free_bytes(&self.dir);
+        reserve_bytes == 0 || free().is_ok_and(|free_bytes| free_bytes >= reserve_bytes)
+    }
+
     pub(crate) fn set_copy(&self, state: CopyState) {
         *guard(&self.copy) = state;
         self.opened.notify_all();

@@ -39,6 +39,11 @@ impl Tail {
         })
     }
 
+    /// How much sled has yet to take.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// Takes the frame after the last one, with its [`firsts_of`].
     pub(crate) fn push(&mut self, frame: Frame, firsts: Vec<(u64, u64)>) {
         self.bytes += bytes_of(&frame);

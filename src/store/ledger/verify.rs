@@ -105,7 +105,7 @@ pub fn verify(
     walk.finish_copy();
     let mut report = walk.report;
     (report.segments, report.commits) = (counts.segments, counts.commits);
-    if let Some(saved) = checkpoint::load(dir, log_id)? {
+    if let Some(saved) = checkpoint::load(dir, log_id, &mut report.notes) {
         for (what, link) in [("heads", saved.heads_link), ("state", saved.state.link)] {
             if link != Link::START && !confirms(&reader, link) {
                 report.notes.push(format!(

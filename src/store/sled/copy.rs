@@ -171,8 +171,10 @@ impl SledCopy {
         let ends = |frames: Option<Vec<Frame>>| {
             frames.is_some_and(|frames| frames.iter().any(|frame| frame.link() == *end))
         };
-        // A seal after the last commit has the next position.
-        Ok(ends(self.block_at(end.position())?) || ends(self.block_at(end.next_position)?))
+        // A seal after the last commit has the next position, and may be a block of its own, which
+        // the commit that follows must not hide.
+        let (least, greatest) = BlockKey::up_to_seal(end.next_position);
+        Ok(ends(self.block_at(end.position())?) || ends(self.block_in(&least, &greatest)?))
     }
 
     /// Where the records of a stream begin, in blocks: from the last such place at or before
@@ -295,6 +297,14 @@ impl SledCopy {
     }
 }
 
+/// What `frame_bytes` that the copy has not taken yet may come to on the disk, with what it took
+/// and did not write.
+pub(crate) const fn disk_bytes_for(frame_bytes: u64) -> u64 {
+    frame_bytes
+        .saturating_add(UNSYNCED_BYTES_MAX as u64)
+        .saturating_mul(DISK_BYTES_PER_BYTE)
+}
+
 #[derive(Default)]
 struct Batch {
     entries: Vec<Entry>,
@@ -350,4 +360,6 @@ fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 const BATCH_BYTES_MAX: usize = 512 << 10;
 /// log.md rule 16: with syncs farther apart than a sled segment, power cuts lost everything.
 const UNSYNCED_BYTES_MAX: usize = 2 << 20;
+/// How much sled's file grows for each byte of frames: at most this was measured in `full_disk`.
+const DISK_BYTES_PER_BYTE: u64 = 3;
 const MARK_FORMAT: u8 = 1;

@@ -80,6 +80,16 @@ impl BlockKey {
         (Self::least(0).bytes(), greatest.bytes())
     }
 
+    /// The same, but for the block that starts with the commit of `position`: the last one is then
+    /// what a seal before that commit stands in.
+    pub(super) fn up_to_seal(position: u64) -> ([u8; BLOCK_BYTES], [u8; BLOCK_BYTES]) {
+        let greatest = Self {
+            chunk: u16::MAX,
+            ..Self::least(position)
+        };
+        (Self::least(0).bytes(), greatest.bytes())
+    }
+
     /// The least key of the blocks that start at or after `position`.
     pub(super) fn least(position: u64) -> Self {
         Self {

@@ -14,7 +14,7 @@ mod salvage;
 mod snapshot;
 mod source;
 
-pub(crate) use copy::SledCopy;
+pub(crate) use copy::{SledCopy, disk_bytes_for};
 pub(crate) use error::CopyError;
 pub(crate) use files::{move_sled_aside, sled_folder};
 pub(crate) use salvage::Salvage;

@@ -72,9 +72,5 @@ fn before(frame: &Frame) -> [u8; 12] {
     if is_seal {
         return BlockKey::up_to(position.saturating_sub(1)).1;
     }
-    BlockKey {
-        chunk: u16::MAX,
-        ..BlockKey::least(position)
-    }
-    .bytes()
+    BlockKey::up_to_seal(position).1
 }

@@ -4,10 +4,8 @@
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::domain::{RoomName, Version};
-use crate::store::{
-    Appended, Commit, Commits, EventStore, Link, MemoryStore, Position, Record, StoreError,
-};
+use crate::store::{Appended, Commit, EventStore, MemoryStore, StoreError};
+use crate::testing::front::{Front, Fronted};
 
 /// What becomes of an append.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,8 +21,11 @@ pub(super) enum Fate {
 }
 
 /// One engine's handle on the log.
+pub(super) type SimulatedStore = Fronted<Simulated>;
+
+/// What stands before it.
 #[derive(Debug)]
-pub(super) struct SimulatedStore {
+pub(super) struct Simulated {
     log: Arc<MemoryStore>,
     turn: Mutex<Turn>,
     moved: Condvar,
@@ -40,7 +41,7 @@ struct Turn {
     ended: Option<&'static str>,
 }
 
-impl SimulatedStore {
+impl Simulated {
     pub(super) fn new(log: Arc<MemoryStore>) -> Self {
         Self {
             log,
@@ -92,7 +93,11 @@ impl SimulatedStore {
     }
 }
 
-impl EventStore for SimulatedStore {
+impl Front for Simulated {
+    fn log(&self) -> &dyn EventStore {
+        &*self.log
+    }
+
     fn append(&self, commit: &Commit) -> Result<Appended, StoreError> {
         let mut turn = self.turn();
         if let Some(cause) = turn.ended {
@@ -120,39 +125,6 @@ impl EventStore for SimulatedStore {
         turn.waiting = false;
         self.moved.notify_all();
         done
-    }
-
-    fn read_room(
-        &self,
-        room: Option<&RoomName>,
-        after: Version,
-        limit: usize,
-    ) -> Result<Vec<Record>, StoreError> {
-        self.log.read_room(room, after, limit)
-    }
-
-    fn read_all(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError> {
-        self.log.read_all(after, limit)
-    }
-
-    fn read_commits(&self, after: Position) -> Result<Commits<'_>, StoreError> {
-        self.log.read_commits(after)
-    }
-
-    fn head(&self) -> Link {
-        self.log.head()
-    }
-
-    fn room_head(&self, room: Option<&RoomName>) -> Result<Version, StoreError> {
-        self.log.room_head(room)
-    }
-
-    fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Result<Vec<RoomName>, StoreError> {
-        self.log.rooms(after, limit)
-    }
-
-    fn commit_of(&self, position: Position) -> Result<Link, StoreError> {
-        self.log.commit_of(position)
     }
 
     fn close(&self) -> Result<(), StoreError> {

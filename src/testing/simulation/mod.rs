@@ -15,9 +15,10 @@ use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
-use log::{Fate, SimulatedStore};
+use log::{Fate, Simulated, SimulatedStore};
 use model::Model;
 
+use super::front::Fronted;
 use super::program::Step;
 use super::random::Random;
 use super::virtual_time::{self, VirtualEngine};
@@ -423,7 +424,7 @@ fn open(
     log: &Arc<MemoryStore>,
     start: Timestamp,
 ) -> Result<(Arc<SimulatedStore>, VirtualEngine), String> {
-    let store = Arc::new(SimulatedStore::new(Arc::clone(log)));
+    let store = Arc::new(Fronted(Simulated::new(Arc::clone(log))));
     let config = EngineConfig {
         reader_threads: 1,
         ..EngineConfig::default()

@@ -61,6 +61,7 @@ pub(crate) fn run(options: &Options) -> Fallible<u8> {
             "sled_rebuilt": repaired(LogCopy::Sled),
             "was_clean": report.was_clean,
             "notes": report.notes,
+            "repairs": report.repairs.iter().map(|one| &one.problem).collect::<Vec<_>>(),
             "problems": found.problems,
         })
     );

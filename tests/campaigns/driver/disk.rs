@@ -63,8 +63,8 @@ impl DiskFile for UnsyncedFile {
         self.0.read_at(buffer, offset)
     }
 
-    fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        self.0.write_at(bytes, offset)
+    fn write_some_at(&self, bytes: &[u8], offset: u64) -> io::Result<usize> {
+        self.0.write_some_at(bytes, offset)
     }
 
     fn sync_data(&self) -> io::Result<()> {

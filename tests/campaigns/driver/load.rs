@@ -41,6 +41,7 @@ pub(crate) fn run(options: &Options) -> Fallible<u8> {
         is_over: AtomicBool::new(false),
         is_stopped: AtomicBool::new(false),
         is_refused: AtomicBool::new(false),
+        unmeasured: AtomicU64::new(0),
     });
     println!("ready");
     let outcome = runtime.block_on(work(&load, &before));
@@ -72,6 +73,8 @@ struct Load {
     /// Whether somebody was told that the engine stopped itself.
     is_stopped: AtomicBool,
     is_refused: AtomicBool,
+    /// How often free space could not be told.
+    unmeasured: AtomicU64,
 }
 
 async fn work(load: &Arc<Load>, before: &acks::Acknowledged) -> Fallible<()> {
@@ -146,7 +149,10 @@ impl Load {
                 | EngineError::Opening
                 | EngineError::Store(StoreError::Behind { .. })
         );
-        is_full || is_early
+        let is_unmeasured = matches!(error, EngineError::Store(StoreError::Unmeasured { .. }));
+        // Where it never can be told, the load ends as if the engine had stopped.
+        let may_pass = || self.unmeasured.fetch_add(1, Ordering::SeqCst) < UNMEASURED_MAX;
+        is_full || is_early || (is_unmeasured && may_pass())
     }
 
     fn stop(&self, error: &EngineError) {
@@ -172,5 +178,7 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
+/// Far more than one fault can cause.
+const UNMEASURED_MAX: u64 = 100;
 /// Long enough that a refused caller does not spin.
 const PAUSE: Duration = Duration::from_millis(5);

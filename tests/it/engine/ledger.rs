@@ -11,7 +11,7 @@ use roomledger::store::{EventStore, Position};
 use roomledger::testing::virtual_time::VirtualEngine;
 
 use super::failure::io;
-use super::support::{GateStore, create, join, open_on, remove, room, run, with_id};
+use super::support::{create, gate_over, join, open_on, remove, room, run, with_id};
 
 fn ledger(dir: &Path) -> Ledger {
     let mut options = LedgerOptions::new(1, [7; 16], "boot".to_owned());
@@ -58,7 +58,7 @@ fn a_closed_engine_opens_from_its_checkpoint_or_without_it_to_the_same() {
     let closed_at = engine.store().head().position;
     drop(engine);
 
-    let gate = Arc::new(GateStore::over(Box::new(ledger(dir.path()))));
+    let gate = Arc::new(gate_over(Box::new(ledger(dir.path()))));
     let engine = open_on(Arc::clone(&gate) as Arc<dyn EventStore>, config());
     assert_eq!(gate.folded_after(), [closed_at], "nothing was folded again");
     check_open(&engine, &rooms);
@@ -67,7 +67,7 @@ fn a_closed_engine_opens_from_its_checkpoint_or_without_it_to_the_same() {
     drop((engine, gate));
 
     std::fs::remove_file(dir.path().join("checkpoint")).unwrap();
-    let gate = Arc::new(GateStore::over(Box::new(ledger(dir.path()))));
+    let gate = Arc::new(gate_over(Box::new(ledger(dir.path()))));
     let engine = open_on(Arc::clone(&gate) as Arc<dyn EventStore>, config());
     assert_eq!(
         gate.folded_after(),
@@ -80,7 +80,7 @@ fn a_closed_engine_opens_from_its_checkpoint_or_without_it_to_the_same() {
 #[test]
 fn an_engine_that_died_opens_from_a_checkpoint_on_its_way() {
     let dir = tempfile::tempdir().unwrap();
-    let gate = Arc::new(GateStore::over(Box::new(ledger(dir.path()))));
+    let gate = Arc::new(gate_over(Box::new(ledger(dir.path()))));
     let store = Arc::clone(&gate) as Arc<dyn EventStore>;
     let engine = open_on(Arc::clone(&store), config());
     crowd(&engine);

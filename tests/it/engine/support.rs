@@ -3,11 +3,10 @@
 use std::sync::{Arc, Condvar, Mutex};
 
 use roomledger::domain::command::{CreateRoom, Join, Remove};
-use roomledger::domain::{Command, Identity, RoomName, Target, Timestamp, Version};
+use roomledger::domain::{Command, Identity, RoomName, Target, Timestamp};
 use roomledger::engine::{Call, EngineConfig};
-use roomledger::store::{
-    Appended, Caches, Commit, Commits, EventStore, Link, MemoryStore, Position, Record, StoreError,
-};
+use roomledger::store::{Appended, Commit, EventStore, MemoryStore, Position, StoreError};
+use roomledger::testing::front::{Front, Fronted};
 use roomledger::testing::virtual_time::{self, VirtualEngine};
 
 pub(crate) const START: Timestamp = Timestamp::from_seconds(1_800_000_000);
@@ -57,7 +56,10 @@ pub(crate) fn with_id(mut call: Call, request_id: &str) -> Call {
 }
 
 /// A memory store whose appends wait while a gate is shut, and fail from the n-th on when told.
-pub(crate) struct GateStore {
+pub(crate) type GateStore = Fronted<Doorkeeper>;
+
+/// What stands before that store.
+pub(crate) struct Doorkeeper {
     log: Box<dyn EventStore>,
     gate: Mutex<Gate>,
     moved: Condvar,
@@ -73,21 +75,22 @@ struct Gate {
     folded_after: Vec<Position>,
 }
 
-impl Default for GateStore {
+/// The same before another store.
+pub(crate) fn gate_over(log: Box<dyn EventStore>) -> GateStore {
+    Fronted(Doorkeeper {
+        log,
+        gate: Mutex::default(),
+        moved: Condvar::new(),
+    })
+}
+
+impl Default for Doorkeeper {
     fn default() -> Self {
-        Self::over(Box::new(MemoryStore::new()))
+        gate_over(Box::new(MemoryStore::new())).0
     }
 }
 
-impl GateStore {
-    pub(crate) fn over(log: Box<dyn EventStore>) -> Self {
-        Self {
-            log,
-            gate: Mutex::default(),
-            moved: Condvar::new(),
-        }
-    }
-
+impl Doorkeeper {
     /// Closes the log itself, for good.
     #[cfg(feature = "sled")]
     pub(crate) fn close_log(&self) {
@@ -135,7 +138,11 @@ impl GateStore {
     }
 }
 
-impl EventStore for GateStore {
+impl Front for Doorkeeper {
+    fn log(&self) -> &dyn EventStore {
+        &*self.log
+    }
+
     fn append(&self, commit: &Commit) -> Result<Appended, StoreError> {
         let mut gate = self.gate.lock().unwrap();
         gate.waiting = true;
@@ -154,47 +161,13 @@ impl EventStore for GateStore {
         self.log.append(commit)
     }
 
-    fn read_room(
-        &self,
-        room: Option<&RoomName>,
-        after: Version,
-        limit: usize,
-    ) -> Result<Vec<Record>, StoreError> {
-        self.log.read_room(room, after, limit)
-    }
-
-    fn read_all(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError> {
-        self.log.read_all(after, limit)
-    }
-
-    fn read_commits(&self, after: Position) -> Result<Commits<'_>, StoreError> {
+    fn reads_commits(&self, after: Position) {
         self.gate.lock().unwrap().folded_after.push(after);
-        self.log.read_commits(after)
-    }
-
-    fn head(&self) -> Link {
-        self.log.head()
-    }
-
-    fn room_head(&self, room: Option<&RoomName>) -> Result<Version, StoreError> {
-        self.log.room_head(room)
-    }
-
-    fn rooms(&self, after: Option<&RoomName>, limit: usize) -> Result<Vec<RoomName>, StoreError> {
-        self.log.rooms(after, limit)
-    }
-
-    fn commit_of(&self, position: Position) -> Result<Link, StoreError> {
-        self.log.commit_of(position)
     }
 
     fn close(&self) -> Result<(), StoreError> {
         self.gate.lock().unwrap().closed = true;
         Ok(())
-    }
-
-    fn caches(&self) -> Option<&dyn Caches> {
-        self.log.caches()
     }
 }
 

@@ -70,6 +70,48 @@ fn a_fault_at_any_operation_loses_nothing_acknowledged() {
     }
 }
 
+/// A system may take less than it is given, at any call: what is left is given again, and where
+/// that fails nothing counts that was only begun.
+#[test]
+fn a_short_write_at_any_call_is_gone_on_with_or_loses_nothing_acknowledged() {
+    let clean = SimulatedDisk::new();
+    let (all, outcome) = script(&clean);
+    assert_eq!(outcome, Ok(()));
+    let mut writes = 0;
+    for operation in 0..clean.operations() {
+        for most in [1, 100, usize::MAX] {
+            let disk = SimulatedDisk::new();
+            disk.fail_at(operation, DiskFault::Short(most));
+            let what = format!("at most {most} bytes at operation {operation}");
+            assert_eq!(script(&disk), (all.clone(), Ok(())), "{what}");
+            assert_eq!(disk.files(), clean.files(), "{what}");
+            if disk.operations() == clean.operations() {
+                // No write, or one of a byte.
+                continue;
+            }
+            writes += 1;
+            let disk = SimulatedDisk::new();
+            disk.fail_at(operation, DiskFault::Short(most));
+            let full = DiskFault::Error(io::ErrorKind::StorageFull);
+            disk.fail_at(operation + 1, full);
+            let (acknowledged, outcome) = script(&disk);
+            assert!(outcome.is_err(), "{what}, then no space");
+            let mut every_other = false;
+            let torn = disk.power_cut(&mut || {
+                every_other = !every_other;
+                every_other
+            });
+            check_restart(&disk, &acknowledged, &format!("{what}, no space, killed"));
+            check_restart(
+                &torn,
+                &acknowledged,
+                &format!("{what}, no space, power cut"),
+            );
+        }
+    }
+    assert!(writes > 200, "{writes} short writes");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 

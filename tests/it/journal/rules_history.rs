@@ -161,7 +161,7 @@ fn rule_14_below_the_reserve_nothing_is_written_and_reads_go_on() {
     let mut rig = Rig::new();
     let (mut journal, _) = rig.open();
     rig.fill(&mut journal, 2);
-    rig.disk.set_full(true);
+    rig.disk.set_free(Ok(0));
     let changes = rig.disk.changes();
     assert!(matches!(
         append(&mut journal),
@@ -169,8 +169,42 @@ fn rule_14_below_the_reserve_nothing_is_written_and_reads_go_on() {
     ));
     assert_eq!(rig.disk.changes(), changes);
     assert_eq!(read_whole(&journal.reader()), rig.written);
-    rig.disk.set_full(false);
+    rig.disk.set_free(Ok(1));
     rig.fill(&mut journal, 1);
+    journal.set_owed(1);
+    let owed = append(&mut journal).expect_err("refused");
+    assert!(
+        matches!(
+            owed,
+            JournalError::NearlyFull {
+                reserve_bytes: 2,
+                ..
+            }
+        ),
+        "{owed}"
+    );
+    rig.disk.set_free(Ok(2));
+    rig.fill(&mut journal, 1);
+}
+
+/// Nothing was written, so that nothing is poisoned: the same journal goes on.
+#[test]
+fn rule_14_where_free_space_cannot_be_told_nothing_is_written_and_nothing_stops() {
+    let mut rig = Rig::new();
+    let (mut journal, _) = rig.open();
+    rig.fill(&mut journal, 2);
+    rig.disk.set_free(Err(io::ErrorKind::Other));
+    let changes = rig.disk.changes();
+    let refused = append(&mut journal).expect_err("refused");
+    assert!(
+        matches!(refused, JournalError::Unmeasured { .. }),
+        "{refused}"
+    );
+    assert_eq!(rig.disk.changes(), changes);
+    assert_eq!(read_whole(&journal.reader()), rig.written);
+    rig.disk.set_free(Ok(1));
+    rig.fill(&mut journal, 1);
+    assert_eq!(read_whole(&journal.reader()), rig.written);
 }
 
 #[test]

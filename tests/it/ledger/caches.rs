@@ -70,6 +70,34 @@ fn the_checkpoint_is_given_back_only_to_the_same_reducer_and_history() {
     read(&ledger).expect("reads");
 }
 
+/// A cache: whatever is in its place, the journal has all that it says.
+#[test]
+fn a_checkpoint_that_cannot_be_read_is_noted_and_opens() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let written = super::closed(dir.path(), 40);
+    let path = dir.path().join("checkpoint");
+    // No system reads a folder as a file: it fails as a bad sector does, for root too.
+    fs::create_dir(&path).expect("made");
+    let is_noted =
+        |notes: &[String]| matches!(notes, [note] if note.contains("checkpoint cannot be read"));
+    let report = checked(dir.path(), false);
+    assert!(is_noted(&report.notes), "{:?}", report.notes);
+    assert_eq!(report.problems, vec![]);
+
+    let (ledger, report) = open_small(dir.path());
+    assert!(is_noted(&report.notes), "{:?}", report.notes);
+    assert_eq!(report.repairs, vec![]);
+    assert_eq!(read(&ledger).expect("reads"), written);
+    let reducer = Digest::of(b"reducer");
+    assert_eq!(ledger.load_checkpoint(&reducer).expect("loads"), None);
+    let more = fill(&ledger, 5);
+    assert_eq!(
+        read(&ledger).expect("reads").len(),
+        written.len() + more.len()
+    );
+    ledger.close().expect("closes");
+}
+
 #[test]
 fn a_snapshot_is_given_back_only_to_the_same_reducer_and_history() {
     let dir = tempfile::tempdir().expect("a directory");

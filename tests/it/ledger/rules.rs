@@ -4,10 +4,11 @@ use std::fs;
 use std::thread;
 use std::time::Duration;
 
-use roomledger::domain::Version;
-use roomledger::store::journal::{JournalReader, RealDisk};
+use roomledger::domain::{Kind, Version};
+use roomledger::store::journal::{FrameKind, JournalReader, RealDisk};
 use roomledger::store::ledger::{Ledger, LedgerOptions};
-use roomledger::store::{EventStore as _, LogCopy, StoreError};
+use roomledger::store::{CommandRecord, Commit, EventStore as _, LogCopy, NewRecord, StoreError};
+use roomledger::testing::arbitrary::{Fullness, command_header, event};
 use std::sync::Arc;
 
 use super::damage::{overwrite, segments};
@@ -63,6 +64,47 @@ fn rule_15_the_journal_is_healed_bit_for_bit() {
             assert!(after.get(path) == Some(content), "{}", path.display());
         }
     }
+}
+
+/// `full_disk` found the copy of a ledger that was closed in order condemned and built anew: a seal
+/// that is a block of its own, at the end of a segment, was hidden by the commit after it.
+#[test]
+fn rule_16_a_segment_that_ends_in_a_seal_is_no_damage_of_the_copy() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let roomy = LedgerOptions {
+        segment_bytes: 320 << 10,
+        frame_bytes_max: 256 << 10,
+        ..options()
+    };
+    let (ledger, _) = Ledger::open(dir.path(), roomy.clone()).expect("opens");
+    let journal = JournalReader::open(Arc::new(RealDisk), dir.path()).expect("opens");
+    for _ in 0..8 {
+        // A frame that fills a block, so that its seal has one of its own.
+        let head = ledger.room_head(None).expect("known");
+        let events = (head.0 + 1..=head.0 + 2_000).map(|version| NewRecord {
+            room: None,
+            version: Version(version),
+            event: event(Kind::NoteAdded, Fullness::Full, version),
+        });
+        let command = CommandRecord {
+            header: Arc::new(command_header(Fullness::Full, head.0)),
+            events: events.collect(),
+        };
+        let commands = vec![command];
+        ledger.append(&Commit { commands }).expect("appends");
+        while journal.end().expect("reads").unsealed.is_some() {
+            thread::sleep(Duration::from_millis(2));
+        }
+    }
+    ledger.close().expect("closes");
+    let frames: Vec<_> = journal.frames_from(1).expect("reads").flatten().collect();
+    let ends = frames.windows(2).filter(|pair| {
+        let segments = pair.iter().map(|frame| frame.header().segment);
+        pair[0].kind() == FrameKind::Seal && segments.is_sorted_by(|one, next| one < next)
+    });
+    assert!(ends.count() > 0, "a segment ends in a seal");
+    let (_, report) = Ledger::open(dir.path(), roomy).expect("opens");
+    assert_eq!(report.repairs, vec![]);
 }
 
 #[test]

@@ -130,6 +130,8 @@ fn what_the_store_heals_is_recorded_by_the_engine_at_its_next_commit() {
     overwrite(&segments(dir.path())[0], 2_000, b"damage");
     ledger.scrub().expect("scrubs");
     assert_eq!(engine.scrubbed().healed, 1);
+    #[cfg(feature = "server")]
+    is_told_in_figures(&engine);
     engine.shutdown_blocking().expect("stops");
     drop((engine, ledger));
     let ledger = open();
@@ -148,4 +150,24 @@ fn what_the_store_heals_is_recorded_by_the_engine_at_its_next_commit() {
     };
     assert_eq!(*copy, "journal");
     assert!(from <= to && Position(*to) <= ledger.head().position);
+}
+
+#[cfg(feature = "server")]
+fn is_told_in_figures(engine: &Engine) {
+    use roomledger::dialect::metrics::{Requests, render};
+
+    let figures = render(engine, &Requests::default(), &[]);
+    let scrubbed = engine.scrubbed();
+    for (name, value) in [
+        ("passes_total", scrubbed.passes),
+        ("frames_total", scrubbed.frames),
+        ("read_bytes_total", scrubbed.bytes),
+        ("healed_total", 1),
+        ("unhealed_total", 0),
+        ("copy_faults_total", 0),
+        ("position", scrubbed.position.0),
+    ] {
+        let line = format!("\nroomledger_scrub_{name} {value}\n");
+        assert!(figures.contains(&line), "{line} in {figures}");
+    }
 }

@@ -11,7 +11,7 @@ use tower::ServiceExt as _;
 use super::support::Server;
 
 /// Samples by name and labels, as they are written.
-type Samples = BTreeMap<String, f64>;
+pub(crate) type Samples = BTreeMap<String, f64>;
 
 fn scrape(server: &Server) -> (String, Samples) {
     let text = server.runtime.block_on(async {
@@ -28,7 +28,7 @@ fn scrape(server: &Server) -> (String, Samples) {
 }
 
 /// Reads strictly: a family is declared once, before its samples, and no sample comes twice.
-fn parse(text: &str) -> Samples {
+pub(crate) fn parse(text: &str) -> Samples {
     let mut samples = Samples::new();
     let mut kinds: BTreeMap<&str, &str> = BTreeMap::new();
     let mut helped: BTreeSet<&str> = BTreeSet::new();

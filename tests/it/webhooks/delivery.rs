@@ -1,18 +1,25 @@
 //! What a good receiver hears: everything, once, in order, signed; and where it goes on.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use roomledger::dialect::auth::keys::KeyRing;
 use roomledger::dialect::auth::token;
+use roomledger::dialect::ledger::{Ledger, router};
 use roomledger::domain::command::Join;
 use roomledger::domain::{Command, Digest};
+use roomledger::outbox::ReceiverStatus;
 use roomledger::store::Position;
 use serde_json::json;
+use tower::ServiceExt as _;
 
 use super::hook::{Hook, Seen, until};
 use super::stage::{Stage, heard, room_of};
+use crate::ledger_api::metrics::parse;
 use crate::livekit_service::support::{NOW_S, accepted, create, join_token};
 
 fn bodies(seen: &[Seen]) -> Vec<String> {
@@ -218,4 +225,60 @@ async fn an_event_about_many_people_is_told_whole() {
     running.stop().await;
     let all = stage.told_of("r");
     assert_eq!(bodies(&seen), all[all.len() - 601..]);
+}
+
+/// One that takes everything and one that nobody serves, by figures that do not name them.
+#[tokio::test(flavor = "multi_thread")]
+async fn metrics_tell_how_receivers_fare_and_not_who_they_are() {
+    let hook = Hook::good();
+    let nowhere = "http://127.0.0.1:1/secret-path";
+    let stage = Stage::new(&[&hook.url, nowhere]);
+    let outbox = stage.open().unwrap();
+    let keys = Arc::new(KeyRing::dev());
+    let ledger = Ledger::new(stage.server.engine.clone(), keys).watching(outbox.watch());
+    let running = outbox.start();
+    stage.visit("secret-room", "alice").await;
+    heard(&running, &hook.url, 5);
+    let id_of = |is_it: fn(&ReceiverStatus) -> bool| {
+        let found = running.status().into_iter().find(is_it);
+        found.map(|status| status.id)
+    };
+    until(
+        || id_of(|status| status.failed > 0).is_some(),
+        || "no attempt failed".to_owned(),
+    );
+    let taker = id_of(|status| status.told > 0).unwrap();
+    let other = id_of(|status| status.told == 0).unwrap();
+    let request = Request::get("/metrics").body(Body::empty()).unwrap();
+    let response = router(ledger).oneshot(request).await.unwrap();
+    let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
+    running.stop().await;
+    let text = String::from_utf8(body.to_vec()).unwrap();
+    let figures = parse(&text);
+    let figure = |name: &str, receiver: &str, more: &str| {
+        let series = format!("roomledger_webhook_{name}{{receiver=\"{receiver}\"{more}}}");
+        let value = figures.get(&series).copied();
+        value.unwrap_or_else(|| panic!("{series} in {text}"))
+    };
+    let attempts = |receiver: &str, outcome: &str| {
+        figure(
+            "attempts_total",
+            receiver,
+            &format!(",outcome=\"{outcome}\""),
+        )
+    };
+    let exactly = |found: f64, expected: f64| (found - expected).abs() < f64::EPSILON;
+    assert!(exactly(attempts(&taker, "taken"), 5.0), "{text}");
+    assert!(exactly(attempts(&taker, "failed"), 0.0), "{text}");
+    assert!(exactly(attempts(&other, "taken"), 0.0), "{text}");
+    assert!(attempts(&other, "failed") >= 1.0, "{text}");
+    assert!(exactly(figure("waiting_rooms", &other, ""), 1.0), "{text}");
+    for receiver in [&taker, &other] {
+        assert!(exactly(figure("halted", receiver, ""), 0.0), "{text}");
+        assert!(figure("behind_positions", receiver, "") >= 0.0, "{text}");
+    }
+    assert!(
+        !text.contains("secret") && !text.contains("127.0.0.1"),
+        "{text}"
+    );
 }
