@@ -49,6 +49,7 @@ mod livekit_json;
 mod livekit_service;
 #[cfg(feature = "server")]
 mod livekit_wire;
+mod permission;
 #[cfg(feature = "server")]
 mod rate_limit;
 mod readme;
@@ -77,6 +78,7 @@ mod store_contract;
 #[cfg(feature = "cli")]
 mod stream_many;
 mod tidy;
+mod timelog;
 #[cfg(feature = "server")]
 mod told;
 mod views;
