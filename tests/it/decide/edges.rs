@@ -186,7 +186,8 @@ fn a_version_may_be_expected_from_the_last_change_to_the_head() {
          expecting 5 note room            -> note_added
          expecting 8 note room            -> note_added
          expecting 10 note room           -> ! version-conflict
-         told expecting 10 note room      -> room \"town\" is at version 9, not at 10: read it again",
+         told expecting 10 note room      -> room \"town\" is at version 9, not at 10: \
+                                             read it again",
     );
 }
 
