@@ -163,8 +163,8 @@ impl Server {
     }
 }
 
-/// Everything that is answered, on one port.
-fn router(engine: &Engine, keys: &Arc<KeyRing>, limit: Option<RateLimit>) -> Router {
+/// Everything that is answered, on one port: for a program that listens itself.
+pub fn router(engine: &Engine, keys: &Arc<KeyRing>, limit: Option<RateLimit>) -> Router {
     let clock = Arc::clone(engine.clock());
     let limits = limit.map(|limit| Arc::new(RateLimits::new(limit, Arc::clone(&clock))));
     let rooms = livekit::LiveKit::new(

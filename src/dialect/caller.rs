@@ -11,11 +11,34 @@ use crate::dialect::auth::claims::Claims;
 use crate::domain::limits::{ALIAS_BYTES_MAX, IDENTITY_BYTES_MAX, NOTE_BYTES_MAX};
 use crate::domain::{Actor, ActorKind, Personal, Provenance, Rejection, Via};
 
-/// The caller of one request, as its events record it.
+/// The caller of one request with a token of LiveKit's form.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Caller {
     /// The verified token.
     pub claims: Claims,
+    /// What the headers say beside it.
+    pub said: Said,
+}
+
+impl Caller {
+    /// Joins a verified token with the headers it came with.
+    pub fn new(claims: Claims, parts: &Parts) -> Self {
+        let said = Said::new(parts);
+        Self { claims, said }
+    }
+
+    /// As [`Said::provenance`], for the token's key.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn provenance(&self, dialect: &str, call: &str) -> Result<Provenance, Rejection> {
+        self.said.provenance(&self.claims.key_id, dialect, call)
+    }
+}
+
+/// What a request says of itself for the record, whatever it is authenticated with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Said {
     /// The idempotency key: `X-Livekit-Request-Id`, else `X-Request-Id` (which proxies overwrite).
     pub request_id: Option<String>,
     /// `X-Audit-Actor`: who is behind the call.
@@ -30,13 +53,12 @@ pub struct Caller {
     pub source_ip: Option<IpAddr>,
 }
 
-impl Caller {
-    /// Joins a verified token with the headers it came with.
-    pub fn new(claims: Claims, parts: &Parts) -> Self {
+impl Said {
+    /// Reads the headers.
+    pub fn new(parts: &Parts) -> Self {
         let text = |name: &HeaderName| header_text(&parts.headers, name);
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
         Self {
-            claims,
             request_id: text(&LIVEKIT_REQUEST_ID).or_else(|| text(&REQUEST_ID)),
             on_behalf_of: text(&AUDIT_ACTOR),
             reason: text(&AUDIT_REASON),
@@ -46,11 +68,16 @@ impl Caller {
         }
     }
 
-    /// The caller as the events of one call record it: the key, never its token.
+    /// Who calls, as the events of one call record it: the key, never its token.
     ///
     /// # Errors
     /// [`Rejection::TooLarge`] names the header that is longer than what is kept.
-    pub fn provenance(&self, dialect: &str, call: &str) -> Result<Provenance, Rejection> {
+    pub fn provenance(
+        &self,
+        key_id: &str,
+        dialect: &str,
+        call: &str,
+    ) -> Result<Provenance, Rejection> {
         let bounded = [
             ("X-Audit-Reason", &self.reason, NOTE_BYTES_MAX),
             ("X-Audit-Actor", &self.on_behalf_of, IDENTITY_BYTES_MAX),
@@ -72,7 +99,7 @@ impl Caller {
         Ok(Provenance {
             actor: Actor {
                 kind: ActorKind::ApiKey,
-                id: self.claims.key_id.clone(),
+                id: key_id.to_owned(),
                 connection: None,
                 on_behalf_of: personal(&self.on_behalf_of),
             },

@@ -3,6 +3,7 @@
 
 pub mod auth;
 pub mod caller;
+pub mod catalogue;
 pub mod coverage;
 pub mod join_token;
 pub mod ledger;

@@ -151,6 +151,57 @@ impl Id {
         })
     }
 
+    /// The 24 hexadecimal digits of a session or participant as VideoSDK shows it: the low 96 bits.
+    pub fn object_id(self) -> String {
+        format!("{:024x}", self.object_key())
+    }
+
+    /// What two ids with the same [`Id::object_id`] have in common: the index key of that form.
+    pub const fn object_key(self) -> u128 {
+        self.0 & OBJECT_MASK
+    }
+
+    /// The index key of 24 hexadecimal digits, or `None` when `text` is no such form.
+    pub fn parse_object_id(text: &str) -> Option<u128> {
+        let is_form = text.len() == OBJECT_CHARS && text.bytes().all(is_lower_hex);
+        is_form.then(|| u128::from_str_radix(text, 16).ok())?
+    }
+
+    /// The `xxxx-xxxx-xxxx` of a room as VideoSDK shows it: 62 bits in digits and small letters,
+    /// read from the low end.
+    pub fn meeting_code(self) -> String {
+        let mut rest = self.meeting_key();
+        let mut digits = [b'0'; CODE_CHARS];
+        for place in digits.iter_mut().rev() {
+            let digit = u32::try_from(rest % CODE_BASE).unwrap_or_default();
+            *place = char::from_digit(digit, CODE_RADIX).map_or(b'0', |digit| digit as u8);
+            rest /= CODE_BASE;
+        }
+        let groups = digits.chunks(CODE_GROUP_CHARS);
+        let groups: Vec<String> = groups
+            .map(|group| group.iter().map(|&byte| char::from(byte)).collect())
+            .collect();
+        groups.join("-")
+    }
+
+    /// What two ids with the same [`Id::meeting_code`] have in common: the index key of that form.
+    pub const fn meeting_key(self) -> u128 {
+        self.0 % CODE_MODULUS
+    }
+
+    /// The index key of an `xxxx-xxxx-xxxx`, or `None` when `text` is no such form.
+    pub fn parse_meeting_code(text: &str) -> Option<u128> {
+        let groups: Vec<&str> = text.split('-').collect();
+        let is_form = groups.len() == CODE_CHARS / CODE_GROUP_CHARS
+            && groups.iter().all(|group| group.len() == CODE_GROUP_CHARS);
+        let mut digits = text.chars().filter(|&character| character != '-');
+        is_form.then_some(())?;
+        digits.try_fold(0_u128, |key, character| {
+            let digit = character.to_digit(CODE_RADIX)?;
+            (!character.is_ascii_uppercase()).then(|| key * CODE_BASE + u128::from(digit))
+        })
+    }
+
     /// As a UUID, the form Daily shows.
     pub const fn uuid(self) -> Uuid {
         Uuid::from_u128(self.0)
@@ -235,6 +286,10 @@ impl fmt::Display for Version {
     }
 }
 
+const fn is_lower_hex(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+}
+
 fn check_name(what: &'static str, text: &str, bytes_max: usize) -> Result<(), NameError> {
     if text.is_empty() {
         return Err(NameError::Empty { what });
@@ -264,3 +319,11 @@ const SHORT_ALPHABET: &[u8; 57] = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkm
 const SHORT_BASE: u128 = 57;
 const SHORT_CHARS: usize = 12;
 const SHORT_MODULUS: u128 = SHORT_BASE.pow(12);
+/// Of 12 bytes.
+const OBJECT_CHARS: usize = 24;
+const OBJECT_MASK: u128 = (1 << 96) - 1;
+const CODE_RADIX: u32 = 36;
+const CODE_BASE: u128 = 36;
+const CODE_CHARS: usize = 12;
+const CODE_GROUP_CHARS: usize = 4;
+const CODE_MODULUS: u128 = CODE_BASE.pow(12);

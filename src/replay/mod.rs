@@ -2,6 +2,7 @@
 //! Apart, because everything here only reads. Never writes to a store, never reads a clock.
 
 mod book;
+mod catalogue;
 mod filter;
 mod fold;
 mod names;
@@ -13,10 +14,11 @@ pub mod view;
 mod who;
 
 pub use book::NamesBook;
+pub use catalogue::{Catalogue, RoomEntry, SessionEntry};
 pub use filter::Filter;
 pub use fold::{Folded, Moment, as_of, each_record, fold, fold_on, session_span};
 pub use names::{ConnectionName, Directory, Names, SessionName, TrackName};
 pub use page::{EventPage, EventQuery, Order, read_page};
-pub use sessions::{SessionIndex, SessionPlace, session_views};
+pub use sessions::session_views;
 pub use verify::{Finding, Verified, Verifier, verify};
 pub use who::{Ability, Presence, Removal, able, present, removed};

@@ -12,6 +12,8 @@ pub mod arbitrary;
 #[cfg(feature = "sled")]
 pub mod faults;
 pub mod fuzz;
+#[cfg(feature = "sled")]
+pub mod fuzz_log;
 pub mod invariants;
 pub mod program;
 pub mod random;

@@ -23,6 +23,8 @@ fn corpora_replay() {
     replay("decode_record", fuzz::decode_record);
     #[cfg(feature = "sled")]
     replay("decode_frame", fuzz::decode_frame);
+    #[cfg(feature = "sled")]
+    replay("open_log", roomledger::testing::fuzz_log::open_log);
     replay("commands", fuzz::commands);
     replay("moment", fuzz::moment);
     #[cfg(feature = "server")]

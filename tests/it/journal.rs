@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use roomledger::store::journal::{
-    Frame, FrameSource, Journal, JournalError, JournalReader, Options, Recovery,
+    Disk, Frame, FrameSource, Journal, JournalError, JournalReader, Options, Recovery,
 };
 use roomledger::testing::faults::SimulatedDisk;
 
@@ -66,7 +66,11 @@ impl Rig {
     }
 
     fn reader(&self) -> JournalReader {
-        JournalReader::open(Arc::new(self.disk.clone()), dir()).expect("opens for reading")
+        JournalReader::open(self.shared_disk(), dir()).expect("opens for reading")
+    }
+
+    fn shared_disk(&self) -> Arc<dyn Disk> {
+        Arc::new(self.disk.clone())
     }
 
     fn fill(&mut self, journal: &mut Journal, commits: u64) {

@@ -379,10 +379,10 @@ async fn what_a_caller_says_of_itself_reaches_the_service() {
         async fn call(&self, incoming: Incoming) -> Answer {
             let caller = incoming.caller;
             let said = [
-                caller.request_id,
-                caller.on_behalf_of,
-                caller.reason,
-                caller.correlation_id,
+                caller.said.request_id,
+                caller.said.on_behalf_of,
+                caller.said.reason,
+                caller.said.correlation_id,
             ];
             let words = format!("{said:?} {}", caller.claims.key_id);
             Answer::unrecorded(Err(TwirpError::new(ErrorCode::Aborted, words)))

@@ -35,6 +35,8 @@ mod documents;
 #[cfg(feature = "engine")]
 mod engine;
 mod fuzz_corpus;
+#[cfg(feature = "server")]
+mod golden_calls;
 mod golden_format;
 #[cfg(feature = "sled")]
 mod journal;

@@ -12,7 +12,7 @@ use roomledger::domain::{
 use roomledger::replay::position::{Frame, Pos};
 use roomledger::replay::view::{EventView, RoomView, SessionView};
 use roomledger::replay::{
-    EventQuery, Filter, Folded, Moment, NamesBook, Order, SessionIndex, as_of, fold_on, read_page,
+    Catalogue, EventQuery, Filter, Folded, Moment, NamesBook, Order, as_of, fold_on, read_page,
     session_span, session_views, verify,
 };
 use roomledger::store::{
@@ -191,14 +191,33 @@ proptest! {
         let sessions = session_views(&store, name, Moment::Head).unwrap();
         let kept = SessionView::of(&room, &names);
         prop_assert_eq!(sessions.last(), kept.as_ref());
-        let mut index = SessionIndex::default();
-        index.catch_up(&store).unwrap();
-        for (at, session) in sessions.iter().enumerate() {
+        let mut catalogue = Catalogue::default();
+        catalogue.catch_up(&store).unwrap();
+        prop_assert_eq!(catalogue.sessions().len(), sessions.len());
+        for (at, (session, entry)) in sessions.iter().zip(catalogue.sessions()).enumerate() {
             prop_assert_eq!(session.number as usize, at + 1);
-            let place = index.find(&session.session).unwrap();
-            prop_assert_eq!((&place.room, place.number.0), (name, session.number));
-            prop_assert_eq!(session.live, session.end.is_none());
+            let uuid = entry.id.uuid().to_string();
+            for form in [session.session.clone(), uuid, entry.id.object_id()] {
+                prop_assert_eq!(catalogue.session(&form), Some(entry), "{}", form);
+            }
+            prop_assert_eq!((&entry.room, entry.number.0), (name, session.number));
+            prop_assert_eq!(session.live, entry.ended.is_none());
+            if let Some((_, version)) = entry.ended {
+                let then = as_of(&store, name, Moment::Version(version)).unwrap();
+                let of_then = SessionView::of(&then.room, &then.names);
+                prop_assert_eq!(of_then.as_ref(), Some(session));
+            }
         }
+        for entry in catalogue.rooms() {
+            let uuid = entry.id.uuid().to_string();
+            for form in [uuid, entry.id.object_id(), entry.id.meeting_code()] {
+                prop_assert_eq!(catalogue.room(&form), Some(entry), "{}", form);
+            }
+        }
+        let newest = catalogue.room(name.as_str());
+        prop_assert_eq!(newest, catalogue.rooms().last());
+        let live = newest.filter(|entry| entry.deleted_at.is_none());
+        prop_assert_eq!(live.map(|entry| entry.id), room.life.as_ref().map(|life| life.id));
     }
 
     #[test]

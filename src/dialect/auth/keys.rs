@@ -6,6 +6,8 @@ use std::fmt;
 
 use thiserror::Error;
 
+use crate::domain::Digest;
+
 /// The shared secret of an API key. It has no `Display`, and its `Debug` shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -93,6 +95,19 @@ impl KeyRing {
     /// The secret of a key, if the key is known.
     pub fn secret(&self, key_id: &str) -> Option<&Secret> {
         self.0.get(key_id)
+    }
+
+    /// The key that a secret belongs to, where the secret itself is shown as an API key. Digests
+    /// are compared, and of every key: the time taken does not tell how much of a guess was right.
+    pub fn key_of_secret(&self, shown: &str) -> Option<&str> {
+        let shown = Digest::of(shown.as_bytes());
+        let mut found = None;
+        for (id, secret) in &self.0 {
+            if Digest::of(secret.as_bytes()) == shown {
+                found = Some(id.as_str());
+            }
+        }
+        found
     }
 
     /// The ids of all keys, in order of their text; fit for logs.

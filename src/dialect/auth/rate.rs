@@ -69,10 +69,23 @@ impl RateLimits {
     /// # Errors
     /// [`TooOften`] says when there is room again; the call is not counted then.
     pub fn admit(&self, claims: &Claims) -> Result<(), TooOften> {
+        self.admit_to(bucket(claims))
+    }
+
+    /// Lets one call in that an application made with its key itself.
+    ///
+    /// # Errors
+    /// As [`RateLimits::admit`].
+    pub fn admit_key(&self, key_id: &str) -> Result<(), TooOften> {
+        self.admit_to((key_id.to_owned(), false))
+    }
+
+    fn admit_to(&self, bucket: (String, bool)) -> Result<(), TooOften> {
+        let key_id = bucket.0.clone();
         let now = self.clock.monotonic();
         let cost = self.cost(1);
         let mut paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
-        let paid = paid.entry(bucket(claims)).or_default();
+        let paid = paid.entry(bucket).or_default();
         let after = now.max(*paid).saturating_add(cost);
         let full = now.saturating_add(self.cost(self.limit.burst));
         if after > full {
@@ -80,7 +93,7 @@ impl RateLimits {
             // Rounded up, or the caller would come too early.
             let wait_s = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
             return Err(TooOften {
-                key_id: claims.key_id.clone(),
+                key_id,
                 limit: self.limit,
                 retry_after_s: u32::try_from(wait_s).unwrap_or(u32::MAX),
             });

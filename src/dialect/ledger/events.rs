@@ -17,7 +17,7 @@ use crate::dialect::ledger::write::Named;
 use crate::domain::{Digest, Kind, RoomName, Timestamp};
 use crate::replay::position::Pos;
 use crate::replay::view::EventView;
-use crate::replay::{EventQuery, Filter, Order, SessionPlace, read_page};
+use crate::replay::{EventQuery, Filter, Order, SessionEntry, read_page};
 use crate::store::Position;
 
 /// `GET /events`
@@ -206,14 +206,9 @@ impl Ledger {
     }
 
     /// Where a session is, by its id in any form.
-    pub(super) async fn session_place(&self, id: &str) -> Result<Option<SessionPlace>, Problem> {
-        let sessions = self.sessions.clone();
+    pub(super) async fn session_place(&self, id: &str) -> Result<Option<SessionEntry>, Problem> {
         let id = id.to_owned();
-        let found = self.engine.read(move |store| {
-            let mut sessions = sessions.lock();
-            sessions.catch_up(store)?;
-            Ok(sessions.find(&id).cloned())
-        });
+        let found = self.catalogue.read(move |all| all.session(&id).cloned());
         Ok(found.await?)
     }
 }

@@ -9,13 +9,14 @@ use crate::dialect::auth::claims::{Claims, Right};
 use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::auth::rate::RateLimits;
 use crate::dialect::auth::token;
+use crate::dialect::catalogue::SharedCatalogue;
 use crate::dialect::ledger::lines::Lines;
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::metrics::Requests;
 use crate::domain::RoomName;
 use crate::engine::{Engine, Receipt};
+use crate::replay::NamesBook;
 use crate::replay::view::EventView;
-use crate::replay::{NamesBook, SessionIndex};
 
 /// The state behind the routes; cheap to clone.
 #[derive(Clone, Debug)]
@@ -26,7 +27,7 @@ pub struct Ledger {
     pub(super) live: Shared<NamesBook>,
     /// The names of rooms whose past is read, apart so that a long read delays no answer.
     pub(super) past: Shared<NamesBook>,
-    pub(super) sessions: Shared<SessionIndex>,
+    pub(super) catalogue: SharedCatalogue,
     /// The latest events as the lines of streams.
     pub(super) lines: Lines,
     pub(super) limits: Option<Arc<RateLimits>>,
@@ -52,16 +53,22 @@ impl<T> Shared<T> {
 impl Ledger {
     /// On a running engine, for callers with tokens of these keys.
     pub fn new(engine: Engine, keys: Arc<KeyRing>) -> Self {
+        let catalogue = SharedCatalogue::new(engine.clone());
         Self {
             engine,
             keys,
             live: Shared::default(),
             past: Shared::default(),
-            sessions: Shared::default(),
+            catalogue,
             lines: Lines::default(),
             limits: None,
             requests: Requests::default(),
         }
+    }
+
+    /// All rooms and sessions, for the dialects that list them too.
+    pub const fn catalogue(&self) -> &SharedCatalogue {
+        &self.catalogue
     }
 
     /// Where requests are counted: what `/metrics` tells.

@@ -161,7 +161,7 @@ impl Bridge<'_> {
             at.offset + frame.len(),
         )?;
         segment.write(frame.bytes(), at.offset)?;
-        segment.sync_data()
+        segment.settle()
     }
 
     /// The seal that stood in a hole without a position, bit for bit: all but its epoch is known,
@@ -246,13 +246,13 @@ impl Bridge<'_> {
         link: Option<Link>,
     ) -> Result<(), JournalError> {
         let (shared, layout) = (&self.journal.shared, segment.layout);
-        let disk = shared.disk.as_ref();
-        aside::keep(disk, &shared.dir, segment, 0, layout.segment_bytes)?;
+        let disk = &shared.disk;
+        aside::keep(disk.as_ref(), &shared.dir, segment, 0, layout.segment_bytes)?;
         let fresh = Segment::prepare(disk, &shared.dir, ordinal, shared.log_id, layout)?;
         if let Some(link) = link {
             let footer = Sum::new(link, layout).encode(shared.log_id, ordinal);
             fresh.write(&footer, layout.footer_offset())?;
-            fresh.sync_data()?;
+            fresh.settle()?;
         }
         Ok(())
     }
@@ -263,7 +263,7 @@ impl Bridge<'_> {
             return Ok(Arc::clone(segment));
         }
         let shared = &self.journal.shared;
-        let (disk, layout) = (shared.disk.as_ref(), self.layout_of(ordinal));
+        let (disk, layout) = (&shared.disk, self.layout_of(ordinal));
         Segment::prepare(disk, &shared.dir, ordinal, shared.log_id, layout).map(Arc::new)
     }
 

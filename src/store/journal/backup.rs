@@ -1,7 +1,6 @@
 //! Copies a journal, frame by frame, into a directory of its own, and adds to it later only what
 //! is new: apart because it reads one journal without a lock while it writes another. It never
 //! writes to the one it reads, and copies nothing that it has not verified.
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -56,7 +55,7 @@ pub fn backup(
         let (dir, why) = (from.to_path_buf(), "is missing".to_owned());
         return Err(JournalError::HeadUnusable { path, dir, why });
     };
-    let layouts = segment::list(disk.as_ref(), from, false)?;
+    let layouts = segment::list(disk, from)?;
     let layout_of = |ordinal: u64| {
         let same = layouts.iter().find(|segment| segment.ordinal == ordinal);
         same.or(layouts.last()).map(|segment| segment.layout)
@@ -99,7 +98,7 @@ pub fn backup(
 
 /// The copy that is written.
 struct Target<'a> {
-    disk: &'a dyn Disk,
+    disk: &'a Arc<dyn Disk>,
     dir: PathBuf,
     log_id: [u8; 16],
     rooms_of: fn(&[u8]) -> Vec<u64>,
@@ -121,17 +120,12 @@ impl<'a> Target<'a> {
         log_id: [u8; 16],
         rooms_of: fn(&[u8]) -> Vec<u64>,
     ) -> Result<Self, JournalError> {
-        let suspects = BTreeSet::new();
         let scope = Scope {
-            disk: disk.as_ref(),
-            dir: to,
-            write: true,
             rooms_of,
-            suspects: &suspects,
-            durable_end: None,
+            ..Scope::reading(disk, to)
         };
         let mut target = Self {
-            disk: disk.as_ref(),
+            disk,
             dir: to.to_path_buf(),
             log_id,
             rooms_of,
@@ -209,7 +203,7 @@ impl<'a> Target<'a> {
         let footer = active.sum.encode(self.log_id, active.segment.ordinal);
         let offset = active.segment.layout.footer_offset();
         active.segment.write(&footer, offset)?;
-        active.segment.sync_data()
+        active.segment.settle()
     }
 
     fn finish(&mut self) -> Result<(), JournalError> {
@@ -232,7 +226,7 @@ impl<'a> Target<'a> {
             segment,
             link: self.link,
         };
-        head.write(self.disk, &self.dir)
+        head.write(self.disk.as_ref(), &self.dir)
     }
 }
 

@@ -2,6 +2,7 @@
 //! trusts no footer. It writes nothing and takes no lock.
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::store::journal::chain::{ChainScan, Step};
 use crate::store::journal::disk::Disk;
@@ -56,7 +57,7 @@ pub struct CheckReport {
 /// # Errors
 /// `HeadUnusable`, `OtherLog`, `OtherHistory`: nothing more can be said. `Io`.
 pub fn check(
-    disk: &dyn Disk,
+    disk: &Arc<dyn Disk>,
     dir: &Path,
     rooms_of: fn(&[u8]) -> Vec<u64>,
     visit: &mut dyn FnMut(Finding),
@@ -64,12 +65,9 @@ pub fn check(
     let everything: BTreeSet<u64> = BTreeSet::from([1]);
     let suspects = &everything;
     let scope = Scope {
-        disk,
-        dir,
-        write: false,
         rooms_of,
         suspects,
-        durable_end: None,
+        ..Scope::reading(disk, dir)
     };
     let Some(survey) = survey(&scope)? else {
         return Ok(CheckReport::default());
@@ -156,9 +154,7 @@ impl Check<'_> {
         if segment.log_id.is_none() {
             self.fault(Finding::Header(segment.path.clone()));
         }
-        let size = segment.file.size();
-        let size = size.map_err(|error| JournalError::io("measure", &segment.path, &error))?;
-        if size != segment.layout.segment_bytes {
+        if segment.size()? != segment.layout.segment_bytes {
             self.fault(Finding::Length(segment.path.clone()));
         }
         Ok(())

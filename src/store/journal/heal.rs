@@ -60,7 +60,7 @@ impl Journal {
         let (mut repairs, mut healed) = (Vec::new(), BTreeSet::new());
         let survey = loop {
             for segment in &self.shared.live().segments {
-                segment.file.drop_cache();
+                segment.drop_cache();
             }
             let survey = self.look_again()?;
             match self.heal_first(&survey, source, &mut healed)? {
@@ -266,11 +266,7 @@ impl Healer<'_> {
     }
 
     fn put(&self, row: &Row) -> Result<(), JournalError> {
-        let (disk, dir, log_id) = (
-            self.shared.disk.as_ref(),
-            &self.shared.dir,
-            self.shared.log_id,
-        );
+        let (disk, dir, log_id) = (&self.shared.disk, &self.shared.dir, self.shared.log_id);
         let mut segments = Vec::new();
         for range in &row.ranges {
             let segment = match self.segment(range.segment) {
@@ -283,7 +279,7 @@ impl Healer<'_> {
                     self.layout,
                 )?),
             };
-            aside::keep(disk, dir, &segment, range.from, range.to)?;
+            aside::keep(disk.as_ref(), dir, &segment, range.from, range.to)?;
             segments.push(segment);
         }
         let mut walk = Walk {
@@ -302,7 +298,7 @@ impl Healer<'_> {
                 segment.write(frame.bytes(), place.offset)?;
             }
         }
-        segments.iter().try_for_each(|segment| segment.sync_data())
+        segments.iter().try_for_each(|segment| segment.settle())
     }
 
     /// Whether what follows `link` at `at` is intact and says so: the next frame, the footer, or

@@ -20,13 +20,7 @@ pub(crate) struct Mould {
 
 impl Mould {
     pub(crate) fn cast(&self, ordinal: u64) -> Result<Segment, JournalError> {
-        Segment::prepare(
-            self.disk.as_ref(),
-            &self.dir,
-            ordinal,
-            self.log_id,
-            self.layout,
-        )
+        Segment::prepare(&self.disk, &self.dir, ordinal, self.log_id, self.layout)
     }
 }
 

@@ -1,7 +1,6 @@
 //! Reads a journal without a lock: of this process, of a running server, or a preserved copy;
 //! apart so that a reader cannot write by accident: it holds no file that is open for writing
 //! (log.md rule 11). It never hides a hole: what it cannot read it names.
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -60,7 +59,7 @@ impl JournalReader {
     /// # Errors
     /// `HeadUnusable`, `OtherLog`, `OtherHistory`, `Io`.
     pub fn open(disk: Arc<dyn Disk>, dir: &Path) -> Result<Self, JournalError> {
-        let found = look(disk.as_ref(), dir)?;
+        let found = look(&disk, dir)?;
         let dir = dir.to_path_buf();
         let origin = found.map_or(Origin::Nothing, |survey| Origin::Files {
             disk,
@@ -81,7 +80,7 @@ impl JournalReader {
     pub fn forget_cache(&self) {
         if let Origin::Live(shared) = &self.origin {
             for segment in &shared.live().segments {
-                segment.file.drop_cache();
+                segment.drop_cache();
             }
         }
     }
@@ -103,7 +102,7 @@ impl JournalReader {
         match &self.origin {
             Origin::Nothing => Ok(end_at(Link::GENESIS)),
             Origin::Live(shared) => Ok(end_at(shared.live().link)),
-            Origin::Files { disk, dir, .. } => Ok(look(disk.as_ref(), dir)?
+            Origin::Files { disk, dir, .. } => Ok(look(disk, dir)?
                 .as_ref()
                 .map_or_else(|| end_at(Link::GENESIS), end_of)),
         }
@@ -138,7 +137,7 @@ impl JournalReader {
                 )
             }
             Origin::Files { disk, dir, log_id } => {
-                let Some(survey) = look(disk.as_ref(), dir)? else {
+                let Some(survey) = look(disk, dir)? else {
                     return Ok(Frames::nothing());
                 };
                 let waits = survey.waits_for();
@@ -173,7 +172,7 @@ impl JournalReader {
             Origin::Nothing => return Ok(Vec::new()),
             Origin::Live(shared) => (shared.log_id, shared.live().segments.clone()),
             Origin::Files { disk, dir, log_id } => {
-                let segments = look(disk.as_ref(), dir)?.map(|survey| survey.segments);
+                let segments = look(disk, dir)?.map(|survey| survey.segments);
                 (*log_id, segments.unwrap_or_default())
             }
         };
@@ -259,18 +258,8 @@ impl Iterator for Frames {
 }
 
 /// What a reader sees of the files.
-fn look(disk: &dyn Disk, dir: &Path) -> Result<Option<Survey>, JournalError> {
-    let suspects = BTreeSet::new();
-    let rooms_of = |_: &[u8]| Vec::new();
-    let scope = Scope {
-        disk,
-        dir,
-        write: false,
-        rooms_of,
-        suspects: &suspects,
-        durable_end: None,
-    };
-    survey(&scope)
+fn look(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Option<Survey>, JournalError> {
+    survey(&Scope::reading(disk, dir))
 }
 
 fn end_at(link: Link) -> ReaderEnd {

@@ -136,14 +136,11 @@ pub(crate) fn scope<'a>(
     suspects: &'a BTreeSet<u64>,
     durable_end: Option<Place>,
 ) -> Scope<'a> {
-    let (disk, rooms_of) = (options.disk.as_ref(), options.rooms_of);
     Scope {
-        disk,
-        dir,
-        write: true,
-        rooms_of,
+        rooms_of: options.rooms_of,
         suspects,
         durable_end,
+        ..Scope::reading(&options.disk, dir)
     }
 }
 
@@ -253,9 +250,8 @@ fn start_in_new_segment(
     layout: Layout,
     ordinal: u64,
 ) -> Result<Writer, JournalError> {
-    let disk = shared.disk.as_ref();
     let active = Arc::new(Segment::prepare(
-        disk,
+        &shared.disk,
         &shared.dir,
         ordinal,
         shared.log_id,
@@ -338,7 +334,7 @@ fn rewrite_last_frame(
         return Ok(());
     };
     segment.write(frame.bytes(), place.offset)?;
-    segment.sync_data()?;
+    segment.settle()?;
     let journal = journal_dir(&shared.dir);
     shared
         .disk
@@ -358,19 +354,17 @@ pub(crate) fn clear(
     let kept = aside::keep(shared.disk.as_ref(), &shared.dir, segment, from, to)?;
     if let Some(kept) = &kept {
         segment.zero(from, from + kept.bytes)?;
-        segment.sync_data()?;
+        segment.settle()?;
     }
     Ok(kept)
 }
 
 /// Gives a file that was cut short its zeros back, so that appending does not grow it.
 fn fill_up(segment: &Segment) -> Result<(), JournalError> {
-    let size = segment.file.size();
-    let size = size.map_err(|error| JournalError::io("measure", &segment.path, &error))?;
+    let size = segment.size()?;
     if size < segment.layout.segment_bytes {
         segment.zero(size, segment.layout.segment_bytes)?;
-        let synced = segment.file.sync_all();
-        synced.map_err(|error| JournalError::io("sync", &segment.path, &error))?;
+        segment.sync_all()?;
     }
     Ok(())
 }
@@ -379,7 +373,7 @@ fn rewrite(segment: &Segment, from: u64, to: u64) -> Result<(), JournalError> {
     let mut bytes = vec![0; usize::try_from(to.saturating_sub(from)).unwrap_or(0)];
     segment.read(&mut bytes, from)?;
     segment.write(&bytes, from)?;
-    segment.sync_data()
+    segment.settle()
 }
 
 /// Writes headers that are bad; everything in them is known from elsewhere.
@@ -395,7 +389,7 @@ fn repair_headers(
     {
         aside::keep(shared.disk.as_ref(), &shared.dir, segment, 0, FRAMES_OFFSET)?;
         segment.write_header(shared.log_id)?;
-        segment.sync_data()?;
+        segment.settle()?;
         let at = Place {
             segment: segment.ordinal,
             offset: 0,
@@ -430,7 +424,7 @@ pub(crate) fn write_footers(
         let (from, to) = (segment.layout.footer_offset(), segment.layout.segment_bytes);
         aside::keep(shared.disk.as_ref(), &shared.dir, segment, from, to)?;
         segment.write(&expected, from)?;
-        segment.sync_data()?;
+        segment.settle()?;
         let at = Place {
             segment: segment.ordinal,
             offset: from,

@@ -1,8 +1,9 @@
 //! Writes HEAD anew where it is missing or bad beside frames (log.md rule 6: an open refuses), for
 //! `roomledger repair`; apart because an open must never do this by itself.
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::store::journal::aside;
 use crate::store::journal::disk::Disk;
@@ -35,13 +36,13 @@ pub fn has_head(disk: &dyn Disk, dir: &Path) -> Result<bool, JournalError> {
 ///
 /// # Errors
 /// `Io`.
-pub fn head_fault(disk: &dyn Disk, dir: &Path) -> Result<Option<String>, JournalError> {
-    Ok(match Head::read(disk, dir)? {
+pub fn head_fault(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Option<String>, JournalError> {
+    Ok(match Head::read(disk.as_ref(), dir)? {
         HeadState::Good(_) => None,
         HeadState::Bad(why) => Some(why),
         HeadState::Missing => {
             let mut frames = false;
-            for segment in segment::list(disk, dir, false)? {
+            for segment in segment::list(disk, dir)? {
                 frames |= segment.has_content()?;
             }
             frames.then(|| "is missing".to_owned())
@@ -53,9 +54,9 @@ pub fn head_fault(disk: &dyn Disk, dir: &Path) -> Result<Option<String>, Journal
 ///
 /// # Errors
 /// `Io`.
-pub fn log_of_segments(disk: &dyn Disk, dir: &Path) -> Result<Option<[u8; 16]>, JournalError> {
+pub fn log_of_segments(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Option<[u8; 16]>, JournalError> {
     let mut votes: BTreeMap<[u8; 16], usize> = BTreeMap::new();
-    for segment in segment::list(disk, dir, false)? {
+    for segment in segment::list(disk, dir)? {
         if let Some(log_id) = segment.log_id {
             *votes.entry(log_id).or_default() += 1;
         }
@@ -71,7 +72,7 @@ pub fn log_of_segments(disk: &dyn Disk, dir: &Path) -> Result<Option<[u8; 16]>, 
 /// # Errors
 /// `Io`; `OtherLog` when a segment belongs to another log.
 pub fn write_head_anew(
-    disk: &dyn Disk,
+    disk: &Arc<dyn Disk>,
     dir: &Path,
     (log_id, epoch, boot_id): ([u8; 16], u64, String),
     other: Link,
@@ -85,28 +86,20 @@ pub fn write_head_anew(
         segment: 1,
         link: Link::GENESIS,
     };
-    let (suspects, rooms_of) = (BTreeSet::new(), |_: &[u8]| Vec::new());
-    let scope = Scope {
-        disk,
-        dir,
-        write: false,
-        rooms_of,
-        suspects: &suspects,
-        durable_end: None,
-    };
+    let scope = Scope::reading(disk, dir);
     let found = survey_with(&scope, HeadState::Good(new.clone()))?;
     let (link, segment) = found.map_or((Link::GENESIS, 1), |survey| {
         (survey.left, survey.end.segment)
     });
     let farther = other.next_position > link.next_position;
     let link = if farther { other } else { link };
-    let kept = keep_old(disk, dir)?;
+    let kept = keep_old(disk.as_ref(), dir)?;
     let head = Head {
         segment,
         link,
         ..new
     };
-    head.write(disk, dir)?;
+    head.write(disk.as_ref(), dir)?;
     Ok(NewHead { why, kept, link })
 }
 

@@ -2,7 +2,7 @@
 //! recovery and readers share its layout; it never decides which frames are good.
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::store::journal::disk::{Disk, DiskFile};
 use crate::store::journal::error::JournalError;
@@ -10,33 +10,39 @@ use crate::store::journal::footer::{Footer, FooterState};
 use crate::store::journal::frame::Fields;
 use crate::store::journal::layout::{FOOTER_BYTES, FRAMES_OFFSET, HEADER_BYTES, Layout};
 
-/// An open segment file.
+/// A segment file. It is open while it is written to; a read opens it for itself, so that the
+/// files a process holds do not grow with the log.
 pub(crate) struct Segment {
     pub(crate) ordinal: u64,
     pub(crate) path: PathBuf,
     pub(crate) layout: Layout,
     /// The log id of the header; `None` when the header is bad or another segment's.
     pub(crate) log_id: Option<[u8; 16]>,
-    pub(crate) file: Box<dyn DiskFile>,
+    disk: Arc<dyn Disk>,
+    /// From the first write until [`Self::settle`]: a sync must tell of the writes before it, and
+    /// only the file they went through is sure to.
+    held: Mutex<Option<Arc<dyn DiskFile>>>,
 }
 
 impl Segment {
-    /// Opens the segment at `path`; a bad header is no error, it can be written again.
+    /// Looks at the segment at `path`; a bad header is no error, it can be written again.
     ///
     /// # Errors
     /// `Io`.
     pub(crate) fn open(
-        disk: &dyn Disk,
+        disk: &Arc<dyn Disk>,
         path: PathBuf,
         ordinal: u64,
-        write: bool,
     ) -> Result<Self, JournalError> {
         let file = disk
-            .open(&path, write)
+            .open(&path, false)
             .map_err(|error| JournalError::io("open", &path, &error))?;
         let size = file
             .size()
             .map_err(|error| JournalError::io("measure", &path, &error))?;
+        let mut bytes = [0; HEADER_BYTES];
+        file.read_at(&mut bytes, 0)
+            .map_err(|error| JournalError::io("read", &path, &error))?;
         let layout = Layout {
             segment_bytes: size,
         };
@@ -45,10 +51,9 @@ impl Segment {
             path,
             layout,
             log_id: None,
-            file,
+            disk: Arc::clone(disk),
+            held: Mutex::default(),
         };
-        let mut bytes = [0; HEADER_BYTES];
-        segment.read(&mut bytes, 0)?;
         if let Some((log_id, found, segment_bytes)) = decode_header(&bytes)
             && found == ordinal
         {
@@ -65,7 +70,7 @@ impl Segment {
     /// # Errors
     /// `Io`.
     pub(crate) fn prepare(
-        disk: &dyn Disk,
+        disk: &Arc<dyn Disk>,
         dir: &Path,
         ordinal: u64,
         log_id: [u8; 16],
@@ -82,14 +87,12 @@ impl Segment {
             path,
             layout,
             log_id: Some(log_id),
-            file,
+            disk: Arc::clone(disk),
+            held: Mutex::new(Some(Arc::from(file))),
         };
         segment.zero(0, layout.segment_bytes)?;
         segment.write_header(log_id)?;
-        segment
-            .file
-            .sync_all()
-            .map_err(|error| JournalError::io("sync", &segment.path, &error))?;
+        segment.sync_all()?;
         let journal = journal_dir(dir);
         disk.sync_dir(&journal)
             .map_err(|error| JournalError::io("sync", &journal, &error))?;
@@ -114,23 +117,55 @@ impl Segment {
         Ok(())
     }
 
-    /// Fills `buffer` from `offset`; what lies behind the end of the file reads as zero.
+    /// Fills `buffer` from `offset`; what lies behind the end of the file reads as zero, and so
+    /// does a file that is gone: the chain names what is missing.
     pub(crate) fn read(&self, buffer: &mut [u8], offset: u64) -> Result<(), JournalError> {
-        let read = self.file.read_at(buffer, offset);
+        let file = self.for_reading()?;
+        let read = file.map_or(Ok(0), |file| file.read_at(buffer, offset));
         let read = read.map_err(|error| JournalError::io("read", &self.path, &error))?;
         buffer.get_mut(read..).unwrap_or_default().fill(0);
         Ok(())
     }
 
+    /// Writes, and holds the file until [`Self::settle`].
     pub(crate) fn write(&self, bytes: &[u8], offset: u64) -> Result<(), JournalError> {
-        let written = self.file.write_at(bytes, offset);
+        let written = self.for_writing()?.write_at(bytes, offset);
         written.map_err(|error| JournalError::io("write", &self.path, &error))
     }
 
+    /// Makes what was written durable; more is to be written.
     pub(crate) fn sync_data(&self) -> Result<(), JournalError> {
-        self.file
+        self.for_writing()?
             .sync_data()
             .map_err(|error| JournalError::io("sync", &self.path, &error))
+    }
+
+    /// As [`Self::sync_data`], where the file may have grown.
+    pub(crate) fn sync_all(&self) -> Result<(), JournalError> {
+        self.for_writing()?
+            .sync_all()
+            .map_err(|error| JournalError::io("sync", &self.path, &error))
+    }
+
+    /// Makes what was written durable, and lets the file go.
+    pub(crate) fn settle(&self) -> Result<(), JournalError> {
+        self.sync_data()?;
+        self.held().take();
+        Ok(())
+    }
+
+    /// Bytes in the file; none when it is gone.
+    pub(crate) fn size(&self) -> Result<u64, JournalError> {
+        let size = self.for_reading()?.map_or(Ok(0), |file| file.size());
+        size.map_err(|error| JournalError::io("measure", &self.path, &error))
+    }
+
+    /// Makes the next read the medium's.
+    pub(crate) fn drop_cache(&self) {
+        // What cannot be opened is named by the read that follows.
+        if let Ok(Some(file)) = self.for_reading() {
+            file.drop_cache();
+        }
     }
 
     /// The end of the last byte between `from` and `to` that is not zero; `None` if all are.
@@ -152,11 +187,7 @@ impl Segment {
 
     /// Whether there is anything but the header.
     pub(crate) fn has_content(&self) -> Result<bool, JournalError> {
-        let size = self
-            .file
-            .size()
-            .map_err(|error| JournalError::io("measure", &self.path, &error))?;
-        let end = self.layout.segment_bytes.max(size);
+        let end = self.layout.segment_bytes.max(self.size()?);
         Ok(self.content_end(FRAMES_OFFSET, end)?.is_some())
     }
 
@@ -166,17 +197,39 @@ impl Segment {
         self.read(&mut bytes, self.layout.footer_offset())?;
         Ok(Footer::decode(&bytes, log_id, self.ordinal))
     }
+
+    fn for_reading(&self) -> Result<Option<Arc<dyn DiskFile>>, JournalError> {
+        if let Some(file) = self.held().as_ref() {
+            return Ok(Some(Arc::clone(file)));
+        }
+        match self.disk.open(&self.path, false) {
+            Ok(file) => Ok(Some(Arc::from(file))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(JournalError::io("open", &self.path, &error)),
+        }
+    }
+
+    fn for_writing(&self) -> Result<Arc<dyn DiskFile>, JournalError> {
+        let mut held = self.held();
+        if let Some(file) = held.as_ref() {
+            return Ok(Arc::clone(file));
+        }
+        let file = self.disk.open(&self.path, true);
+        let file = file.map_err(|error| JournalError::io("write", &self.path, &error))?;
+        Ok(Arc::clone(held.insert(Arc::from(file))))
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<Arc<dyn DiskFile>>> {
+        // Replaced in one step: a panic elsewhere leaves it whole.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// The segments below `dir`, by ordinal; files with other names are left alone.
 ///
 /// # Errors
 /// `Io`.
-pub(crate) fn list(
-    disk: &dyn Disk,
-    dir: &Path,
-    write: bool,
-) -> Result<Vec<Arc<Segment>>, JournalError> {
+pub(crate) fn list(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Vec<Arc<Segment>>, JournalError> {
     let journal = journal_dir(dir);
     let files = match disk.list(&journal) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
@@ -187,7 +240,7 @@ pub(crate) fn list(
         .filter_map(|path| Some((ordinal_of(&path)?, path)))
         .collect();
     named.sort();
-    let open = |(ordinal, path)| Segment::open(disk, path, ordinal, write);
+    let open = |(ordinal, path)| Segment::open(disk, path, ordinal);
     let mut segments = named.into_iter().map(open).collect::<Result<Vec<_>, _>>()?;
     // A file without a header may have lost bytes as well: its neighbours tell its size better.
     let known = segments.iter().find(|segment| segment.log_id.is_some());

@@ -16,16 +16,27 @@ use crate::store::journal::segment::{self, Segment};
 
 /// What to look at.
 pub(crate) struct Scope<'a> {
-    pub(crate) disk: &'a dyn Disk,
+    pub(crate) disk: &'a Arc<dyn Disk>,
     pub(crate) dir: &'a Path,
-    /// Whether the files are opened for writing.
-    pub(crate) write: bool,
     /// The rooms of a payload, for the footers that have to be written.
     pub(crate) rooms_of: fn(&[u8]) -> Vec<u64>,
     /// Segments that a reader found damaged: they are read whole.
     pub(crate) suspects: &'a BTreeSet<u64>,
     /// The end of what is durable, when the journal is being written by this process.
     pub(crate) durable_end: Option<Place>,
+}
+
+impl<'a> Scope<'a> {
+    /// What a reader looks at: no footers to be written, nobody suspected.
+    pub(crate) fn reading(disk: &'a Arc<dyn Disk>, dir: &'a Path) -> Self {
+        Self {
+            disk,
+            dir,
+            rooms_of: |_| Vec::new(),
+            suspects: &NOBODY,
+            durable_end: None,
+        }
+    }
 }
 
 /// What a journal is worth.
@@ -82,7 +93,7 @@ impl Survey {
 /// segment belongs to another log; `OtherHistory` when HEAD and an intact journal differ.
 pub(crate) fn survey(scope: &Scope<'_>) -> Result<Option<Survey>, JournalError> {
     // HEAD first: beside a running writer the frames it knows are then in what is listed.
-    survey_with(scope, Head::read(scope.disk, scope.dir)?)
+    survey_with(scope, Head::read(scope.disk.as_ref(), scope.dir)?)
 }
 
 /// As [`survey`], with what stands, or is to stand, in HEAD.
@@ -90,7 +101,7 @@ pub(crate) fn survey_with(
     scope: &Scope<'_>,
     head: HeadState,
 ) -> Result<Option<Survey>, JournalError> {
-    let mut segments = segment::list(scope.disk, scope.dir, scope.write)?;
+    let mut segments = segment::list(scope.disk, scope.dir)?;
     while let Some(last) = segments.last()
         && !last.has_content()?
     {
@@ -287,3 +298,5 @@ fn behind_head(head: &Head, end: &Gap, at_head: Option<Hash>) -> Result<(), Jour
         journal: short_hex(&at_head.unwrap_or(end.left.hash)),
     })
 }
+
+static NOBODY: BTreeSet<u64> = BTreeSet::new();

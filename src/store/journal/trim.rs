@@ -17,8 +17,7 @@ impl Journal {
         let segments = self.shared.live().segments.clone();
         for segment in segments {
             let (path, length) = (&segment.path, segment.layout.segment_bytes);
-            let size = segment.file.size();
-            let size = size.map_err(|error| JournalError::io("measure", path, &error))?;
+            let size = segment.size()?;
             if size <= length {
                 continue;
             }

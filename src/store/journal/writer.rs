@@ -183,8 +183,8 @@ impl Writer {
             let footer = self.sum.encode(self.shared.log_id, self.active.ordinal);
             self.active
                 .write(&footer, self.active.layout.footer_offset())?;
-            self.active.sync_data()?;
         }
+        self.active.settle()?;
         self.sum = Sum::new(self.link, next.layout);
         let start = Place::start_of(next.ordinal);
         self.offset = start.offset;

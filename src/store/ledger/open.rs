@@ -122,8 +122,9 @@ pub(crate) fn open(
 
 /// Rule 6 begins anew where there is no HEAD and no frame; not beside a copy that has a history.
 fn refuse_a_copy_alone(dir: &Path, options: &LedgerOptions) -> Result<(), StoreError> {
-    let (head, disk) = (dir.join("HEAD"), options.disk.as_ref());
-    let is_alone = sled_folder(dir).exists() && !has_head(disk, dir).map_err(of_journal)?;
+    let (head, disk) = (dir.join("HEAD"), &options.disk);
+    let is_alone =
+        sled_folder(dir).exists() && !has_head(disk.as_ref(), dir).map_err(of_journal)?;
     if !is_alone || head_fault(disk, dir).map_err(of_journal)?.is_some() {
         return Ok(());
     }

@@ -133,15 +133,17 @@ fn mend_head(
     options: &LedgerOptions,
     report: &mut RepairReport,
 ) -> Result<(), StoreError> {
-    let disk = options.disk.as_ref();
+    let disk = &options.disk;
     let has_copy = sled_folder(dir).exists();
     let why = match head_fault(disk, dir).map_err(of_journal)? {
         Some(why) => why,
         // Nothing is left but the copy: an open would begin a new log beside it.
-        None if has_copy && !has_head(disk, dir).map_err(of_journal)? => "is missing".to_owned(),
+        None if has_copy && !has_head(disk.as_ref(), dir).map_err(of_journal)? => {
+            "is missing".to_owned()
+        }
         None => return Ok(()),
     };
-    let _lock = lock(disk, dir)?;
+    let _lock = lock(disk.as_ref(), dir)?;
     let cache = options.sled_cache_bytes;
     let of_segments = log_of_segments(disk, dir).map_err(of_journal)?;
     let of_copy = has_copy.then(|| SledCopy::log_of(dir, cache).ok());

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::store::StoreError;
 use crate::store::caches::LogCopy;
 use crate::store::journal::{
-    Disk as _, Finding, Frame, FrameKind, FrameSource as _, JournalReader, RealDisk, check,
+    Disk, Finding, Frame, FrameKind, FrameSource as _, JournalReader, RealDisk, check,
 };
 use crate::store::record::{Link, Position, StoredCommit};
 use crate::store::sled::{CopyError, SledCopy, SledSource, sled_folder};
@@ -81,8 +81,8 @@ pub fn verify(
     with_sled: bool,
     each: &mut dyn FnMut(Met<'_>),
 ) -> Result<VerifyReport, StoreError> {
-    let disk = RealDisk;
-    let reader = JournalReader::open(Arc::new(disk), dir).map_err(of_journal)?;
+    let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    let reader = JournalReader::open(Arc::clone(&disk), dir).map_err(of_journal)?;
     let Some(log_id) = reader.log_id() else {
         return Err(StoreError::Refused {
             path: dir.display().to_string(),

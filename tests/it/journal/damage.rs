@@ -155,7 +155,7 @@ fn check_harms(harms: &[Harm]) -> Result<(), TestCaseError> {
     let mut faults = 0;
     let mut visit = |finding| faults += u64::from(!matches!(finding, Finding::Frame(_)));
     let report = check(
-        &rig.disk,
+        &rig.shared_disk(),
         dir(),
         super::real_options(0).rooms_of,
         &mut visit,
@@ -194,7 +194,7 @@ fn every_byte_of_a_segment_matters() {
         let mut named = false;
         let mut visit = |finding| named |= !matches!(finding, Finding::Frame(_));
         let checked = check(
-            &rig.disk,
+            &rig.shared_disk(),
             dir(),
             super::real_options(0).rooms_of,
             &mut visit,
@@ -225,7 +225,7 @@ fn every_bit_of_a_journal_matters_and_is_healed() {
             let mut named = false;
             let mut visit = |finding| named |= !matches!(finding, Finding::Frame(_));
             let rooms_of = super::real_options(0).rooms_of;
-            let checked = check(&rig.disk, dir(), rooms_of, &mut visit);
+            let checked = check(&rig.shared_disk(), dir(), rooms_of, &mut visit);
             assert!(checked.is_ok(), "{path:?} bit {bit}: {checked:?}");
             assert!(
                 named || is_ahead(path, &before),
@@ -245,7 +245,7 @@ fn every_bit_of_a_journal_matters_and_is_healed() {
             );
             drop(journal);
             let mut visit = |_| {};
-            let checked = check(&rig.disk, dir(), rooms_of, &mut visit).expect("reads");
+            let checked = check(&rig.shared_disk(), dir(), rooms_of, &mut visit).expect("reads");
             assert_eq!(checked.faults, 0, "{path:?} bit {bit}");
             tried += 1;
         }
@@ -278,11 +278,12 @@ fn every_bit_of_head_matters_and_is_healed() {
             matches!(refused, Err(JournalError::HeadUnusable { .. })),
             "bit {bit}: {refused:?}"
         );
-        let why = head_fault(&rig.disk, dir())
+        let why = head_fault(&rig.shared_disk(), dir())
             .expect("reads")
             .expect("a fault");
         let ids = (super::LOG_ID, 9, "boot-1".to_owned());
-        let head = write_head_anew(&rig.disk, dir(), ids, Link::GENESIS, why).expect("writes");
+        let head =
+            write_head_anew(&rig.shared_disk(), dir(), ids, Link::GENESIS, why).expect("writes");
         assert_eq!(head.link, end, "bit {bit}");
         assert!(head.kept.is_some(), "bit {bit}");
         assert_eq!(read_whole(&rig.open().0.reader()), rig.written, "bit {bit}");

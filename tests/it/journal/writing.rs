@@ -1,7 +1,9 @@
 //! Appending, reopening, reading: what goes right.
-use roomledger::store::journal::{Journal, JournalError};
+use std::path::Path;
 
-use super::{Rig, append, read_whole, real_options};
+use roomledger::store::journal::{Frame, Journal, JournalError, Options};
+
+use super::{Copy, Rig, append, read_whole, real_options};
 
 #[test]
 fn what_was_appended_is_read_after_a_reopen() {
@@ -108,4 +110,81 @@ fn frame_bytes_are_frozen() {
         hex
     });
     assert_eq!(hex, include_str!("../../golden/journal-frame.hex").trim());
+}
+
+/// Soak found a file more for each segment, and at the process's limit an engine that stopped and
+/// could not be opened again.
+#[test]
+fn the_files_held_open_do_not_grow_with_the_log() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let held = || files_held_below(&dir.path().join("journal"));
+    let options = |epoch| Options {
+        prepare_ahead: true,
+        ..real_options(epoch)
+    };
+    let mut written: Vec<Frame> = Vec::new();
+    // The active segment, and the one prepared ahead.
+    let held_max = 2;
+    for epoch in [1, 2] {
+        let (mut journal, recovery) = Journal::open(dir.path(), options(epoch)).expect("opens");
+        assert_eq!(recovery.damage, []);
+        assert!(held() <= held_max, "{} after the open", held());
+        for _ in 0..400 {
+            written.push(append(&mut journal).expect("appends"));
+        }
+        assert!(written.last().expect("some").header().segment > 20);
+        assert!(held() <= held_max, "{} after the appends", held());
+        assert_eq!(read_whole(&journal.reader()), written);
+        assert!(held() <= held_max, "{} after a walk", held());
+
+        // Healing writes to closed segments.
+        for ordinal in [2, 3, 9] {
+            damage(&dir.path().join(format!("journal/{ordinal:08}.seg")));
+        }
+        let healed = journal.heal_all_of_it(&Copy::of(&written)).expect("heals");
+        assert_eq!((healed.repairs.len(), healed.damage), (3, vec![]));
+        assert!(held() <= held_max, "{} after a healing", held());
+        assert_eq!(read_whole(&journal.reader()), written);
+        written.push(append(&mut journal).expect("appends"));
+    }
+    assert_eq!(held(), 0);
+}
+
+/// A closed segment is opened for each read, so that its file may be gone by then.
+#[test]
+fn a_segment_that_vanishes_under_a_running_journal_is_named_and_healed() {
+    let mut rig = Rig::new();
+    let (mut journal, _) = rig.open();
+    rig.fill(&mut journal, 100);
+    let lost = super::segment_path(2);
+    rig.disk.lose(&lost);
+    let seen = super::read(&journal.reader(), 1);
+    let named = seen
+        .iter()
+        .filter(|it| matches!(it, Err(JournalError::Damaged(_))));
+    assert_eq!(named.count(), 1, "{seen:?}");
+    let of_others = |frame: &&Frame| frame.header().segment != 2;
+    let intact = seen.iter().filter_map(|it| it.as_ref().ok());
+    assert!(intact.eq(rig.written.iter().filter(of_others)));
+
+    let healed = journal.heal(&rig.source()).expect("heals");
+    assert_eq!(healed.damage, []);
+    assert_eq!(read_whole(&journal.reader()), rig.written);
+    rig.fill(&mut journal, 1);
+    assert_eq!(read_whole(&rig.reader()), rig.written);
+}
+
+/// How many files below `folder` this process has open.
+fn files_held_below(folder: &Path) -> usize {
+    let open = std::fs::read_dir("/proc/self/fd").expect("lists");
+    // Other tests open and close files meanwhile: one that is gone is none of ours.
+    open.filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+        .filter(|file| file.starts_with(folder))
+        .count()
+}
+
+fn damage(segment: &Path) {
+    let mut bytes = std::fs::read(segment).expect("reads");
+    bytes[600] ^= 1;
+    std::fs::write(segment, bytes).expect("writes");
 }
