@@ -99,6 +99,9 @@ fn permissions_change_for_whoever_is_known() {
          permit alice leniently data=off -> no_effect
          see alice                       -> active publisher no-data ~2
          see bob                         -> active ~1
+         whom permit *|bob data=on       -> 1 / 2
+         whom permit *,nobody leniently data=off -> 1,2
+         permit * data=on                -> permissions_changed
          appoint bob name=B data=off     -> profile_changed permissions_changed
          appoint bob name=B data=on      -> permissions_changed
          appoint bob name=C data=on      -> profile_changed

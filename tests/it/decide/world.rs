@@ -5,7 +5,7 @@ use roomledger::domain::command::{
     PublishTrack, Remove, SendData, SessionDataMerge, UpdateParticipant, UpdateRoom,
 };
 use roomledger::domain::event::{
-    ActivityItem, ConnectionKind, Credential, DuplicatePolicy, Selector, TrackKind, TrackShape,
+    ActivityItem, ConnectionKind, Credential, DuplicatePolicy, Selector, TrackKind, TrackShape, Who,
 };
 use roomledger::domain::{
     Alias, Command, Context, Decision, Defaults, Digest, Event, NewEvent, PermissionPatch,
@@ -49,7 +49,7 @@ impl World {
             std::mem::swap(&mut self.room, &mut self.other);
             return String::new();
         }
-        let told = ["told", "refused"]
+        let told = ["told", "refused", "whom"]
             .contains(&words[0])
             .then(|| words.remove(0));
         let mut request = Request::new(self.room.name.clone(), Command::Tick);
@@ -85,6 +85,9 @@ impl World {
                 assert_eq!(self.other, there.map_or(self.other.clone(), |it| it.room));
                 for room in [&self.room, &self.other] {
                     assert_eq!(broken(room), Vec::<String>::new(), "after {line}");
+                }
+                if told == Some("whom") {
+                    return whom(&here.events);
                 }
                 said
             }
@@ -420,6 +423,20 @@ impl World {
         let newest = person.and_then(|person| self.room.connection(person.newest?));
         newest.map_or_else(|| who.to_owned(), |connection| connection.sid())
     }
+}
+
+/// The connections that each target of a change of permissions came to.
+fn whom(events: &[NewEvent]) -> String {
+    let targets = events.iter().find_map(|new| match &new.event {
+        Event::PermissionsChanged(it) => Some(&it.who),
+        _ => None,
+    });
+    let numbers = |who: &Who| {
+        let numbers: Vec<String> = who.connections.iter().map(|it| it.to_string()).collect();
+        numbers.join(",")
+    };
+    let each: Vec<String> = targets.into_iter().flatten().map(numbers).collect();
+    each.join(" / ")
 }
 
 /// Whom a report of activity is about; of other events their kind tells enough.
