@@ -9,10 +9,14 @@ mod campaign;
 mod damage;
 mod limits;
 #[cfg(feature = "engine")]
+mod loss;
+#[cfg(feature = "engine")]
 mod repair;
 mod rules;
 #[cfg(feature = "engine")]
 mod scrub;
+#[cfg(feature = "engine")]
+mod verify;
 
 use std::collections::BTreeMap;
 use std::fs;

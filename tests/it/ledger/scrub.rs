@@ -73,7 +73,7 @@ fn rule_20_the_scrub_heals_the_journal_and_reports_what_no_copy_has() {
     assert_eq!(journal.count(), 1, "{told:?}");
 }
 
-fn damage_every_block(dir: &std::path::Path) {
+pub(super) fn damage_every_block(dir: &std::path::Path) {
     let path = dir.join("db").join("db");
     let length = std::fs::metadata(&path)
         .expect("measured")
