@@ -6,6 +6,7 @@ mod backup;
 mod caches;
 #[cfg(feature = "engine")]
 mod campaign;
+mod chunks;
 mod damage;
 mod limits;
 #[cfg(feature = "engine")]

@@ -1,17 +1,20 @@
 //! Reading around what was lost, by every way to read.
 
 use std::fs;
+use std::sync::Arc;
 
-use roomledger::domain::{Digest, RoomName, Version};
-use roomledger::store::ledger::LedgerReader;
+use roomledger::domain::{Digest, RoomName, Timestamp, Version};
+use roomledger::engine::repair;
+use roomledger::store::journal::{Frame, FrameKind, JournalReader, RealDisk};
+use roomledger::store::ledger::{Ledger, LedgerOptions, LedgerReader, backup, boot_id};
 use roomledger::store::{
     Caches, EventStore, Link, LogCopy, MemoryStore, Position, Record, Scrubbed, StoreError,
 };
 
-use super::damage::segments;
+use super::damage::{overwrite, segments};
 use super::repair::{damage_both, repaired};
 use super::scrub::damage_every_block;
-use super::{SEGMENT_BYTES, checked, closed, fill, open_small, read};
+use super::{SEGMENT_BYTES, checked, closed, copy_files, fill, open_small, options, read};
 
 /// Every record with the end of its commit, a few at a time.
 fn linked(store: &dyn EventStore) -> Vec<(Record, Link)> {
@@ -177,4 +180,115 @@ fn a_store_may_keep_no_caches() {
     assert_eq!(Nothing.copy_behind(), None);
     assert_eq!(Nothing.take_repairs(), vec![]);
     assert_eq!(Nothing.scrubbed(), Scrubbed::default());
+}
+
+/// A seal that both copies lost took no position along: it is written again, bit for bit.
+#[test]
+fn a_lost_seal_is_written_again() {
+    let dir = tempfile::tempdir().expect("a directory");
+    closed(dir.path(), 20);
+    let (ledger, _) = open_small(dir.path());
+    fill(&ledger, 20);
+    ledger.close().expect("closes");
+    let reader = JournalReader::open(Arc::new(RealDisk), dir.path()).expect("opens");
+    let frames = reader.frames_from(1).expect("reads");
+    let frames: Vec<Frame> = frames.map(|frame| frame.expect("whole")).collect();
+    let at = frames
+        .iter()
+        .position(|frame| frame.kind() == FrameKind::Seal)
+        .expect("the close left one");
+    assert!(at + 1 < frames.len(), "in the middle");
+    fs::remove_dir_all(dir.path().join("db")).expect("removed");
+    let seal = frames[at].bytes();
+    let path = &segments(dir.path())[0];
+    let before = fs::read(path).expect("read");
+    let place = before.windows(seal.len()).position(|window| window == seal);
+    let place = place.expect("in the first segment") as u64;
+    overwrite(path, place, &vec![0xa5; seal.len()]);
+    assert!(!repaired(dir.path(), false).is_whole());
+    let report = repaired(dir.path(), true);
+    assert!(report.is_whole() && report.lost.is_empty(), "{report:?}");
+    let after = JournalReader::open(Arc::new(RealDisk), dir.path()).expect("opens");
+    let after = after.frames_from(1).expect("reads");
+    let after: Vec<Frame> = after.map(|frame| frame.expect("whole")).collect();
+    assert_eq!(after[at].bytes(), seal);
+    assert_eq!(after[..frames.len()], frames[..]);
+    assert_eq!(checked(dir.path(), true).problems, vec![]);
+}
+
+#[test]
+fn a_copy_of_another_log_is_refused_by_name() {
+    let (dir, other) = (
+        tempfile::tempdir().expect("one"),
+        tempfile::tempdir().expect("two"),
+    );
+    let written = closed(dir.path(), 20);
+    let options = LedgerOptions {
+        log_id: [4; 16],
+        ..options()
+    };
+    let (ledger, _) = Ledger::open(other.path(), options).expect("opens");
+    fill(&ledger, 20);
+    ledger.close().expect("closes");
+    fs::remove_dir_all(dir.path().join("db")).expect("removed");
+    copy_files(&other.path().join("db"), &dir.path().join("db"));
+    let report = checked(dir.path(), true);
+    assert_eq!(report.problems.len(), 1, "{report:?}");
+    assert_eq!(report.problems[0].copy, LogCopy::Sled);
+    assert!(
+        report.problems[0].what.contains(&"04".repeat(16)),
+        "{report:?}"
+    );
+    let error = Ledger::open(dir.path(), super::options())
+        .map(|_| ())
+        .expect_err("refused");
+    assert!(matches!(error, StoreError::Refused { .. }), "{error}");
+    fs::remove_dir_all(dir.path().join("db")).expect("removed");
+    let (ledger, _) = open_small(dir.path());
+    assert_eq!(read(&ledger).expect("reads"), written);
+}
+
+/// What is asked of a directory while a server runs in it, or where there is nothing.
+#[test]
+fn repairs_and_backups_are_refused_where_they_could_do_harm() {
+    let (dir, other) = (
+        tempfile::tempdir().expect("one"),
+        tempfile::tempdir().expect("two"),
+    );
+    let (ledger, _) = open_small(dir.path());
+    fill(&ledger, 20);
+    let locked = repair(dir.path(), options(), false, Timestamp::EPOCH).expect_err("refused");
+    assert!(locked.to_string().contains("pid"), "{locked}");
+    let empty = other.path().join("empty");
+    fs::create_dir(&empty).expect("a folder");
+    assert!(backup(&empty, &other.path().join("to")).is_err());
+    let foreign = other.path().join("foreign");
+    let options = LedgerOptions {
+        log_id: [4; 16],
+        ..options()
+    };
+    let (elsewhere, _) = Ledger::open(&foreign, options).expect("opens");
+    fill(&elsewhere, 20);
+    let running = backup(dir.path(), &foreign).expect_err("refused");
+    assert!(running.to_string().contains("pid"), "{running}");
+    elsewhere.close().expect("closes");
+    drop(elsewhere);
+    let error = backup(dir.path(), &foreign).expect_err("refused");
+    assert!(error.to_string().contains(&"04".repeat(16)), "{error}");
+    ledger.close().expect("closes");
+    assert_eq!(checked(dir.path(), true).problems, vec![]);
+    assert_eq!(checked(&foreign, true).problems, vec![]);
+}
+
+#[test]
+fn where_there_is_no_journal_nothing_is_read_and_nothing_is_wrong() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let reader = JournalReader::open(Arc::new(RealDisk), dir.path()).expect("opens");
+    assert_eq!(reader.log_id(), None);
+    let end = reader.end().expect("reads");
+    assert_eq!(end.position, 0);
+    assert!(end.damage.is_empty() && end.unsealed.is_none() && end.unfinished.is_none());
+    assert_eq!(reader.frames_from(1).expect("reads").count(), 0);
+    assert_eq!(reader.closed_ends().expect("reads"), vec![]);
+    assert!(!boot_id().is_empty(), "Linux tells it");
 }
