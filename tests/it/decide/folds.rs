@@ -148,7 +148,7 @@ fn a_closing_points_to_its_cause_in_this_room_alone() {
     for (cause, because) in [
         (None, 6),
         (Some(Reference::here(Version(3))), 3),
-        (elsewhere(), 6),
+        (Some(elsewhere()), 6),
     ] {
         let mut room = Room::new(RoomName::new("town").unwrap());
         let join = Command::Join(Join::new(Identity::new("alice").unwrap()));
@@ -186,9 +186,9 @@ fn a_closing_points_to_its_cause_in_this_room_alone() {
     }
 }
 
-fn elsewhere() -> Option<Reference> {
-    Some(Reference {
+fn elsewhere() -> Reference {
+    Reference {
         room: Some(RoomName::new("city").unwrap()),
         version: Version(3),
-    })
+    }
 }

@@ -108,9 +108,12 @@ impl World {
     /// Records a refusal, and tells whom the record names.
     fn record(&mut self, decision: &Decision) -> String {
         let said = self.accept(&decision.events, &[]);
-        let who = decision.events.iter().find_map(|new| match &new.event {
-            Event::CommandRefused(it) => it.who.clone(),
-            _ => None,
+        let who = decision.events.iter().find_map(|new| {
+            if let Event::CommandRefused(it) = &new.event {
+                it.who.clone()
+            } else {
+                None
+            }
         });
         let who = match who {
             None => "nobody".to_owned(),
@@ -427,9 +430,12 @@ impl World {
 
 /// The connections that each target of a change of permissions came to.
 fn whom(events: &[NewEvent]) -> String {
-    let targets = events.iter().find_map(|new| match &new.event {
-        Event::PermissionsChanged(it) => Some(&it.who),
-        _ => None,
+    let targets = events.iter().find_map(|new| {
+        if let Event::PermissionsChanged(it) = &new.event {
+            Some(&it.who)
+        } else {
+            None
+        }
     });
     let numbers = |who: &Who| {
         let numbers: Vec<String> = who.connections.iter().map(|it| it.to_string()).collect();
