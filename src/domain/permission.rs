@@ -227,7 +227,6 @@ impl Permission {
     /// (LiveKit's defaults of an empty grant).
     pub fn standard() -> Self {
         Self {
-            presence: true,
             send: Send {
                 enabled: true,
                 allowed: Allowed::All,

@@ -15,12 +15,11 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
-use serde::de::{DeserializeSeed, Deserializer, SeqAccess, Visitor};
-use serde::ser::SerializeTuple;
+use serde::de::DeserializeSeed;
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::record::{CommandHeader, CommandRecord, Commit, NewRecord, Position, Record};
-use crate::domain::{Event, Kind, NewEvent, Reference, RoomName, Timestamp, Version};
+use crate::domain::{Event, Kind, NewEvent, RoomName, Version};
 
 /// Why bytes are no commit. The store adds the position.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -195,13 +194,8 @@ pub fn encode_cache<T: Serialize>(value: &T) -> Result<Vec<u8>, CodecError> {
 pub fn decode_cache<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, CodecError> {
     let (value, read) = bincode::serde::decode_from_slice(bytes, CACHE_CONFIG)
         .map_err(|error| malformed("a cache", &error))?;
-    let left = bytes.len() - read;
-    if left > 0 {
-        return Err(CodecError::Trailing {
-            what: "a cache",
-            left,
-        });
-    }
+    let rest = bytes.get(read..).unwrap_or_default();
+    Cursor { rest }.end("a cache")?;
     Ok(value)
 }
 
@@ -250,7 +244,13 @@ fn upcast(kind: Kind, schema: u16, payload: &[u8]) -> Result<NewEvent, CodecErro
             number: schema,
         });
     }
-    seed(EnvelopeSeed(kind), payload, kind.as_str())
+    let what = kind.as_str();
+    let ((occurred_at, cause), rest) = front(PhantomData, payload, what)?;
+    Ok(NewEvent {
+        event: seed(kind, rest, what)?,
+        cause,
+        occurred_at,
+    })
 }
 
 fn walk<'a>(
@@ -315,7 +315,9 @@ fn put_record(out: &mut Vec<u8>, record: &NewRecord) -> Result<(), CodecError> {
     out.extend_from_slice(&room_bytes.to_le_bytes());
     out.extend_from_slice(room.as_bytes());
     out.extend_from_slice(&record.version.0.to_le_bytes());
-    put(out, kind.as_str(), &Envelope(&record.event))
+    let event = &record.event;
+    put(out, kind.as_str(), &(&event.occurred_at, &event.cause))?;
+    put(out, kind.as_str(), &Payload(&event.event))
 }
 
 /// Reads little-endian numbers and counted bytes off the front of a slice.
@@ -411,15 +413,20 @@ fn seed<'de, S: DeserializeSeed<'de>>(
     bytes: &'de [u8],
     what: &'static str,
 ) -> Result<S::Value, CodecError> {
+    let (value, rest) = front(seed, bytes, what)?;
+    Cursor { rest }.end(what)?;
+    Ok(value)
+}
+
+/// A value off the front of the bytes, and the bytes behind it.
+fn front<'de, S: DeserializeSeed<'de>>(
+    seed: S,
+    bytes: &'de [u8],
+    what: &'static str,
+) -> Result<(S::Value, &'de [u8]), CodecError> {
     let (value, read) = bincode::serde::seed_decode_from_slice(seed, bytes, CONFIG)
         .map_err(|error| malformed(what, &error))?;
-    if read != bytes.len() {
-        return Err(CodecError::Trailing {
-            what,
-            left: bytes.len() - read,
-        });
-    }
-    Ok(value)
+    Ok((value, bytes.get(read..).unwrap_or_default()))
 }
 
 fn malformed(what: &'static str, problem: &dyn fmt::Display) -> CodecError {
@@ -429,53 +436,12 @@ fn malformed(what: &'static str, problem: &dyn fmt::Display) -> CodecError {
     }
 }
 
-/// What is stored of an event beside its header: occurred at, cause, payload.
-struct Envelope<'a>(&'a NewEvent);
-
-impl Serialize for Envelope<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut tuple = serializer.serialize_tuple(3)?;
-        tuple.serialize_element(&self.0.occurred_at)?;
-        tuple.serialize_element(&self.0.cause)?;
-        tuple.serialize_element(&Payload(&self.0.event))?;
-        tuple.end()
-    }
-}
-
+/// The payload alone: its kind stands in the record's header.
 struct Payload<'a>(&'a Event);
 
 impl Serialize for Payload<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.serialize_payload(serializer)
-    }
-}
-
-struct EnvelopeSeed(Kind);
-
-impl<'de> DeserializeSeed<'de> for EnvelopeSeed {
-    type Value = NewEvent;
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<NewEvent, D::Error> {
-        from.deserialize_tuple(3, self)
-    }
-}
-
-impl<'de> Visitor<'de> for EnvelopeSeed {
-    type Value = NewEvent;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the envelope and payload of {}", self.0.as_str())
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<NewEvent, A::Error> {
-        let early = |at| <A::Error as serde::de::Error>::invalid_length(at, &"three parts");
-        let occurred_at: Option<Timestamp> = from.next_element()?.ok_or_else(|| early(0))?;
-        let cause: Option<Reference> = from.next_element()?.ok_or_else(|| early(1))?;
-        let event = from.next_element_seed(self.0)?.ok_or_else(|| early(2))?;
-        Ok(NewEvent {
-            event,
-            cause,
-            occurred_at,
-        })
     }
 }
 

@@ -4,6 +4,10 @@
 //! place among them of the event that caused it (`<1`; `<0` for an earlier command's), or `!` and
 //! the codes of the refusal.
 
+mod edges;
+mod folds;
+mod seen;
+mod words;
 mod world;
 
 use roomledger::domain::{Alias, Identity, RoomName};

@@ -10,8 +10,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use roomledger::domain::{Kind, RoomName, Version};
 use roomledger::store::{
-    CommandRecord, Commit, NewRecord, Position, decode_commands, decode_commit, encode_commit,
-    places,
+    CodecError, CommandRecord, Commit, NewRecord, Position, decode_cache, decode_commands,
+    decode_commit, encode_cache, encode_commit, places,
 };
 use roomledger::testing::arbitrary::{Fullness, command_header, event};
 
@@ -123,6 +123,165 @@ fn every_golden_file_is_of_a_kind_that_is_still_read() {
             "{name}"
         );
     }
+}
+
+/// Bytes with one thing wrong, each with what is said of it.
+#[test]
+fn what_is_wrong_with_bytes_is_said() {
+    let good =
+        encode_commit(&commit_of(&[Kind::NoteAdded], Fullness::Full, SEED)).expect("encodes");
+    let start = record_start(&good);
+    let header_bytes = start - 4 - 4 - 4 - 5;
+    let room = start + 7;
+    let set = |at: usize, byte: u8| {
+        let mut bytes = good.clone();
+        bytes[at] = byte;
+        bytes
+    };
+    let longer = |length_at: usize, insert_at: usize| {
+        let mut bytes = good.clone();
+        bytes.insert(insert_at, 0);
+        let length: [u8; 4] = bytes[length_at..length_at + 4].try_into().expect("four");
+        let length = u32::from_le_bytes(length) + 1;
+        bytes[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
+        bytes
+    };
+    let room_name = "a room name does not decode: ";
+    for (bytes, said) in [
+        (Vec::new(), "a commit ends early: 1 bytes needed, 0 left"),
+        (
+            good[..3].to_vec(),
+            "a command count ends early: 4 bytes needed, 2 left",
+        ),
+        (
+            good[..8].to_vec(),
+            "a command header ends early: 4 bytes needed, 3 left",
+        ),
+        (set(0, 9), "commit format 9 is unknown here"),
+        (
+            [&good[..], &[0, 0]].concat(),
+            "a commit has 2 bytes too many",
+        ),
+        (
+            longer(5, 9 + header_bytes),
+            "a command header has 1 bytes too many",
+        ),
+        (
+            longer(start - 4, good.len()),
+            "note_added has 1 bytes too many",
+        ),
+        (set(start, 9), "record format 9 is unknown here"),
+        (set(start + 2, 255), "event kind 65"),
+        (set(start + 4, 1), "schema of an event 257 is unknown here"),
+        (set(room, 255), room_name),
+        (set(room, 7), room_name),
+    ] {
+        for error in [
+            decode_commands(&bytes).map(|_| ()).expect_err(said),
+            decode_commit(&bytes, Position(1))
+                .map(|_| ())
+                .expect_err(said),
+        ] {
+            assert!(error.to_string().starts_with(said), "{error}, not {said}");
+        }
+    }
+}
+
+/// What a newer program wrote is still told apart by its places; caches take no byte too many.
+#[test]
+fn an_unknown_kind_has_a_place_and_a_cache_has_an_end() {
+    let mut newer =
+        encode_commit(&commit_of(&[Kind::NoteAdded], Fullness::Full, SEED)).expect("encodes");
+    let start = record_start(&newer);
+    newer[start + 2] = 255;
+    let kinds: Vec<u16> = places(&newer)
+        .expect("payloads are not looked at")
+        .iter()
+        .map(|place| place.kind)
+        .collect();
+    assert_eq!(kinds, [u16::from_le_bytes([newer[start + 1], 255])]);
+    let mut cache = encode_cache(&7_u32).expect("encodes");
+    assert_eq!(decode_cache(&cache), Ok(7_u32));
+    cache.extend([0, 0]);
+    let error = decode_cache::<u32>(&cache)
+        .expect_err("too long")
+        .to_string();
+    assert_eq!(error, "a cache has 2 bytes too many");
+}
+
+/// A text that promises `bytes` bytes, of which none is there.
+fn promise(bytes: u64) -> Vec<u8> {
+    [&[253][..], &bytes.to_le_bytes()].concat()
+}
+
+/// Values are bounded by the largest frame, caches by what a million outcomes may take.
+#[test]
+fn a_length_beyond_the_bound_is_refused_before_it_is_believed() {
+    let problem =
+        |error: Option<CodecError>| error.map(|error| error.to_string()).unwrap_or_default();
+    let note = |bytes| {
+        let mut commit =
+            encode_commit(&commit_of(&[Kind::NoteAdded], Fullness::Full, SEED)).expect("encodes");
+        let start = record_start(&commit);
+        let fixed = 1 + 2 + 2 + 2 + "town hall".len() + 8;
+        commit.truncate(start + fixed);
+        // Not occurred elsewhere, without a cause, about the room, under no key.
+        commit.extend([&[0, 0, 0, 0][..], &promise(bytes)].concat());
+        let length = u32::try_from(commit.len() - start).expect("small");
+        commit[start - 4..start].copy_from_slice(&length.to_le_bytes());
+        problem(decode_commands(&commit).err())
+    };
+    let cache = |bytes| problem(decode_cache::<String>(&promise(bytes)).err());
+    let value_bytes_max = 32 * 1024 * 1024;
+    for (said, refused) in [
+        (note(value_bytes_max + 1), true),
+        (note(value_bytes_max - 1024), false),
+        (cache(1 << 32), true),
+        (cache((1 << 32) - 1024), false),
+    ] {
+        let told = if refused {
+            "LimitExceeded"
+        } else {
+            "UnexpectedEnd"
+        };
+        assert!(said.contains(told), "{said}, not {told}");
+    }
+}
+
+/// Streams, positions and shared headers, over several commands.
+#[test]
+fn records_know_their_stream_their_position_and_where_their_command_began() {
+    let mut commit = commit_of(&[Kind::RoomCreated, Kind::NoteAdded], Fullness::Any, SEED);
+    for (seed, kinds) in [
+        (1, &[][..]),
+        (2, &[Kind::EngineStarted]),
+        (3, &[Kind::NoteAdded]),
+    ] {
+        commit
+            .commands
+            .append(&mut commit_of(kinds, Fullness::Any, seed).commands);
+    }
+    commit.commands[2].events[0].room = None;
+    let bytes = encode_commit(&commit).expect("encodes");
+    assert_eq!(decode_commands(&bytes).expect("decodes"), commit);
+    let records = decode_commit(&bytes, Position(7)).expect("decodes");
+    let expected = commit.clone().into_records(Position(7)).collect::<Vec<_>>();
+    assert_eq!(records, expected);
+    let begun: Vec<_> = records
+        .iter()
+        .map(|record| {
+            (
+                record.position.0,
+                record.command_first.0,
+                record.room.is_some(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        begun,
+        [(7, 7, true), (8, 7, true), (9, 9, false), (10, 10, true)]
+    );
+    assert!(Arc::ptr_eq(&records[0].command, &records[1].command));
 }
 
 proptest! {

@@ -6,13 +6,18 @@ mod backup;
 mod caches;
 #[cfg(feature = "engine")]
 mod campaign;
+mod chunks;
 mod damage;
 mod limits;
+#[cfg(feature = "engine")]
+mod loss;
 #[cfg(feature = "engine")]
 mod repair;
 mod rules;
 #[cfg(feature = "engine")]
 mod scrub;
+#[cfg(feature = "engine")]
+mod verify;
 
 use std::collections::BTreeMap;
 use std::fs;

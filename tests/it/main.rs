@@ -59,6 +59,7 @@ mod livekit_service;
 mod livekit_wire;
 #[cfg(feature = "cli")]
 mod origins;
+mod permission;
 #[cfg(feature = "server")]
 mod rate_limit;
 mod readme;
@@ -87,6 +88,7 @@ mod store_contract;
 #[cfg(feature = "cli")]
 mod stream_many;
 mod tidy;
+mod timelog;
 #[cfg(feature = "server")]
 mod told;
 #[cfg(feature = "server")]

@@ -78,9 +78,8 @@ impl Draft<'_> {
         if groups.is_empty() && unknown_targets.is_empty() {
             return false;
         }
-        let narrowed: Vec<ConnectionNumber> = groups
+        let touched: Vec<ConnectionNumber> = groups
             .iter()
-            .filter(|group| narrows(group))
             .flat_map(|group| group.connections.iter())
             .collect();
         let (who, request) = aimed.into_iter().map(|aim| (aim.who, aim.patch)).unzip();
@@ -91,7 +90,7 @@ impl Draft<'_> {
             groups,
             unknown_targets,
         });
-        for number in narrowed {
+        for number in touched {
             self.unpublish_lost(number, changed);
         }
         true
@@ -151,9 +150,4 @@ pub(super) fn resolve_update(draft: &mut Draft<'_>, update: &PermissionUpdate) -
         patch.receive_by_connection = Some(known.collect());
     }
     patch
-}
-
-/// Whether tracks may have to go.
-fn narrows(group: &PermissionGroup) -> bool {
-    group.before.send != group.after.send || group.before.data && !group.after.data
 }

@@ -58,18 +58,8 @@ pub(crate) fn read_all(
     after: Position,
     limit: usize,
 ) -> Result<Vec<Record>, StoreError> {
-    let first = after.0.saturating_add(1);
-    let (frames, last) = commits_from(shared, first, limit)?;
-    let found = by_position(&frames, first, last)?;
-    if !found.is_empty() || first > last {
-        return Ok(found);
-    }
-    match behind_loss(&frames, first) {
-        Some(behind) => read_all(shared, behind, limit),
-        None => Err(StoreError::Missing {
-            position: Position(first),
-        }),
-    }
+    let linked = read_linked(shared, after, limit)?;
+    Ok(linked.into_iter().map(|(record, _)| record).collect())
 }
 
 /// As `EventStore::read_linked`.
@@ -80,13 +70,16 @@ pub(crate) fn read_linked(
 ) -> Result<Linked, StoreError> {
     let first = after.0.saturating_add(1);
     let (frames, last) = commits_from(shared, first, limit)?;
-    let mut next = first;
+    let mut commits = frames
+        .iter()
+        .filter(|frame| frame.kind() == FrameKind::Commit)
+        .peekable();
     let mut found = Vec::new();
-    for frame in &frames {
-        let link = link_of(frame.link());
-        let records = by_position(std::slice::from_ref(frame), next, last)?;
-        next += u64::try_from(records.len()).unwrap_or(0);
-        found.extend(records.into_iter().map(|record| (record, link)));
+    for record in by_position(&frames, first, last)? {
+        let is_before = |frame: &&Frame| frame.last_position() < record.position.0;
+        while commits.next_if(is_before).is_some() {}
+        let link = commits.peek().map(|frame| link_of(frame.link()));
+        found.extend(link.map(|link| (record, link)));
     }
     if !found.is_empty() || first > last {
         return Ok(found);

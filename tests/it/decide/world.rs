@@ -1,20 +1,21 @@
 //! What plays the lines of the tables: a room, another one, a clock, and the words for commands.
 
-use std::collections::BTreeMap;
-
 use roomledger::domain::command::{
     ConfigPatch, CreateRoom, Join, MuteTrack, NoteTarget, PermissionUpdate, ProfileUpdate,
-    PublishTrack, Remove, SendData, SessionDataMerge, UpdateParticipant, UpdatePermissions,
-    UpdateRoom,
+    PublishTrack, Remove, SendData, SessionDataMerge, UpdateParticipant, UpdateRoom,
 };
 use roomledger::domain::event::{
-    ConnectionKind, Credential, DuplicatePolicy, TrackKind, TrackShape, UpdateMode,
+    ActivityItem, ConnectionKind, Credential, DuplicatePolicy, Selector, TrackKind, TrackShape, Who,
 };
 use roomledger::domain::{
-    AdminRight, Alias, Allowed, Command, Context, Defaults, Digest, Identity, NewEvent,
-    PermissionPatch, Rejection, Request, Room, RoomName, Source, Target, Timestamp, Version,
-    decide, decide_move, evolve,
+    Alias, Command, Context, Decision, Defaults, Digest, Event, NewEvent, PermissionPatch,
+    Personal, Rejection, Request, Room, RoomName, Source, Timestamp, Version, decide, decide_move,
+    evolve, refusal,
 };
+use roomledger::testing::invariants::broken;
+
+use super::seen::seen;
+use super::words::{identity, permit, profile, target, value};
 
 /// A room, another one to move to, and a clock.
 pub(super) struct World {
@@ -38,6 +39,19 @@ impl World {
 
     pub(super) fn play(&mut self, line: &str) -> String {
         let mut words: Vec<&str> = line.split(' ').filter(|word| !word.is_empty()).collect();
+        if words[0] == "see" {
+            return seen(&self.room, words[1], self.now);
+        }
+        if words[0] == "there" {
+            return seen(&self.other, words[2], self.now);
+        }
+        if words[0] == "swap" {
+            std::mem::swap(&mut self.room, &mut self.other);
+            return String::new();
+        }
+        let told = ["told", "refused", "whom"]
+            .contains(&words[0])
+            .then(|| words.remove(0));
         let mut request = Request::new(self.room.name.clone(), Command::Tick);
         if words[0] == "as" {
             request.as_connection = Some(self.newest(words[1]));
@@ -69,10 +83,47 @@ impl World {
                 let said = self.accept(&here.events, there.as_ref().map_or(&[], |it| &it.events));
                 assert_eq!(self.room, here.room, "decide folds as evolve does");
                 assert_eq!(self.other, there.map_or(self.other.clone(), |it| it.room));
+                for room in [&self.room, &self.other] {
+                    assert_eq!(broken(room), Vec::<String>::new(), "after {line}");
+                }
+                if told == Some("whom") {
+                    return whom(&here.events);
+                }
                 said
             }
-            Err(no) => refused(&no),
+            Err(no) => match told {
+                Some("told") => no.to_string(),
+                Some(_) => self.record(&refusal(
+                    &self.room,
+                    &request,
+                    &no,
+                    &context,
+                    (Digest::of(b""), 0),
+                )),
+                None => refused(&no),
+            },
         }
+    }
+
+    /// Records a refusal, and tells whom the record names.
+    fn record(&mut self, decision: &Decision) -> String {
+        let said = self.accept(&decision.events, &[]);
+        let who = decision.events.iter().find_map(|new| {
+            if let Event::CommandRefused(it) = &new.event {
+                it.who.clone()
+            } else {
+                None
+            }
+        });
+        let who = match who {
+            None => "nobody".to_owned(),
+            Some(Selector::Everyone) => "*".to_owned(),
+            Some(Selector::Chosen) => "chosen".to_owned(),
+            Some(Selector::Participant(number)) => format!("participant {number}"),
+            Some(Selector::Connection(number)) => format!("connection {number}"),
+            Some(Selector::Unknown(text)) => format!("unknown {:?}", text.value()),
+        };
+        format!("{said} {who}")
     }
 
     fn accept(&mut self, here: &[NewEvent], there: &[NewEvent]) -> String {
@@ -86,8 +137,9 @@ impl World {
                 .as_ref()
                 .map(|cause| format!("<{}", cause.version.0.saturating_sub(start)));
             said.push(format!(
-                "{}{}",
+                "{}{}{}",
                 event.event.kind().as_str(),
+                about(&event.event),
                 cause.unwrap_or_default()
             ));
         }
@@ -112,6 +164,8 @@ impl World {
             }
             "join" => Command::Join(self.join(first, &rest[1..])),
             "activate" => Command::Activate(self.newest(first)),
+            "interrupt" => Command::Interrupt(self.newest(first)),
+            "resume" => Command::Resume(self.newest(first)),
             "leave" => Command::Leave {
                 connection: self.newest(first),
                 reason: None,
@@ -126,12 +180,20 @@ impl World {
                 track: rest[1].to_owned(),
                 muted: words[0] == "mute",
             }),
-            "unmute-self" => Command::UpdateTrack {
+            "unmute-self" | "mute-self" | "track" => Command::UpdateTrack {
                 connection: self.newest(first),
                 track: rest[1].to_owned(),
-                muted: Some(false),
-                name: None,
-                shape: None,
+                muted: (words[0] != "track").then(|| words[0] == "mute-self"),
+                name: value(rest, "name").map(str::to_owned),
+                shape: value(rest, "width").map(|width| TrackShape {
+                    width: width.parse().unwrap(),
+                    ..TrackShape::default()
+                }),
+            },
+            "subscribe" | "unsubscribe" => Command::UpdateSubscriptions {
+                target: target(first),
+                tracks: rest[1..].iter().map(|track| (*track).to_owned()).collect(),
+                subscribe: words[0] == "subscribe",
             },
             "remove" => Command::Remove(Remove {
                 target: target(first),
@@ -147,11 +209,17 @@ impl World {
             },
             "revoke" => Command::RevokeTokens {
                 identity: (first != "all").then(|| identity(first)),
-                before: self.now,
+                before: Timestamp::from_seconds(
+                    self.now.seconds() + value(rest, "at").map_or(0, |s| s.parse().unwrap()),
+                ),
             },
             "move" => Command::Move {
                 target: target(first),
-                to_room: self.other.name.clone(),
+                to_room: if rest.contains(&"nowhere") {
+                    self.room.name.clone()
+                } else {
+                    self.other.name.clone()
+                },
             },
             _ => self.other_command(words),
         }
@@ -163,14 +231,32 @@ impl World {
         match words[0] {
             "sync" => Command::CloseLost {
                 reporter: first.to_owned(),
-                as_of: self.room.version,
-                listed: vec![self.newest(value(rest, "keeps").unwrap())],
+                as_of: value(rest, "as-of")
+                    .map_or(self.room.version, |it| Version(it.parse().unwrap())),
+                listed: value(rest, "keeps")
+                    .map(|who| self.newest(who))
+                    .into_iter()
+                    .collect(),
             },
             "permit" => permit(first, &rest[1..]),
             "profile" => Command::UpdateParticipant(UpdateParticipant {
                 target: target(first),
                 profile: profile(&rest[1..]),
                 permission: None,
+            }),
+            "appoint" => Command::UpdateParticipant(UpdateParticipant {
+                target: target(first),
+                profile: ProfileUpdate {
+                    name: value(rest, "name").map(str::to_owned),
+                    ..ProfileUpdate::default()
+                },
+                permission: Some(PermissionUpdate {
+                    patch: PermissionPatch {
+                        data: value(rest, "data").map(|word| word == "on"),
+                        ..PermissionPatch::default()
+                    },
+                    ..PermissionUpdate::default()
+                }),
             }),
             "profile-self" => Command::UpdateOwnProfile {
                 connection: self.newest(first),
@@ -181,8 +267,25 @@ impl World {
                 lossy: false,
                 bytes: 2,
                 digest: Digest::of(b"hi"),
-                targets: vec![target(first)],
+                targets: (!first.is_empty())
+                    .then(|| target(first))
+                    .into_iter()
+                    .collect(),
             }),
+            "activity" => Command::ReportActivity {
+                items: rest
+                    .iter()
+                    .map(|who| {
+                        let item = ActivityItem {
+                            kind: "speaking".to_owned(),
+                            connection: None,
+                            occurred_at: None,
+                            detail: Personal::from(""),
+                        };
+                        (item, (*who != "room").then(|| self.newest(who)))
+                    })
+                    .collect(),
+            },
             "note" => Command::AddNote {
                 about: match first.parse() {
                     Ok(version) => NoteTarget::Event(Version(version)),
@@ -205,7 +308,20 @@ impl World {
         match words[0] {
             "create" => Command::CreateRoom(CreateRoom {
                 opens_session: rest.contains(&"session"),
-                ..CreateRoom::default()
+                config: ConfigPatch {
+                    max_participants: value(rest, "max").map(|max| max.parse().unwrap()),
+                    eject_after_s: value(rest, "eject").map(|s| Some(s.parse().unwrap())),
+                    properties: value(rest, "p")
+                        .map(|it| ("p".to_owned(), it.to_owned()))
+                        .into_iter()
+                        .collect(),
+                    ..ConfigPatch::default()
+                },
+                metadata: value(rest, "metadata").map(str::to_owned),
+                aliases: value(rest, "alias")
+                    .map(str::to_owned)
+                    .into_iter()
+                    .collect(),
             }),
             "update" => Command::UpdateRoom(self.update_room(rest)),
             "delete" => Command::DeleteRoom,
@@ -227,12 +343,20 @@ impl World {
         config.duplicate_identity = words.contains(&"doubles").then_some(DuplicatePolicy::Allow);
         config.not_before = later("opens").or(Some(None));
         config.expires_at = later("expires");
+        config.eject_at_expiry = words.contains(&"eject").then_some(true);
+        update.metadata = value(words, "metadata").map(str::to_owned);
+        update.session_only = words.contains(&"session");
         update
     }
 
     fn join(&self, who: &str, words: &[&str]) -> Join {
         let issued_s = value(words, "token").map(|offset| offset.parse::<i64>().unwrap());
         let issued = issued_s.map(|s| Timestamp::from_seconds(self.now.seconds() + s));
+        let later = |key| {
+            let seconds = value(words, key).map(|s| s.parse::<i64>().unwrap());
+            seconds.map(|s| Timestamp::from_seconds(self.now.seconds() + s))
+        };
+        let marked = value(words, "marked");
         Join {
             identity: Some(identity(who)),
             alias: value(words, "alias").map(|alias| Alias::new(alias).unwrap()),
@@ -242,16 +366,34 @@ impl World {
             } else {
                 ConnectionKind::Standard
             },
-            profile: ProfileUpdate::default(),
-            permission: None,
+            profile: ProfileUpdate {
+                name: value(words, "name").map(str::to_owned),
+                attributes: value(words, "a")
+                    .map(|it| ("a".to_owned(), Some(it.to_owned())))
+                    .into_iter()
+                    .collect(),
+                ..ProfileUpdate::default()
+            },
+            permission: marked.map(|mark| PermissionUpdate {
+                patch: PermissionPatch {
+                    agent: Some(mark == "agent"),
+                    recorder: Some(mark == "recorder"),
+                    ..PermissionPatch::default()
+                },
+                ..PermissionUpdate::default()
+            }),
             credential: Credential {
                 not_before: issued,
+                expires_at: later("expires"),
                 ..Credential::default()
             },
             reporter: value(words, "on").map(str::to_owned),
-            eject_at: None,
-            config: ConfigPatch::default(),
-            room_metadata: None,
+            eject_at: later("eject"),
+            config: ConfigPatch {
+                max_participants: value(words, "max").map(|max| max.parse().unwrap()),
+                ..ConfigPatch::default()
+            },
+            room_metadata: value(words, "metadata").map(str::to_owned),
             moved_from: None,
         }
     }
@@ -259,6 +401,8 @@ impl World {
     fn publish(&self, who: &str, words: &[&str]) -> PublishTrack {
         let (kind, source) = match words[0] {
             "camera" => (TrackKind::Video, Source::Camera),
+            "data" => (TrackKind::Data, Source::Unknown),
+            "screen" => (TrackKind::Video, Source::ScreenShare),
             "microphone" => (TrackKind::Audio, Source::Microphone),
             other => panic!("no source {other:?}"),
         };
@@ -284,6 +428,33 @@ impl World {
     }
 }
 
+/// The connections that each target of a change of permissions came to.
+fn whom(events: &[NewEvent]) -> String {
+    let targets = events.iter().find_map(|new| {
+        if let Event::PermissionsChanged(it) = &new.event {
+            Some(&it.who)
+        } else {
+            None
+        }
+    });
+    let numbers = |who: &Who| {
+        let numbers: Vec<String> = who.connections.iter().map(|it| it.to_string()).collect();
+        numbers.join(",")
+    };
+    let each: Vec<String> = targets.into_iter().flatten().map(numbers).collect();
+    each.join(" / ")
+}
+
+/// Whom a report of activity is about; of other events their kind tells enough.
+fn about(event: &Event) -> String {
+    let Event::ActivityReported(it) = event else {
+        return String::new();
+    };
+    let number = |item: &ActivityItem| item.connection.map_or("-".to_owned(), |it| it.to_string());
+    let numbers: Vec<String> = it.items.iter().map(number).collect();
+    format!(":{}", numbers.join(","))
+}
+
 fn refused(no: &Rejection) -> String {
     let codes: Vec<&str> = no
         .reasons()
@@ -291,78 +462,4 @@ fn refused(no: &Rejection) -> String {
         .map(|reason| reason.code().as_str())
         .collect();
     format!("! {}", codes.join(" "))
-}
-
-fn permit(targets: &str, words: &[&str]) -> Command {
-    let on = |key| value(words, key).map(|word: &str| word == "on");
-    let patch = PermissionPatch {
-        send_enabled: on("send"),
-        send_allowed: value(words, "only").map(|_| Allowed::Listed(vec![Source::Camera])),
-        data: on("data"),
-        admin: words
-            .contains(&"admin")
-            .then(|| [AdminRight::Participants].into()),
-        update_own_metadata: on("own"),
-        ..PermissionPatch::default()
-    };
-    // `*,bob` changes both alike; `*|bob` names bob with nothing to change.
-    let empty = PermissionUpdate::default();
-    let update = PermissionUpdate {
-        patch,
-        ..PermissionUpdate::default()
-    };
-    let mut aimed = BTreeMap::new();
-    for (at, name) in targets.split(['|', ',']).enumerate() {
-        let spared = at > 0 && targets.contains('|');
-        aimed.insert(
-            target(name),
-            if spared {
-                empty.clone()
-            } else {
-                update.clone()
-            },
-        );
-    }
-    Command::UpdatePermissions(UpdatePermissions {
-        mode: UpdateMode::Patch,
-        targets: aimed,
-        refuse_unknown: true,
-    })
-}
-
-fn profile(words: &[&str]) -> ProfileUpdate {
-    let mut update = ProfileUpdate::default();
-    for word in words {
-        match word.split_once('=') {
-            Some(("name", value)) => update.name = Some(value.to_owned()),
-            Some(("metadata", value)) => update.metadata = Some(value.to_owned()),
-            Some((key, value)) => {
-                update
-                    .attributes
-                    .insert(key.to_owned(), Some(value.to_owned()));
-            }
-            None => {
-                update.attributes.insert((*word).to_owned(), None);
-            }
-        }
-    }
-    update
-}
-
-fn target(word: &str) -> Target {
-    if word == "*" {
-        Target::Everyone
-    } else {
-        Target::Identity(identity(word))
-    }
-}
-
-fn identity(word: &str) -> Identity {
-    Identity::new(word).unwrap()
-}
-
-fn value<'a>(words: &[&'a str], key: &str) -> Option<&'a str> {
-    words
-        .iter()
-        .find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
 }

@@ -18,7 +18,7 @@ use roomledger::store::{Caches as _, EventStore as _, LogCopy, Position, Record,
 use super::damage::{overwrite, segments};
 use super::{SEGMENT_BYTES, checked, closed, copy_files, fill, open_small, options, read};
 
-fn repaired(dir: &Path, accept_loss: bool) -> RepairReport {
+pub(super) fn repaired(dir: &Path, accept_loss: bool) -> RepairReport {
     repair(dir, options(), accept_loss, Timestamp::EPOCH).expect("repairs")
 }
 
@@ -41,7 +41,7 @@ fn readable(store: &LedgerReader) -> Vec<Record> {
 }
 
 /// Damages what both copies have at the commit that holds `position`.
-fn damage_both(dir: &Path, position: u64) {
+pub(super) fn damage_both(dir: &Path, position: u64) {
     let reader = JournalReader::open(Arc::new(RealDisk), dir).expect("opens");
     let frame = reader
         .frame_containing(position)

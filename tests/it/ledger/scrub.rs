@@ -1,5 +1,6 @@
 //! The background scrub: what went bad since it was written is healed or told, and counted.
 
+use std::fs;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -7,8 +8,9 @@ use std::time::Duration;
 use roomledger::domain::Event;
 use roomledger::engine::{Engine, EngineConfig, ManualClock, SeededIds};
 use roomledger::store::ledger::{Ledger, LedgerOptions};
-use roomledger::store::{Caches as _, EventStore as _, LogCopy, Position, Scrubbed};
+use roomledger::store::{Caches as _, EventStore as _, LogCopy, Position, Record, Scrubbed};
 
+use super::chunks::{large, large_commit};
 use super::damage::{overwrite, segments};
 use super::{SEGMENT_BYTES, checked, closed, fill, open_small, options};
 
@@ -73,15 +75,11 @@ fn rule_20_the_scrub_heals_the_journal_and_reports_what_no_copy_has() {
     assert_eq!(journal.count(), 1, "{told:?}");
 }
 
-fn damage_every_block(dir: &std::path::Path) {
+pub(super) fn damage_every_block(dir: &std::path::Path) {
     let path = dir.join("db").join("db");
-    let length = std::fs::metadata(&path)
-        .expect("measured")
-        .len()
-        .min(600_000);
-    for offset in (0..length).step_by(64) {
-        overwrite(&path, offset, b"\xff");
-    }
+    let mut bytes = fs::read(&path).expect("read");
+    bytes.iter_mut().step_by(64).for_each(|byte| *byte ^= 0xff);
+    overwrite(&path, 0, &bytes);
 }
 
 #[test]
@@ -170,4 +168,94 @@ fn is_told_in_figures(engine: &Engine) {
         let line = format!("\nroomledger_scrub_{name} {value}\n");
         assert!(figures.contains(&line), "{line} in {figures}");
     }
+}
+
+/// A ledger of many pages in db/, of which an open reads the last alone: what is done to the others
+/// is met by whoever reads them first.
+fn large_ledger(dir: &std::path::Path) -> Vec<Record> {
+    let (ledger, _) = Ledger::open(dir, large(1 << 20)).expect("opens");
+    for version in 1..=24 {
+        let commit = large_commit(version, 100 << 10);
+        ledger.append(&commit).expect("appends");
+    }
+    let written = ledger.read_all(Position(0), 99).expect("reads");
+    ledger.close().expect("closes");
+    written
+}
+
+#[test]
+fn a_scrub_finds_what_went_bad_in_db_and_the_next_open_builds_it_anew() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let written = large_ledger(dir.path());
+    let (ledger, _) = Ledger::open(dir.path(), large(1 << 20)).expect("opens");
+    damage_every_block(dir.path());
+    ledger.scrub().expect("scrubs");
+    let found = ledger.scrubbed();
+    assert!(found.sled_faults > 0 && found.unhealed == 0, "{found:?}");
+    let told = ledger.take_repairs();
+    let [told] = told.as_slice() else {
+        panic!("told once: {told:?}");
+    };
+    assert_eq!((told.copy, told.restored), (LogCopy::Sled, false));
+    drop(ledger);
+    let (ledger, report) = Ledger::open(dir.path(), large(1 << 20)).expect("opens");
+    assert_eq!(report.repairs.len(), 1, "{report:?}");
+    assert_eq!(ledger.read_all(Position(0), 99).expect("reads"), written);
+}
+
+#[test]
+fn a_scrub_tells_once_what_no_copy_has_however_often_it_is_met() {
+    let dir = tempfile::tempdir().expect("a directory");
+    large_ledger(dir.path());
+    let (ledger, _) = Ledger::open(dir.path(), large(1 << 20)).expect("opens");
+    damage_every_block(dir.path());
+    overwrite(&segments(dir.path())[0], 250 << 10, b"damage");
+    ledger.scrub().expect("scrubs");
+    ledger.scrub().expect("scrubs");
+    let found = ledger.scrubbed();
+    assert_eq!((found.passes, found.healed, found.unhealed), (2, 0, 1));
+    let told = ledger.take_repairs();
+    let of_journal = told.iter().filter(|it| it.copy == LogCopy::Journal);
+    assert_eq!(of_journal.count(), 1, "{told:?}");
+    assert!(told.iter().all(|it| !it.restored), "{told:?}");
+}
+
+/// A scrub that has read its share waits, and ends with the ledger in the middle of it.
+#[test]
+fn a_scrub_waits_as_long_as_its_rate_asks_and_no_close_waits_for_it() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (ledger, _) = Ledger::open(dir.path(), large(1 << 20)).expect("opens");
+    for version in 1..=4 {
+        ledger
+            .append(&large_commit(version, 100 << 10))
+            .expect("appends");
+    }
+    ledger.close().expect("closes");
+    let slow = LedgerOptions {
+        scrub_bytes_per_s: 1,
+        scrub_pause: Duration::from_millis(1),
+        ..large(1 << 20)
+    };
+    let (ledger, _) = Ledger::open(dir.path(), slow).expect("opens");
+    wait_for(&ledger, |found| found.bytes >= 256 << 10);
+    ledger.close().expect("closes");
+    assert_eq!(ledger.scrubbed().passes, 0);
+}
+
+#[test]
+fn without_a_rate_nothing_is_scrubbed_and_there_may_be_nothing_to_heal() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (ledger, _) = Ledger::open(
+        dir.path(),
+        LedgerOptions {
+            scrub_bytes_per_s: 0,
+            ..options()
+        },
+    )
+    .expect("opens");
+    fill(&ledger, 5);
+    ledger.heal().expect("nothing to heal");
+    assert_eq!(ledger.take_repairs(), vec![]);
+    assert_eq!(ledger.scrubbed(), Scrubbed::default());
+    ledger.close().expect("closes");
 }
