@@ -249,11 +249,11 @@ impl Step {
 
     fn admin(&self, room: &Room, now: Timestamp) -> Command {
         match self.variant % 8 {
-            0 | 1 => Command::Remove(Remove {
-                target: self.target(room),
-                ban: (self.variant / 8).is_multiple_of(4),
-                revoke_before: (self.variant / 8 % 4 == 1).then_some(now),
-            }),
+            0 => Command::Remove(self.removal(room, now)),
+            1 => Command::RemoveEach(vec![
+                self.removal(room, now),
+                Remove::new(Target::Connection(self.connection(room))),
+            ]),
             2 => Command::Ban {
                 identity: self.identity(),
                 until: (self.variant >= 128).then(|| now.plus_seconds(60)),
@@ -275,6 +275,14 @@ impl Step {
                 tracks: vec![self.track(room), "TR_nobody".to_owned()],
                 subscribe: self.variant >= 128,
             },
+        }
+    }
+
+    fn removal(&self, room: &Room, now: Timestamp) -> Remove {
+        Remove {
+            target: self.target(room),
+            ban: (self.variant / 8).is_multiple_of(4),
+            revoke_before: (self.variant / 8 % 4 == 1).then_some(now),
         }
     }
 

@@ -5,7 +5,8 @@ use axum::http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::dialect::daily::asked::{Answer, Asked, DIALECT};
-use crate::dialect::daily::error::{Error, Kind, kind_of};
+use crate::dialect::daily::error::{Error, kind_of};
+use crate::dialect::daily::page::OLDEST;
 use crate::dialect::daily::rooms::DOMAIN_ID;
 use crate::dialect::javascript;
 use crate::domain::event::CommandRefused;
@@ -20,7 +21,7 @@ pub(super) async fn list(asked: &Asked) -> Result<Answer, Error> {
     let mut query = asked.query()?;
     let limit = query.parsed("limit", limit)?.unwrap_or(LIMIT_DEFAULT);
     let older_than = query.parsed("starting_after", id)?;
-    let newer_than = query.parsed("ending_before", id)?;
+    let newer_than = query.parsed("ending_before", end)?;
     let source = query.parsed("source", source)?;
     let url = query.text("url")?;
     query.finish()?;
@@ -58,21 +59,12 @@ async fn older(
     let mut rows = Vec::new();
     let mut high = before.map_or(asked.daily.engine.head(), just_before);
     let mut looked_at = 0;
-    let mut refused = None;
     while high > Position(0) && rows.len() < limit && looked_at < LOOKED_AT_MAX {
         let low = Position(high.0.saturating_sub(BATCH));
         let mut records = asked.daily.engine.records(low, BATCH_RECORDS).await?;
         records.retain(|record| record.position <= high);
-        for record in records.iter().rev() {
-            // A refusal is the last event of its command.
-            if let Event::CommandRefused(no) = &record.event.event {
-                refused = Some(no.clone());
-            }
-            if record.position == record.command_first {
-                let row = row(record, refused.take());
-                rows.extend(row.filter(&is_wanted));
-            }
-        }
+        let found = records.iter().rev().filter_map(row);
+        rows.extend(found.filter(&is_wanted));
         looked_at += BATCH;
         high = low;
     }
@@ -87,46 +79,28 @@ async fn newer(
     limit: usize,
     is_wanted: impl Fn(&Row) -> bool,
 ) -> Result<Vec<Row>, Error> {
-    let mut rows: Vec<Row> = Vec::new();
+    let mut rows = Vec::new();
     let mut low = after;
     let mut looked_at = 0;
-    // The first event of a command whose last one was not read yet.
-    let mut begun: Option<(Record, Option<CommandRefused>)> = None;
-    loop {
+    while rows.len() < limit && looked_at < LOOKED_AT_MAX {
         let records = asked.daily.engine.records(low, BATCH_RECORDS).await?;
         let Some(last) = records.last() else {
             break;
         };
         low = last.position;
-        for record in records {
-            if record.position == record.command_first {
-                let done = begun.take().and_then(|(first, no)| row(&first, no));
-                rows.extend(done.filter(&is_wanted));
-                // The call at the end itself is not asked for.
-                begun = (record.position > after).then(|| (record.clone(), None));
-            }
-            if let (Event::CommandRefused(no), Some((_, refused))) =
-                (&record.event.event, &mut begun)
-            {
-                *refused = Some(no.clone());
-            }
-        }
+        rows.extend(records.iter().filter_map(row).filter(&is_wanted));
         looked_at += BATCH;
-        if rows.len() >= limit || looked_at >= LOOKED_AT_MAX {
-            break;
-        }
     }
-    let done = begun.and_then(|(first, no)| row(&first, no));
-    rows.extend(done.filter(is_wanted));
     rows.truncate(limit);
     rows.reverse();
     Ok(rows)
 }
 
-/// The call that a command came with, by its first event; `None` for other dialects' calls.
-fn row(first: &Record, refused: Option<CommandRefused>) -> Option<Row> {
+/// The call that an event is the first of; `None` for any other event, and for other dialects'
+/// calls. A refusal is one event, so that the first tells whether it was one.
+fn row(first: &Record) -> Option<Row> {
     let provenance = &first.command.provenance;
-    if provenance.via.dialect != DIALECT {
+    if provenance.via.dialect != DIALECT || first.position != first.command_first {
         return None;
     }
     let (method, path) = provenance.via.call.split_once(' ')?;
@@ -136,26 +110,17 @@ fn row(first: &Record, refused: Option<CommandRefused>) -> Option<Row> {
         None => path.to_owned(),
     };
     let url = format!("{VERSION}{path}");
-    let no = refused.map(|no| {
-        let code = no.codes.first().and_then(|code| Code::from_slug(code));
-        let (status, kind) = kind_of(code.unwrap_or(Code::Invalid));
-        // What could not be read is refused in the name of its call.
-        let unread = format!("{}: ", provenance.via.call);
-        let info = no.detail.as_str();
-        let info = info.strip_prefix(&unread).unwrap_or(info).to_owned();
-        (status, kind, info)
-    });
-    let status = no.as_ref().map_or(StatusCode::OK, |(status, ..)| *status);
-    let response = no.map(|(_, kind, info): (_, Kind, _)| {
-        json!({"error": kind.name(), "info": info}).to_string()
-    });
-    let ip = provenance.source_ip.as_ref().map(Personal::as_str);
+    let (status, response) = if let Event::CommandRefused(no) = &first.event.event {
+        refusal(no, &provenance.via.call)
+    } else {
+        (StatusCode::OK, None)
+    };
     let shown = json!({
         "id": first.position.0.to_string(),
         "userId": provenance.actor.id,
         "domainId": DOMAIN_ID,
         "source": "api",
-        "ip": ip,
+        "ip": provenance.source_ip.as_ref().map(Personal::as_str),
         "method": method,
         "url": url,
         "status": status.as_u16(),
@@ -164,6 +129,17 @@ fn row(first: &Record, refused: Option<CommandRefused>) -> Option<Row> {
         "response": response,
     });
     Some(Row { url, shown })
+}
+
+/// What a refusal was answered with. A body that was no JSON is an invalid request in the log.
+fn refusal(no: &CommandRefused, call: &str) -> (StatusCode, Option<String>) {
+    let code = no.codes.first().and_then(|code| Code::from_slug(code));
+    let (status, kind) = kind_of(code.unwrap_or(Code::Invalid));
+    // What could not be read is refused in the name of its call.
+    let info = no.detail.as_str();
+    let info = info.strip_prefix(&format!("{call}: ")).unwrap_or(info);
+    let response = json!({"error": kind.name(), "info": info});
+    (status, Some(response.to_string()))
 }
 
 /// Where calls come from.
@@ -185,6 +161,14 @@ fn source(text: &str) -> Result<Source, &'static str> {
 fn id(text: &str) -> Result<Position, &'static str> {
     let read = text.parse().map(Position);
     read.map_err(|_| "has to be the id of a log: a number")
+}
+
+/// What stands for the place behind the last call is before the first position.
+fn end(text: &str) -> Result<Position, &'static str> {
+    match text {
+        OLDEST => Ok(Position(0)),
+        text => id(text),
+    }
 }
 
 fn limit(text: &str) -> Result<usize, String> {

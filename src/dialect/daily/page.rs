@@ -83,4 +83,4 @@ impl Page {
 }
 
 /// What stands for the place behind the last.
-const OLDEST: &str = "OLDEST";
+pub(super) const OLDEST: &str = "OLDEST";

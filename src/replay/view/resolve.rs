@@ -162,8 +162,11 @@ impl<'a> Resolver<'a> {
 
     /// The one person meant, if it is one.
     pub(super) fn only_person(&self, who: &Who) -> Option<String> {
-        if let Selector::Participant(number) = &who.asked {
-            return Some(self.identity(*number));
+        match &who.asked {
+            Selector::Participant(number) => return Some(self.identity(*number)),
+            // Asked for by a connection that was closed already, say.
+            Selector::Connection(number) => return Some(self.identity_of(*number)),
+            Selector::Everyone | Selector::Chosen | Selector::Unknown(_) => {}
         }
         let few = who.connections.iter().take(SHOWN_MAX);
         let people: BTreeSet<String> = few.map(|number| self.identity_of(number)).collect();

@@ -232,6 +232,7 @@ fn logs_are_the_calls_newest_first_without_what_the_log_does_not_have() {
         (format!("?starting_after={}&limit=1", id(0)), &logs[1..2]),
         (format!("?ending_before={}", id(2)), &logs[..2]),
         (format!("?ending_before={}&limit=1", id(3)), &logs[2..3]),
+        ("?ending_before=OLDEST&limit=3".to_owned(), &logs[1..]),
         ("?url=/v1/rooms/r/eject".to_owned(), &logs[1..3]),
         ("?source=api&limit=100".to_owned(), logs),
         ("?source=webhook".to_owned(), &logs[..0]),
