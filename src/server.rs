@@ -205,39 +205,37 @@ fn routes(
 ) -> Router {
     let clock = Arc::clone(engine.clock());
     let limits = limit.map(|limit| Arc::new(RateLimits::new(limit, Arc::clone(&clock))));
-    let rooms = livekit::LiveKit::new(
-        livekit::service::Service::new(engine.clone()),
-        Arc::clone(keys),
-        move || clock.wall().seconds(),
-    )
-    .readable_by(origins);
     let ledger = ledger::Ledger::new(engine.clone(), Arc::clone(keys)).watching(receivers);
+    let (requests, catalogue) = (ledger.requests().clone(), ledger.catalogue().clone());
     let counting = |dialect, call| Counting {
-        requests: ledger.requests().clone(),
+        requests: requests.clone(),
         clock: Arc::clone(engine.clock()),
         dialect,
         call,
     };
-    let livekit = counting(livekit::service::DIALECT, |request| {
+    let dialect = livekit::LiveKit::new(
+        livekit::service::Service::new(engine.clone()),
+        Arc::clone(keys),
+        move || clock.wall().seconds(),
+    );
+    let dialect = dialect.readable_by(origins).limited(limits.clone());
+    let counted = counting(livekit::service::DIALECT, |request| {
         livekit::call_name(request.uri().path()).to_owned()
-    })
-    .of(livekit::router(rooms.limited(limits.clone())));
-    let catalogue = ledger.catalogue();
-    let daily = daily::Daily::new(
+    });
+    let routes = counted.of(livekit::router(dialect));
+    let dialect = daily::Daily::new(
         engine.clone(),
         Arc::clone(keys),
         catalogue.clone(),
         Arc::clone(&ids),
     );
-    let daily = daily::router(daily.limited(limits.clone()), ledger.requests().clone());
-    let videosdk =
-        videosdk::VideoSdk::new(engine.clone(), Arc::clone(keys), catalogue.clone(), ids);
-    let videosdk = counting(videosdk::DIALECT, videosdk::call_name)
-        .of(videosdk::router(videosdk.limited(limits.clone())));
+    let dialect = dialect.limited(limits.clone());
+    let routes = routes.merge(daily::router(dialect, requests.clone()));
+    let dialect = videosdk::VideoSdk::new(engine.clone(), Arc::clone(keys), catalogue, ids);
+    let dialect = videosdk::router(dialect.limited(limits.clone()));
+    let routes = routes.merge(counting(videosdk::DIALECT, videosdk::call_name).of(dialect));
     ledger::router(ledger.limited(limits))
-        .merge(livekit)
-        .merge(daily)
-        .merge(videosdk)
+        .merge(routes)
         .layer(from_fn(traced))
 }
 
