@@ -101,6 +101,8 @@ fn read(fields: &mut Fields) -> Result<AskedJoin, Wrong> {
     let token: Option<String> = if fields.has("token") {
         Some(fields.required("token")?)
     } else {
+        // Both forms may say identity and name, so this one says that null is no token.
+        let _null: Option<()> = fields.optional("token")?;
         None
     };
     let mut join = Join {

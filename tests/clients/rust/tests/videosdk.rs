@@ -165,9 +165,9 @@ fn run<'a>(client: &'a Client, method: &str, at: &'a Stage) -> Running<'a> {
             });
             Ok(json!(removed.await?.contains(&at.room_id)))
         }),
-        "sessions.get_stats" => Box::pin(sessions.get_stats(session)),
+        "sessions.get_stats" => Box::pin(async move { sessions.get_stats(session).await }),
         "sessions.get_participant_stats" => {
-            Box::pin(sessions.get_participant_stats(session, "bob"))
+            Box::pin(async move { sessions.get_participant_stats(session, "bob").await })
         }
         "participants.list" => {
             Box::pin(async move { Ok(people(participants.list(room, all()).await?)) })
