@@ -10,6 +10,8 @@
 )]
 
 #[cfg(feature = "server")]
+mod any_request;
+#[cfg(feature = "server")]
 mod auth;
 #[cfg(feature = "server")]
 mod auth_grants;

@@ -8,51 +8,27 @@ use proptest::test_runner::Config;
 use roomledger::server::fuzz::requests;
 use serde_json::{Value, json};
 
-/// JSON of no meaning, of names and values that have one somewhere.
-fn json_value() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        any::<f64>().prop_map(Value::from),
-        select(WORDS).prop_map(Value::from),
-        any::<String>().prop_map(Value::from),
-    ];
-    leaf.prop_recursive(4, 24, 4, |inner| {
-        let named = (
-            prop_oneof![select(WORDS).prop_map(str::to_owned), any::<String>()],
-            inner.clone(),
-        );
-        prop_oneof![
-            vec(inner, 0..4).prop_map(Value::from),
-            vec(named, 0..6).prop_map(|members| members.into_iter().collect()),
-        ]
-    })
-}
+use crate::any_request::{any_json, any_word, segment, with_query, written};
 
 fn path() -> impl Strategy<Value = String> {
-    let word = prop_oneof![4 => select(WORDS).prop_map(str::to_owned), 1 => "[!-~]{0,12}"];
+    let word = any_word(WORDS);
     let own = (
         select(ROUTES),
         vec(word.clone(), 3),
         vec((word.clone(), word), 0..3),
     );
     own.prop_map(|(route, names, query)| {
-        let mut path = names.iter().fold(route.to_owned(), |path, name| {
-            path.replacen("{}", &name.replace(['/', '?', '#', ' '], "_"), 1)
+        let path = names.iter().fold(route.to_owned(), |path, name| {
+            path.replacen("{}", &segment(name), 1)
         });
-        for (index, (name, value)) in query.iter().enumerate() {
-            path.push(if index == 0 { '?' } else { '&' });
-            path.push_str(&format!("{name}={value}").replace([' ', '#'], "+"));
-        }
-        path
+        with_query(path, &query)
     })
 }
 
 fn request() -> impl Strategy<Value = Vec<u8>> {
     let body = prop_oneof![
-        3 => json_value().prop_map(|value| value.to_string().into_bytes()),
-        2 => (select(COMMANDS), json_value()).prop_map(|(command, value)| {
+        3 => any_json(WORDS).prop_map(|value| value.to_string().into_bytes()),
+        2 => (select(COMMANDS), any_json(WORDS)).prop_map(|(command, value)| {
             let mut body = json!({"command": command, "room": "town", "identity": "alice"});
             if let (Value::Object(body), Value::Object(more)) = (&mut body, value) {
                 body.extend(more);
@@ -62,11 +38,7 @@ fn request() -> impl Strategy<Value = Vec<u8>> {
         2 => vec(any::<u8>(), 0..80),
     ];
     let head = (select(METHODS), path(), select(KINDS));
-    (head, body).prop_map(|((method, path, kind), body)| {
-        let mut bytes = format!("{method} {path}\nContent-Type: {kind}\n\n").into_bytes();
-        bytes.extend(body);
-        bytes
-    })
+    (head, body).prop_map(|((method, path, kind), body)| written(method, &path, kind, body))
 }
 
 proptest! {

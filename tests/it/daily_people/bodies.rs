@@ -8,28 +8,11 @@ use roomledger::dialect::daily::call::Call;
 use roomledger::server::fuzz::daily;
 use serde_json::{Map, Value};
 
-/// JSON of no meaning, of names and values that have one somewhere.
-fn json_value() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        1 => Just(Value::Null),
-        2 => any::<bool>().prop_map(Value::from),
-        1 => any::<i64>().prop_map(Value::from),
-        1 => any::<f64>().prop_map(Value::from),
-        4 => select(WORDS).prop_map(Value::from),
-        1 => any::<String>().prop_map(Value::from),
-    ];
-    leaf.prop_recursive(5, 32, 5, |inner| {
-        let word = prop_oneof![4 => select(WORDS).prop_map(str::to_owned), 1 => any::<String>()];
-        prop_oneof![
-            1 => vec(inner.clone(), 0..4).prop_map(Value::from),
-            3 => vec((word, inner), 0..6).prop_map(|members| members.into_iter().collect()),
-        ]
-    })
-}
+use crate::any_request::{any_json, any_word, segment, with_query, written};
 
 /// An object of a call's own members, so that what is behind the reading is reached.
 fn body() -> impl Strategy<Value = Value> {
-    vec((select(MEMBERS), json_value()), 1..4).prop_map(|members| {
+    vec((select(MEMBERS), any_json(WORDS)), 1..4).prop_map(|members| {
         let members = members.into_iter();
         let members: Map<String, Value> = members
             .map(|(name, value)| (name.to_owned(), value))
@@ -39,36 +22,27 @@ fn body() -> impl Strategy<Value = Value> {
 }
 
 fn path() -> impl Strategy<Value = String> {
-    let word = prop_oneof![4 => select(WORDS).prop_map(str::to_owned), 1 => "[!-~]{0,12}"];
+    let word = any_word(WORDS);
     let names = prop_oneof![2 => Just("town".to_owned()), 1 => word.clone()];
     let query = vec((select(PARAMETERS), word), 0..3);
     (select(Call::ALL), names, query).prop_map(|(call, name, query)| {
-        let name = name.replace(['/', '?', '#', ' '], "_");
+        let name = segment(&name);
         let segments = call.path().split('/');
         let segments: Vec<&str> = segments
             .map(|it| if it.starts_with(':') { &*name } else { it })
             .collect();
-        let mut path = segments.join("/");
-        for (index, (name, value)) in query.iter().enumerate() {
-            path.push(if index == 0 { '?' } else { '&' });
-            path.push_str(&format!("{name}={value}").replace([' ', '#'], "+"));
-        }
-        path
+        with_query(segments.join("/"), &query)
     })
 }
 
 fn request() -> impl Strategy<Value = Vec<u8>> {
     let body = prop_oneof![
         3 => body().prop_map(|value| value.to_string().into_bytes()),
-        2 => json_value().prop_map(|value| value.to_string().into_bytes()),
+        2 => any_json(WORDS).prop_map(|value| value.to_string().into_bytes()),
         2 => vec(any::<u8>(), 0..80),
     ];
     let head = (select(METHODS), path(), select(KINDS));
-    (head, body).prop_map(|((method, path, kind), body)| {
-        let mut bytes = format!("{method} {path}\nContent-Type: {kind}\n\n").into_bytes();
-        bytes.extend(body);
-        bytes
-    })
+    (head, body).prop_map(|((method, path, kind), body)| written(method, &path, kind, body))
 }
 
 proptest! {
