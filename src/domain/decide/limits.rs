@@ -1,8 +1,10 @@
 //! Checks of sizes and counts. Apart so that every limit is refused in the same words.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use crate::domain::command::ProfileUpdate;
+use crate::domain::command::{ConfigPatch, ProfileUpdate};
+use crate::domain::event::RoomConfig;
 use crate::domain::limits::{
     ATTRIBUTES_BYTES_MAX, METADATA_BYTES_MAX, NOTE_BYTES_MAX, PARTICIPANT_NAME_BYTES_MAX,
 };
@@ -35,6 +37,21 @@ pub(super) fn count(what: &'static str, count: usize, count_max: usize) -> Resul
 /// Metadata of a room or a participant.
 pub(super) fn metadata(text: &str) -> Result<(), Rejection> {
     bytes("metadata", text.len(), METADATA_BYTES_MAX)
+}
+
+/// Settings that one dialect knows, with those that stay: else they would grow by each change.
+pub(super) fn properties(
+    patch: &ConfigPatch,
+    before: Option<&Arc<RoomConfig>>,
+) -> Result<(), Rejection> {
+    let given = &patch.properties;
+    let before = before.into_iter().flat_map(|config| &config.properties);
+    let kept = before.filter(|(key, _)| !given.contains_key(*key));
+    let sizes = given
+        .iter()
+        .chain(kept)
+        .map(|(key, value)| key.len() + value.len());
+    bytes("properties", sizes.sum(), METADATA_BYTES_MAX)
 }
 
 /// A note, a topic, a track's name.

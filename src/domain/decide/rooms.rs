@@ -14,7 +14,7 @@ use crate::domain::event::{
 };
 use crate::domain::id::Version;
 use crate::domain::json;
-use crate::domain::limits::{METADATA_BYTES_MAX, SESSION_DATA_BYTES_MAX};
+use crate::domain::limits::SESSION_DATA_BYTES_MAX;
 use crate::domain::personal::Personal;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::Text;
@@ -24,13 +24,7 @@ impl Draft<'_> {
         if let Some(metadata) = &it.metadata {
             limits::metadata(metadata)?;
         }
-        let properties: usize = it
-            .config
-            .properties
-            .iter()
-            .map(|(k, v)| k.len() + v.len())
-            .sum();
-        limits::bytes("properties", properties, METADATA_BYTES_MAX)?;
+        limits::properties(&it.config, None)?;
         let is_new = self.room.life.is_none();
         if is_new && it.opens_session {
             self.make_room(&ConfigPatch::default(), None, true, &it.aliases);
@@ -50,6 +44,7 @@ impl Draft<'_> {
         if let Some(metadata) = &it.metadata {
             limits::metadata(metadata)?;
         }
+        limits::properties(&it.config, self.room.config())?;
         if it.session_only {
             self.require_session()?;
         }

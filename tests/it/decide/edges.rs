@@ -263,7 +263,10 @@ fn limits_of_rooms_and_tracks_hold_at_their_edge() {
     check(&format!(
         "create p={metadata}          -> ! too-large
          create metadata={metadata}x  -> ! too-large
-         create p={}                  -> room_created",
+         create p={}                  -> room_created
+         update q=x                   -> ! too-large
+         update p=y                   -> room_config_changed
+         update q=x                   -> room_config_changed",
         &metadata[1..]
     ));
     let name = "x".repeat(4096);

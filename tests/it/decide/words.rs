@@ -83,3 +83,9 @@ pub(super) fn value<'a>(words: &[&'a str], key: &str) -> Option<&'a str> {
         .iter()
         .find_map(|word| word.strip_prefix(key)?.strip_prefix('='))
 }
+
+/// Settings that only a dialect knows.
+pub(super) fn properties(words: &[&str]) -> BTreeMap<String, String> {
+    let said = ["p", "q"].map(|key| Some((key.to_owned(), value(words, key)?.to_owned())));
+    said.into_iter().flatten().collect()
+}

@@ -15,7 +15,7 @@ use roomledger::domain::{
 use roomledger::testing::invariants::broken;
 
 use super::seen::seen;
-use super::words::{identity, permit, profile, target, value};
+use super::words::{identity, permit, profile, properties, target, value};
 
 /// A room, another one to move to, and a clock.
 pub(super) struct World {
@@ -311,10 +311,7 @@ impl World {
                 config: ConfigPatch {
                     max_participants: value(rest, "max").map(|max| max.parse().unwrap()),
                     eject_after_s: value(rest, "eject").map(|s| Some(s.parse().unwrap())),
-                    properties: value(rest, "p")
-                        .map(|it| ("p".to_owned(), it.to_owned()))
-                        .into_iter()
-                        .collect(),
+                    properties: properties(rest),
                     ..ConfigPatch::default()
                 },
                 metadata: value(rest, "metadata").map(str::to_owned),
@@ -338,6 +335,7 @@ impl World {
         let later =
             |key| value(words, key).map(|s: &str| Some(self.now.plus_seconds(s.parse().unwrap())));
         config.max_participants = value(words, "max").map(|max| max.parse().unwrap());
+        config.properties = properties(words);
         config.disabled = (!words.is_empty()).then(|| words.contains(&"disabled"));
         config.enable_remote_unmute = words.contains(&"unmute").then_some(true);
         config.duplicate_identity = words.contains(&"doubles").then_some(DuplicatePolicy::Allow);
