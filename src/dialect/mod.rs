@@ -11,5 +11,7 @@ pub mod join_token;
 pub mod ledger;
 pub mod livekit;
 pub mod metrics;
+pub mod path;
 pub mod recorded;
+pub mod urlencoded;
 pub mod videosdk;

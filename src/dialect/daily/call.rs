@@ -1,9 +1,8 @@
 //! Daily's calls: one table of all that is routed. Apart from what the calls do, so that routing
 //! is a pure function, and so that the README lists what is routed and nothing else.
 
-use std::borrow::Cow;
-
 use crate::dialect::coverage::Answered;
+use crate::dialect::path::{matched, segments};
 
 macro_rules! calls {
     ($($answered:ident $call:ident $method:literal $path:literal;)*) => {
@@ -104,10 +103,12 @@ pub enum Route {
 /// Routes a request by its path below the mount. Slashes may be doubled and trail, since crate
 /// `dailyco` sends both.
 pub fn route(method: &str, path: &str) -> Route {
-    let segments: Vec<Cow<'_, str>> = segments(path).map(unescaped).collect();
+    let Some(segments) = segments(path) else {
+        return Route::Unknown;
+    };
     let mut is_known = false;
     for &call in Call::ALL {
-        let Some(named) = named(call, &segments) else {
+        let Some(named) = matched(call.path(), &segments) else {
             continue;
         };
         if call.method() == method {
@@ -119,46 +120,5 @@ pub fn route(method: &str, path: &str) -> Route {
         Route::WrongMethod
     } else {
         Route::Unknown
-    }
-}
-
-fn segments(path: &str) -> impl Iterator<Item = &str> {
-    path.split('/').filter(|segment| !segment.is_empty())
-}
-
-fn named(call: Call, given: &[Cow<'_, str>]) -> Option<Vec<String>> {
-    let wanted: Vec<&str> = segments(call.path()).collect();
-    if wanted.len() != given.len() {
-        return None;
-    }
-    let mut named = Vec::new();
-    for (wanted, given) in wanted.iter().zip(given) {
-        if wanted.starts_with(':') {
-            named.push(given.to_string());
-        } else if wanted != given {
-            return None;
-        }
-    }
-    Some(named)
-}
-
-/// The text behind percent signs; what is no such text stays as it is, and names nothing then.
-fn unescaped(segment: &str) -> Cow<'_, str> {
-    if !segment.contains('%') {
-        return Cow::Borrowed(segment);
-    }
-    let mut bytes = Vec::with_capacity(segment.len());
-    let mut rest = segment.as_bytes();
-    while let Some((&first, behind)) = rest.split_first() {
-        let escaped = behind.get(..2).filter(|_| first == b'%');
-        let escaped = escaped.and_then(|digits| std::str::from_utf8(digits).ok());
-        let byte = escaped.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(byte.unwrap_or(first));
-        let used = if byte.is_some() { 2 } else { 0 };
-        rest = behind.get(used..).unwrap_or_default();
-    }
-    match String::from_utf8(bytes) {
-        Ok(text) => Cow::Owned(text),
-        Err(_) => Cow::Borrowed(segment),
     }
 }

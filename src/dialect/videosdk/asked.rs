@@ -9,12 +9,12 @@ use axum::http::{HeaderMap, Request, header};
 
 use crate::dialect::caller::{Said, header_text};
 use crate::dialect::coverage::Answered;
+use crate::dialect::urlencoded;
 use crate::dialect::videosdk::body::{self, Fields};
 use crate::dialect::videosdk::call::{Call, Route};
 use crate::dialect::videosdk::error::{ApiError, VendorCode, cut};
 use crate::dialect::videosdk::state::{ENDPOINT, VideoSdk};
 use crate::dialect::videosdk::token::Token;
-use crate::dialect::videosdk::urlencoded;
 use crate::domain::{Digest, RoomName};
 use crate::replay::{RoomEntry, SessionEntry};
 

@@ -7,8 +7,8 @@ use axum::extract::{DefaultBodyLimit, FromRequest as _, Request};
 use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value};
 
+use crate::dialect::urlencoded;
 use crate::dialect::videosdk::error::ApiError;
-use crate::dialect::videosdk::urlencoded;
 use crate::domain::Code;
 
 /// The whole body.

@@ -2,7 +2,7 @@
 //! one table of the calls; it never carries one out.
 
 use crate::dialect::coverage::Answered;
-use crate::dialect::videosdk::urlencoded;
+use crate::dialect::path::{matched, segments};
 
 macro_rules! calls {
     ($($answered:ident $call:ident $name:literal [$($method:literal)+] $path:literal;)*) => {
@@ -106,9 +106,7 @@ pub enum NoRoute {
 /// # Errors
 /// [`NoRoute`].
 pub fn route(method: &str, path: &str) -> Result<Route, NoRoute> {
-    let segments = path.split('/').filter(|segment| !segment.is_empty());
-    let segments: Option<Vec<String>> = segments.map(urlencoded::segment).collect();
-    let segments = segments.ok_or(NoRoute::Path)?;
+    let segments = segments(path).ok_or(NoRoute::Path)?;
     let mut none = NoRoute::Path;
     for call in Call::ALL {
         let Some(names) = matched(call.path(), &segments) else {
@@ -120,21 +118,4 @@ pub fn route(method: &str, path: &str) -> Result<Route, NoRoute> {
         none = NoRoute::Method;
     }
     Err(none)
-}
-
-/// What stands for each `:name`, if the path is of that pattern.
-fn matched(pattern: &str, segments: &[String]) -> Option<Vec<String>> {
-    let pattern: Vec<&str> = pattern.split('/').collect();
-    if pattern.len() != segments.len() {
-        return None;
-    }
-    let mut names = Vec::new();
-    for (wanted, segment) in pattern.iter().zip(segments) {
-        if wanted.starts_with(':') {
-            names.push(segment.clone());
-        } else if wanted != segment {
-            return None;
-        }
-    }
-    Some(names)
 }

@@ -16,7 +16,6 @@ mod sessions;
 mod state;
 mod stint;
 pub mod token;
-pub mod urlencoded;
 mod write;
 
 use axum::Router;

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use proptest::prelude::*;
 use roomledger::dialect::coverage::Answered;
+use roomledger::dialect::urlencoded;
 use roomledger::dialect::videosdk::call::{Call, NoRoute, route};
-use roomledger::dialect::videosdk::urlencoded;
 
 use crate::golden_calls;
 
