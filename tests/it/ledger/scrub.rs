@@ -172,7 +172,7 @@ fn is_told_in_figures(engine: &Engine) {
 
 /// A ledger of many pages in db/, of which an open reads the last alone: what is done to the others
 /// is met by whoever reads them first.
-fn large_ledger(dir: &std::path::Path) -> Vec<Record> {
+pub(super) fn large_ledger(dir: &std::path::Path) -> Vec<Record> {
     let (ledger, _) = Ledger::open(dir, large(1 << 20)).expect("opens");
     for version in 1..=24 {
         let commit = large_commit(version, 100 << 10);
