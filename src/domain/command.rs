@@ -245,6 +245,9 @@ pub struct CreateRoom {
     pub opens_session: bool,
     /// Other names that the room answers to.
     pub aliases: Vec<String>,
+    /// Whether a room of that name is deleted first where its time is over and nobody is inside, as
+    /// for a vendor to whom it is gone by then.
+    pub replaces_expired: bool,
 }
 
 /// See [`Command::UpdateRoom`].
@@ -256,6 +259,8 @@ pub struct UpdateRoom {
     pub metadata: Option<String>,
     /// Whether only the open session shows it, as where a vendor's room is one session.
     pub session_only: bool,
+    /// Refuse when the room's time is over, as for a vendor to whom it is gone by then.
+    pub refuse_expired: bool,
 }
 
 /// See [`Command::UpdateParticipant`].
