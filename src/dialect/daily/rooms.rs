@@ -86,7 +86,9 @@ pub(super) async fn list(asked: &Asked) -> Result<Answer, Error> {
 pub(super) async fn update(asked: &Asked) -> Result<Answer, Error> {
     let name = asked.room()?;
     let given = asked.read_about(&name, Given::read).await?;
-    // Rights are worked out from what was said of them before: one change at a time.
+    // Rights are worked out from what was said of them before: one change at a time. An expected
+    // version would fail at every join and mute meanwhile, and each failure would be a refusal on
+    // record, and from then on the answer to its request id.
     let _one = if given.bears_on_rights() {
         Some(asked.daily.rights.lock().await)
     } else {
