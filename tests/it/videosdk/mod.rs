@@ -5,5 +5,6 @@ mod calls;
 mod codes;
 mod limits;
 mod pages;
+mod races;
 pub(crate) mod support;
 mod tokens;
