@@ -75,7 +75,8 @@ impl VideoSdk {
         let (entry, room) = self.asked_session(asked).await?;
         let shown = shown(asked, &entry, &room)?;
         let (page, page_info) = paging.cut(shown.present());
-        let data = shown.with_active(&page);
+        let modes = self.modes(&entry.room, &page).await?;
+        let data = shown.with_active(&page, &modes);
         Ok(Answer::read(&Page { page_info, data }))
     }
 
