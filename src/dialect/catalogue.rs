@@ -53,14 +53,12 @@ impl SharedCatalogue {
         if let Some(room) = self.engine.live(&entry.room).filter(keeps) {
             return Ok(Some(room));
         }
-        let ended = match entry.ended {
-            Some(ended) => Some(ended),
+        let mut ended = entry.ended;
+        if ended.is_none() {
             // It may have ended since it was looked up, and the next begun.
-            None => {
-                let found = self.read(move |all| all.session(&id.uuid().to_string())?.ended);
-                found.await?
-            }
-        };
+            let again = self.read(move |all| all.session(&id.uuid().to_string())?.ended);
+            ended = again.await?;
+        }
         let moment = ended.map_or(Moment::Head, |(_, version)| Moment::Version(version));
         let room = self.engine.as_of(&entry.room, moment).await?;
         Ok(room.filter(keeps))

@@ -15,6 +15,9 @@ use serde_json::Value;
 
 use super::support::Server;
 
+/// Modes, each with the moment it began.
+type Told = Vec<(String, String)>;
+
 /// Lets somebody send, or no longer.
 fn let_send(server: &Server, who: &str, enabled: bool) {
     let update = PermissionUpdate {
@@ -34,7 +37,7 @@ fn let_send(server: &Server, who: &str, enabled: bool) {
 }
 
 /// Whoever is there, with their modes and since when, and the mode they are in.
-fn shown(server: &Server) -> BTreeMap<String, Vec<(String, String)>> {
+fn shown(server: &Server) -> BTreeMap<String, Told> {
     let rooms = server.engine.live_rooms();
     let id = rooms[0].open_session().unwrap().id.object_id();
     let path = format!("/videosdk/v2/sessions/{id}/participants/active");
@@ -78,7 +81,7 @@ proptest! {
         let server = Server::new();
         // Somebody stays, so that it is one session throughout.
         server.join("town", "host");
-        let mut model: BTreeMap<&str, (bool, Vec<(String, String)>)> = BTreeMap::new();
+        let mut model: BTreeMap<&str, (bool, Told)> = BTreeMap::new();
         for (who, step) in steps {
             let at = second(&server);
             let (is_there, modes) = model.entry(who).or_default();
