@@ -97,7 +97,7 @@ fn of_hall(who: u64, turn: u64) -> Result<Call, NameError> {
                 ..Join::new(identity(who)?)
             }),
             1 => Command::PublishTrack(PublishTrack {
-                connection: format!("c{who}").into(),
+                connection: format!("c{who}"),
                 alias: Some(Alias::new(&track)?),
                 kind: TrackKind::Audio,
                 source: Source::Microphone,
@@ -105,10 +105,10 @@ fn of_hall(who: u64, turn: u64) -> Result<Call, NameError> {
                 muted: false,
                 shape: TrackShape::default(),
             }),
-            _ if turn % 2 == 0 => Command::MuteTrack(MuteTrack {
+            _ if turn.is_multiple_of(2) => Command::MuteTrack(MuteTrack {
                 target,
                 track,
-                muted: turn % 4 == 0,
+                muted: turn.is_multiple_of(4),
             }),
             _ => updated(target, turn),
         },
@@ -243,7 +243,9 @@ fn folds(data: &Path, head: u64) -> Fallible<()> {
     }
     let mut room = Room::new(hall);
     let took = timed(|| {
-        records.iter().for_each(|record| fold(&mut room, record));
+        for record in &records {
+            fold(&mut room, record);
+        }
         Ok(())
     })?;
     assert_eq!(room.version.0, records.len() as u64, "all of them");
