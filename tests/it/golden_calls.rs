@@ -9,8 +9,11 @@
 //! advance 90` (seconds pass), `=== limit 1/s` (each key may call so often), `=== the disk is full`,
 //! `=== the disk breaks`, `=== the server stops`. Ids and clock are the same in each run.
 
+mod any;
+mod changed;
 mod conversation;
 mod dialect;
+mod whole;
 
 use std::path::{Path, PathBuf};
 
