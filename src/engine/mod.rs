@@ -78,7 +78,9 @@ pub struct Engine {
 type Answered = oneshot::Receiver<Result<Answer, EngineError>>;
 
 impl Engine {
-    /// Catches up with the log, records the start, and begins to serve. Blocks meanwhile.
+    /// Catches up with the log, records the start, and begins to serve. Blocks meanwhile. Where
+    /// the store takes nothing for want of space, it serves reads, and its first commit records
+    /// the start.
     ///
     /// # Errors
     /// [`EngineError::Store`] when the log cannot be read or written, [`EngineError::Start`] when
@@ -111,7 +113,13 @@ impl Engine {
             last: restored.last,
             deferred: VecDeque::new(),
         };
-        writer.record(facts)?;
+        if let Err(error) = writer.record(facts) {
+            if shared.stopped().is_some() {
+                return Err(error);
+            }
+            // Refused before anything was written: reads go on, the next commit records the start.
+            tracing::warn!(%error, "the start is not recorded yet");
+        }
         let watched = Arc::downgrade(&shared);
         let named = thread::Builder::new().name("roomledger-writer".to_owned());
         let spawned = named.spawn(move || {

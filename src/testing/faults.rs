@@ -5,6 +5,7 @@ use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::store::journal::{Disk, DiskFile};
@@ -26,7 +27,16 @@ pub enum DiskFault {
 #[derive(Clone, Default)]
 pub struct SimulatedDisk {
     state: Arc<Mutex<State>>,
+    reads: Option<Arc<Reads>>,
 }
+
+/// What happens before each read through one clone of a disk.
+struct Reads {
+    done: AtomicU64,
+    happens: Box<dyn Fn(u64) + Send + Sync>,
+}
+
+type Free = Arc<dyn Fn() -> io::Result<u64> + Send + Sync>;
 
 #[derive(Default)]
 struct State {
@@ -40,7 +50,7 @@ struct State {
     changes: u64,
     bytes_read: u64,
     faults: BTreeMap<u64, DiskFault>,
-    free: Option<Result<u64, io::ErrorKind>>,
+    free: Option<Free>,
 }
 
 impl State {
@@ -81,8 +91,22 @@ impl SimulatedDisk {
     }
 
     /// What `free_bytes` answers from now on: as much as can be, until this is called.
-    pub fn set_free(&self, free: Result<u64, io::ErrorKind>) {
-        self.lock_state().free = Some(free);
+    pub fn set_free(&self, free: impl Fn() -> io::Result<u64> + Send + Sync + 'static) {
+        self.lock_state().free = Some(Arc::new(free));
+    }
+
+    /// The same disk; before each read through this clone, and through what it opens, `happens` is
+    /// given the read's number from 0. Reads are opens, lists, sizes and whatever gives bytes.
+    #[must_use]
+    pub fn before_reads(&self, happens: impl Fn(u64) + Send + Sync + 'static) -> Self {
+        let reads = Reads {
+            done: AtomicU64::new(0),
+            happens: Box::new(happens),
+        };
+        Self {
+            state: Arc::clone(&self.state),
+            reads: Some(Arc::new(reads)),
+        }
     }
 
     /// How many operations there were.
@@ -174,6 +198,7 @@ impl SimulatedDisk {
         };
         Self {
             state: Arc::new(Mutex::new(state)),
+            reads: None,
         }
     }
 
@@ -190,6 +215,12 @@ impl SimulatedDisk {
         match fault {
             None | Some(DiskFault::Short(_)) => Ok(state),
             Some(fault) => Err(Refused { state, fault }),
+        }
+    }
+
+    fn before_read(&self) {
+        if let Some(reads) = &self.reads {
+            (reads.happens)(reads.done.fetch_add(1, Ordering::Relaxed));
         }
     }
 
@@ -232,12 +263,14 @@ impl Disk for SimulatedDisk {
     }
 
     fn open(&self, path: &Path, _write: bool) -> io::Result<Box<dyn DiskFile>> {
+        self.before_read();
         let state = self.begin(false)?;
         let number = state.names.get(path).ok_or(io::ErrorKind::NotFound)?;
         Ok(self.handle(*number))
     }
 
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.before_read();
         self.files()
             .remove(path)
             .ok_or_else(|| io::ErrorKind::NotFound.into())
@@ -273,6 +306,7 @@ impl Disk for SimulatedDisk {
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
+        self.before_read();
         let state = self.lock_state();
         Ok(state
             .names
@@ -283,7 +317,8 @@ impl Disk for SimulatedDisk {
     }
 
     fn free_bytes(&self, _path: &Path) -> io::Result<u64> {
-        Ok(self.lock_state().free.unwrap_or(Ok(u64::MAX))?)
+        let free = self.lock_state().free.clone();
+        free.map_or(Ok(u64::MAX), |free| free())
     }
 
     fn lock(
@@ -338,6 +373,7 @@ impl SimulatedFile {
 
 impl DiskFile for SimulatedFile {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.disk.before_read();
         let mut state = self.disk.lock_state();
         let data = state
             .files
@@ -390,6 +426,7 @@ impl DiskFile for SimulatedFile {
     }
 
     fn size(&self) -> io::Result<u64> {
+        self.disk.before_read();
         Ok(self
             .disk
             .lock_state()

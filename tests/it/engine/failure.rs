@@ -24,6 +24,14 @@ pub(crate) fn io() -> StoreError {
     }
 }
 
+pub(crate) fn full() -> StoreError {
+    StoreError::Full {
+        path: "data".to_owned(),
+        free_bytes: 1,
+        reserve_bytes: 2,
+    }
+}
+
 #[test]
 fn the_first_failed_append_poisons_and_reads_go_on() {
     let (engine, gate) = gated();
@@ -71,12 +79,7 @@ fn the_first_failed_append_poisons_and_reads_go_on() {
 fn a_full_disk_refuses_and_recovers() {
     let (engine, gate) = gated();
     engine.execute_blocking(join("r", "alice")).unwrap();
-    let full = StoreError::Full {
-        path: "data".to_owned(),
-        free_bytes: 1,
-        reserve_bytes: 2,
-    };
-    gate.fail_after(0, full);
+    gate.fail_after(0, full());
     let call = with_id(remove("r", "alice"), "1");
     let error = engine.execute_blocking(call.clone()).unwrap_err();
     assert!(
@@ -93,12 +96,7 @@ fn timers_that_met_a_full_disk_fire_later() {
     let (engine, gate) = gated();
     engine.execute_blocking(join("r", "alice")).unwrap();
     engine.execute_blocking(remove("r", "alice")).unwrap();
-    let full = StoreError::Full {
-        path: "data".to_owned(),
-        free_bytes: 1,
-        reserve_bytes: 2,
-    };
-    gate.fail_after(0, full);
+    gate.fail_after(0, full());
     engine.advance(std::time::Duration::from_secs(30)).unwrap();
     assert!(engine.live(&room("r")).unwrap().open_session().is_some());
     gate.heal();

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use roomledger::domain::{Event, Kind};
-use roomledger::engine::{EngineConfig, Status};
-use roomledger::store::{EventStore, Position};
+use roomledger::engine::{EngineConfig, EngineError, Status};
+use roomledger::store::{EventStore, Position, StoreError};
 use roomledger::testing::virtual_time::VirtualEngine;
 
-use super::support::{GateStore, create, join, open_on, remove, room, with_id};
+use super::execute::kinds;
+use super::failure::{full, io};
+use super::support::{GateStore, START, create, join, open_on, remove, room, with_id};
 
 fn open_again(store: &Arc<GateStore>, config: EngineConfig) -> VirtualEngine {
     store.reopen();
@@ -25,6 +27,45 @@ fn starts(store: &dyn EventStore) -> Vec<bool> {
             Some(started.clean)
         })
         .collect()
+}
+
+/// Where nothing can be written there is still something to read.
+#[test]
+fn an_engine_starts_on_a_full_disk_and_its_first_commit_records_the_start() {
+    let store = Arc::new(GateStore::default());
+    let engine = open_again(&store, EngineConfig::default());
+    engine.execute_blocking(join("r", "alice")).unwrap();
+    let before = engine.live(&room("r"));
+    engine.shutdown_blocking().unwrap();
+    let head = store.head();
+
+    store.fail_after(0, full());
+    let engine = open_again(&store, EngineConfig::default());
+    assert_eq!(engine.live(&room("r")), before);
+    let refused = engine.execute_blocking(join("r", "bob"));
+    assert!(
+        matches!(refused, Err(EngineError::Store(StoreError::Full { .. }))),
+        "{refused:?}"
+    );
+    assert_eq!(store.head(), head);
+
+    store.heal();
+    engine.execute_blocking(join("r", "bob")).unwrap();
+    assert_eq!(starts(&*store), [true, true]);
+    let next = store.read_all(head.position, 1).unwrap();
+    assert_eq!(kinds(&next), [Kind::EngineStarted]);
+}
+
+/// A store that breaks at once is no store to read from.
+#[test]
+fn an_engine_does_not_start_where_its_first_append_breaks() {
+    let store = Arc::new(GateStore::default());
+    store.fail_after(0, io());
+    let opened = VirtualEngine::open(store, EngineConfig::default(), START);
+    assert!(
+        matches!(opened, Err(EngineError::Poisoned { .. })),
+        "{opened:?}"
+    );
 }
 
 #[test]

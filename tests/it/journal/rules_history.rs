@@ -161,7 +161,7 @@ fn rule_14_below_the_reserve_nothing_is_written_and_reads_go_on() {
     let mut rig = Rig::new();
     let (mut journal, _) = rig.open();
     rig.fill(&mut journal, 2);
-    rig.disk.set_free(Ok(0));
+    rig.disk.set_free(|| Ok(0));
     let changes = rig.disk.changes();
     assert!(matches!(
         append(&mut journal),
@@ -169,7 +169,7 @@ fn rule_14_below_the_reserve_nothing_is_written_and_reads_go_on() {
     ));
     assert_eq!(rig.disk.changes(), changes);
     assert_eq!(read_whole(&journal.reader()), rig.written);
-    rig.disk.set_free(Ok(1));
+    rig.disk.set_free(|| Ok(1));
     rig.fill(&mut journal, 1);
     journal.set_owed(1);
     let owed = append(&mut journal).expect_err("refused");
@@ -183,7 +183,7 @@ fn rule_14_below_the_reserve_nothing_is_written_and_reads_go_on() {
         ),
         "{owed}"
     );
-    rig.disk.set_free(Ok(2));
+    rig.disk.set_free(|| Ok(2));
     rig.fill(&mut journal, 1);
 }
 
@@ -193,7 +193,7 @@ fn rule_14_where_free_space_cannot_be_told_nothing_is_written_and_nothing_stops(
     let mut rig = Rig::new();
     let (mut journal, _) = rig.open();
     rig.fill(&mut journal, 2);
-    rig.disk.set_free(Err(io::ErrorKind::Other));
+    rig.disk.set_free(|| Err(io::ErrorKind::Other.into()));
     let changes = rig.disk.changes();
     let refused = append(&mut journal).expect_err("refused");
     assert!(
@@ -202,7 +202,7 @@ fn rule_14_where_free_space_cannot_be_told_nothing_is_written_and_nothing_stops(
     );
     assert_eq!(rig.disk.changes(), changes);
     assert_eq!(read_whole(&journal.reader()), rig.written);
-    rig.disk.set_free(Ok(1));
+    rig.disk.set_free(|| Ok(1));
     rig.fill(&mut journal, 1);
     assert_eq!(read_whole(&journal.reader()), rig.written);
 }

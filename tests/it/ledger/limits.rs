@@ -1,10 +1,8 @@
 //! What the machine refuses, and what we refuse before it does: nothing is half done.
 
-use std::any::Any;
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,7 +10,6 @@ use std::thread;
 use std::time::Duration;
 
 use roomledger::domain::{Kind, Version};
-use roomledger::store::journal::{Disk, DiskFile};
 use roomledger::store::ledger::{Ledger, LedgerOptions, LedgerReader};
 use roomledger::store::{
     Caches as _, CommandRecord, Commit, EventStore as _, NewRecord, Position, StoreError,
@@ -74,72 +71,28 @@ fn below_the_reserve_nothing_is_written_and_reads_go_on() {
     ledger.close().expect("closes");
 }
 
-/// A disk on which the writer and the thread that applies find different room.
-struct Scarce {
-    disk: SimulatedDisk,
-    for_writer: AtomicU64,
-    for_applier: AtomicU64,
-}
-
-impl Disk for Scarce {
-    fn free_bytes(&self, _path: &Path) -> io::Result<u64> {
-        let is_applier = thread::current().name() == Some("ledger-applier");
-        let free = if is_applier {
-            &self.for_applier
-        } else {
-            &self.for_writer
-        };
-        Ok(free.load(Ordering::SeqCst))
-    }
-    fn create_dir(&self, path: &Path) -> io::Result<()> {
-        self.disk.create_dir(path)
-    }
-    fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        self.disk.create(path)
-    }
-    fn open(&self, path: &Path, write: bool) -> io::Result<Box<dyn DiskFile>> {
-        self.disk.open(path, write)
-    }
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        self.disk.read(path)
-    }
-    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.disk.rename(from, to)
-    }
-    fn remove(&self, path: &Path) -> io::Result<()> {
-        self.disk.remove(path)
-    }
-    fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        self.disk.sync_dir(path)
-    }
-    fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
-        self.disk.list(path)
-    }
-    fn lock(
-        &self,
-        path: &Path,
-        note: &str,
-    ) -> io::Result<Result<Box<dyn Any + Send + Sync>, String>> {
-        self.disk.lock(path, note)
-    }
-}
-
 /// What sled lags behind is asked for above the reserve, and sled takes nothing while less is free
 /// than the reserve: a disk that fills up ends with refusals, not with ENOSPC.
 #[test]
 fn rule_14_the_indexed_copy_leaves_the_reserve_alone() {
     let (reserve_bytes, spare_bytes) = (1 << 20, 100_000);
     // What is applied and not written, up to 2 MiB, and three bytes for each.
-    let for_writer = AtomicU64::new(reserve_bytes + 3 * ((2 << 20) + spare_bytes));
-    let disk = Arc::new(Scarce {
-        disk: SimulatedDisk::new(),
-        for_writer,
-        for_applier: AtomicU64::new(reserve_bytes - 1),
+    let for_writer = reserve_bytes + 3 * ((2 << 20) + spare_bytes);
+    let for_applier = Arc::new(AtomicU64::new(reserve_bytes - 1));
+    let disk = SimulatedDisk::new();
+    let applier_finds = Arc::clone(&for_applier);
+    disk.set_free(move || {
+        let is_applier = thread::current().name() == Some("ledger-applier");
+        Ok(if is_applier {
+            applier_finds.load(Ordering::SeqCst)
+        } else {
+            for_writer
+        })
     });
     let dir = tempfile::tempdir().expect("a directory");
     let scarce = LedgerOptions {
         reserve_bytes,
-        disk: Arc::clone(&disk) as Arc<dyn Disk>,
+        disk: Arc::new(disk),
         ..options()
     };
     let (ledger, _) = Ledger::open(dir.path(), scarce).expect("opens");
@@ -169,7 +122,7 @@ fn rule_14_the_indexed_copy_leaves_the_reserve_alone() {
         Err(StoreError::Full { .. })
     ));
 
-    disk.for_applier.store(reserve_bytes, Ordering::SeqCst);
+    for_applier.store(reserve_bytes, Ordering::SeqCst);
     let caught_up = (0..6_000).any(|_| {
         thread::sleep(Duration::from_millis(10));
         behind() == 0
@@ -177,7 +130,7 @@ fn rule_14_the_indexed_copy_leaves_the_reserve_alone() {
     assert!(caught_up, "{} behind", behind());
     ledger.append(&one(&ledger)).expect("there is room again");
     // A close gives sled all it can: nothing is asked of it afterwards.
-    disk.for_applier.store(0, Ordering::SeqCst);
+    for_applier.store(0, Ordering::SeqCst);
     ledger.close().expect("closes");
 }
 
