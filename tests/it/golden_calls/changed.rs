@@ -177,4 +177,4 @@ const TOO_LARGE_BYTES: usize = (10 << 20) + 1;
 /// More than any value may have.
 const LONG_BYTES: usize = 600_000;
 /// More than any list may have.
-const MANY: usize = 1_001;
+const MANY: usize = 100_001;
