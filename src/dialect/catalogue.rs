@@ -3,8 +3,9 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::domain::Room;
 use crate::engine::{Engine, EngineError};
-use crate::replay::Catalogue;
+use crate::replay::{Catalogue, Moment, SessionEntry};
 
 /// A [`Catalogue`] that is read on whenever it is asked; cheap to clone.
 #[derive(Clone, Debug)]
@@ -39,5 +40,27 @@ impl SharedCatalogue {
             Ok(look(&catalogue))
         });
         read.await
+    }
+
+    /// The room as it keeps that session: as it is now, or as it was when the session ended. `None`
+    /// where the log has no such session.
+    ///
+    /// # Errors
+    /// As [`Engine::room`].
+    pub async fn room_of(&self, entry: &SessionEntry) -> Result<Option<Arc<Room>>, EngineError> {
+        let id = entry.id;
+        let keeps = |room: &Arc<Room>| room.session.as_ref().is_some_and(|it| it.id == id);
+        if let Some(room) = self.engine.live(&entry.room).filter(keeps) {
+            return Ok(Some(room));
+        }
+        let mut ended = entry.ended;
+        if ended.is_none() {
+            // It may have ended since it was looked up, and the next begun.
+            let again = self.read(move |all| all.session(&id.uuid().to_string())?.ended);
+            ended = again.await?;
+        }
+        let moment = ended.map_or(Moment::Head, |(_, version)| Moment::Version(version));
+        let room = self.engine.as_of(&entry.room, moment).await?;
+        Ok(room.filter(keeps))
     }
 }

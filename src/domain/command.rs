@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::event::{
     ActivityItem, ConnectionKind, Credential, DuplicatePolicy, TrackKind, TrackShape, UpdateMode,
 };
-use super::id::{Alias, ConnectionNumber, Identity, RoomName, Version};
+use super::id::{Alias, ConnectionNumber, Id, Identity, RoomName, Version};
 use super::patch::PermissionPatch;
 use super::permission::{Permission, ReceiveRule, Source};
 use super::rejection::Rejection;
@@ -23,6 +23,9 @@ pub struct Request {
     pub command: Command,
     /// Refuse when the room has changed since this version.
     pub expected_version: Option<Version>,
+    /// Refuse when the room's open session is not this one: it may have ended, and the next begun,
+    /// since the caller looked.
+    pub session: Option<Id>,
     /// Act in the name of this connection, under its admin right; any of its ids.
     pub as_connection: Option<String>,
     /// When it really happened, where a report tells.
@@ -39,6 +42,7 @@ impl Request {
             room,
             command,
             expected_version: None,
+            session: None,
             as_connection: None,
             occurred_at: None,
             objection: None,
@@ -245,6 +249,9 @@ pub struct CreateRoom {
     pub opens_session: bool,
     /// Other names that the room answers to.
     pub aliases: Vec<String>,
+    /// Whether a room of that name is deleted first where its time is over and nobody is inside, as
+    /// for a vendor to whom it is gone by then.
+    pub replaces_expired: bool,
 }
 
 /// See [`Command::UpdateRoom`].
@@ -256,6 +263,8 @@ pub struct UpdateRoom {
     pub metadata: Option<String>,
     /// Whether only the open session shows it, as where a vendor's room is one session.
     pub session_only: bool,
+    /// Refuse when the room's time is over, as for a vendor to whom it is gone by then.
+    pub refuse_expired: bool,
 }
 
 /// See [`Command::UpdateParticipant`].

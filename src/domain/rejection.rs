@@ -23,6 +23,14 @@ pub enum Rejection {
         /// Its name.
         room: String,
     },
+    /// The session that was meant is not the open one.
+    #[error("session {session:?} of room {room:?} is over")]
+    SessionOver {
+        /// The room's name.
+        room: String,
+        /// The session, in LiveKit's form.
+        session: String,
+    },
     /// Nobody live under that identity or id.
     #[error("participant {participant:?} is not in room {room:?}")]
     NoSuchParticipant {
@@ -228,7 +236,7 @@ impl Rejection {
     pub fn code(&self) -> Code {
         match self {
             Self::NoSuchRoom { .. } => Code::NoSuchRoom,
-            Self::NoOpenSession { .. } => Code::NoOpenSession,
+            Self::NoOpenSession { .. } | Self::SessionOver { .. } => Code::NoOpenSession,
             Self::NoSuchParticipant { .. } => Code::NoSuchParticipant,
             Self::NoSuchConnection { .. } => Code::NoSuchConnection,
             Self::ConnectionClosed { .. } => Code::ConnectionClosed,

@@ -26,6 +26,8 @@ pub struct RoomEntry {
     pub created: Version,
     /// When its settings or its metadata changed last.
     pub updated_at: Timestamp,
+    /// When its time is over, if that is said.
+    pub expires_at: Option<Timestamp>,
     /// Whether somebody asked for it, rather than a join that needed it.
     pub explicit: bool,
     /// When it was deleted, if it was.
@@ -147,13 +149,15 @@ impl Catalogue {
                     created_at: at,
                     created: record.version,
                     updated_at: at,
+                    expires_at: it.config.expires_at,
                     explicit: it.explicit,
                     deleted_at: None,
                 });
             }
-            Event::RoomConfigChanged(it) if it.room.is_some() => {
-                if let Some(entry) = self.named_mut(room) {
+            Event::RoomConfigChanged(it) => {
+                if let (Some(entry), Some(config)) = (self.named_mut(room), &it.room) {
                     entry.updated_at = at;
+                    entry.expires_at = config.expires_at;
                 }
             }
             Event::RoomMetadataChanged(it) if it.room => {

@@ -164,6 +164,7 @@ impl Step {
             24 => Command::CreateRoom(CreateRoom {
                 opens_session: self.odd(),
                 metadata: Some(self.text()),
+                replaces_expired: self.variant.is_multiple_of(3),
                 ..CreateRoom::default()
             }),
             25 => self.settings(now),
@@ -349,6 +350,7 @@ impl Step {
             config,
             metadata,
             session_only: self.variant.is_multiple_of(5),
+            refuse_expired: self.variant.is_multiple_of(7),
         })
     }
 

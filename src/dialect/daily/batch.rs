@@ -7,8 +7,8 @@ use crate::dialect::daily::asked::{Answer, Asked};
 use crate::dialect::daily::error::Error;
 use crate::dialect::daily::fields::{Fields, Wrong};
 use crate::dialect::daily::rooms::{self, NewRoom};
+use crate::domain::RoomName;
 use crate::domain::command::Command;
-use crate::domain::{Room, RoomName};
 
 /// `POST /batch/rooms`
 pub(super) async fn create(asked: &Asked) -> Result<Answer, Error> {
@@ -19,7 +19,7 @@ pub(super) async fn create(asked: &Asked) -> Result<Answer, Error> {
             Some(name) => name,
             None => rooms::made_up(asked, index)?,
         };
-        if exists(asked, &name).await? && asked.said.request_id.is_none() {
+        if is_taken(asked, &name).await? && asked.said.request_id.is_none() {
             return Err(asked.refuse(&name, rooms::taken(&name)).await);
         }
         named.push((name, new.given));
@@ -42,7 +42,7 @@ pub(super) async fn create(asked: &Asked) -> Result<Answer, Error> {
 pub(super) async fn delete(asked: &Asked) -> Result<Answer, Error> {
     let names = asked.read(read_names)?;
     for name in &names {
-        if !exists(asked, name).await? && asked.said.request_id.is_none() {
+        if rooms::found(asked, name).await?.is_none() && asked.said.request_id.is_none() {
             let error = rooms::no_such_room(name.as_str());
             return Err(asked.refuse(name, error).await);
         }
@@ -95,11 +95,10 @@ fn check_count(fields: &Fields, count: usize) -> Result<(), Wrong> {
     Ok(())
 }
 
-async fn exists(asked: &Asked, name: &RoomName) -> Result<bool, Error> {
+async fn is_taken(asked: &Asked, name: &RoomName) -> Result<bool, Error> {
     let room = asked.daily.engine.room(name).await?;
-    Ok(room
-        .as_deref()
-        .is_some_and(|room: &Room| room.life.is_some()))
+    let now = asked.daily.engine.clock().wall();
+    Ok(room.is_some_and(|room| room.life.is_some() && !room.is_over(now)))
 }
 
 /// Daily's own bound.

@@ -204,15 +204,15 @@ pub const fn kind_of(code: Code) -> (StatusCode, Kind) {
         | Code::NoSuchConnection
         | Code::ConnectionClosed
         | Code::NoSuchTrack
-        | Code::NoSuchVersion => (StatusCode::NOT_FOUND, Kind::NotFound),
+        | Code::NoSuchVersion
+        | Code::RoomExpired => (StatusCode::NOT_FOUND, Kind::NotFound),
         Code::NoRight
         | Code::Banned
         | Code::TokenRevoked
         | Code::TokenExpired
         | Code::RoomFull
         | Code::RoomDisabled
-        | Code::RoomNotOpen
-        | Code::RoomExpired => (StatusCode::FORBIDDEN, Kind::InvalidRequest),
+        | Code::RoomNotOpen => (StatusCode::FORBIDDEN, Kind::InvalidRequest),
         Code::VersionConflict | Code::IdReused => (StatusCode::CONFLICT, Kind::InvalidRequest),
         Code::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Kind::InvalidRequest),
         Code::RemoteUnmuteDisabled | Code::TooMany | Code::SameRoom | Code::Invalid => {

@@ -1,6 +1,8 @@
 //! Meetings, also those that are over: one for each session in which media flowed, with a row for
 //! each connection. Apart from presence: these are folds of the log.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::dialect::daily::asked::{Answer, Asked};
@@ -8,7 +10,7 @@ use crate::dialect::daily::error::Error;
 use crate::dialect::daily::page::Page;
 use crate::dialect::daily::presence::{Participant, participants, seconds_between};
 use crate::domain::{Room, Timestamp};
-use crate::replay::{Moment, SessionEntry};
+use crate::replay::SessionEntry;
 
 /// `GET /meetings`
 ///
@@ -75,7 +77,7 @@ pub(super) async fn people(asked: &Asked) -> Result<Answer, Error> {
     let entry = found(asked).await?;
     let room = folded(asked, &entry).await?;
     let now = asked.daily.engine.clock().wall();
-    let mut rows: Vec<Participant<'_>> = rows(&entry, &room).collect();
+    let mut rows: Vec<Participant<'_>> = rows(&room).collect();
     rows.sort_by_key(|row| std::cmp::Reverse(row.joined_at));
     let rows = page.of(&rows, |row, id| row.id() == id, |_| true)?;
     let data: Vec<Value> = rows.into_iter().map(|row| row_of(row, now)).collect();
@@ -89,21 +91,21 @@ async fn found(asked: &Asked) -> Result<SessionEntry, Error> {
         found.filter(|it| it.active_at.is_some()).cloned()
     });
     let found = found.await?;
-    found.ok_or_else(|| Error::not_found(format!("there is no meeting {:?}", asked.named())))
+    found.ok_or_else(|| no_such_meeting(asked.named()))
+}
+
+fn no_such_meeting(id: &str) -> Error {
+    Error::not_found(format!("there is no meeting {id:?}"))
 }
 
 /// The room as the session left it, or as it is.
-async fn folded(asked: &Asked, entry: &SessionEntry) -> Result<std::sync::Arc<Room>, Error> {
-    let engine = &asked.daily.engine;
-    let room = match entry.ended {
-        Some((_, version)) => engine.as_of(&entry.room, Moment::Version(version)).await?,
-        None => engine.room(&entry.room).await?,
-    };
-    room.ok_or_else(|| Error::not_found(format!("there is no room named {}", entry.room)))
+async fn folded(asked: &Asked, entry: &SessionEntry) -> Result<Arc<Room>, Error> {
+    let room = asked.daily.catalogue.room_of(entry).await?;
+    room.ok_or_else(|| no_such_meeting(&entry.id.uuid().to_string()))
 }
 
-fn rows<'a>(entry: &SessionEntry, room: &'a Room) -> impl Iterator<Item = Participant<'a>> {
-    let session = room.session.as_ref().filter(|it| it.id == entry.id);
+fn rows(room: &Room) -> impl Iterator<Item = Participant<'_>> {
+    let session = room.session.as_ref();
     session.into_iter().flat_map(|it| participants(room, it))
 }
 
@@ -111,9 +113,10 @@ fn shown(asked: &Asked, entry: &SessionEntry, room: &Room, with_people: bool) ->
     let now = asked.daily.engine.clock().wall();
     let start = entry.active_at.unwrap_or(entry.opened_at);
     // A meeting is over when the last one leaves, a session when nobody came back for a while.
-    let last_left = || rows(entry, room).filter_map(|row| row.left_at()).max();
-    let end = match entry.ended {
-        Some((at, _)) => last_left().unwrap_or(at),
+    let last_left = || rows(room).filter_map(|row| row.left_at()).max();
+    let ended = room.session.as_ref().and_then(|session| session.ended);
+    let end = match ended {
+        Some(ended) => last_left().unwrap_or(ended.at),
         None => now,
     };
     let mut meeting = json!({
@@ -121,11 +124,11 @@ fn shown(asked: &Asked, entry: &SessionEntry, room: &Room, with_people: bool) ->
         "room": entry.room.as_str(),
         "start_time": start.seconds(),
         "duration": seconds_between(start, end),
-        "ongoing": entry.ended.is_none(),
-        "max_participants": most_at_once(rows(entry, room)),
+        "ongoing": ended.is_none(),
+        "max_participants": most_at_once(rows(room)),
     });
     if let (true, Some(meeting)) = (with_people, meeting.as_object_mut()) {
-        let people: Vec<Value> = rows(entry, room).map(|row| row_of(&row, now)).collect();
+        let people: Vec<Value> = rows(room).map(|row| row_of(&row, now)).collect();
         meeting.insert("participants".to_owned(), people.into());
     }
     meeting

@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::dialect::daily::asked::{Answer, Asked};
 use crate::dialect::daily::error::Error;
+use crate::dialect::daily::rooms::is_there;
 use crate::dialect::javascript;
 use crate::domain::state::{Connection, Session};
 use crate::domain::{Room, Timestamp};
@@ -38,9 +39,9 @@ pub(super) async fn in_room(asked: &Asked) -> Result<Answer, Error> {
     let user_name = query.text("userName")?;
     query.finish()?;
     let room = asked.daily.engine.room(&name).await?;
-    let room = room.filter(|room| room.life.is_some());
-    let room = room.ok_or_else(|| Error::not_found(format!("there is no room named {name}")))?;
     let now = asked.daily.engine.clock().wall();
+    let room = room.filter(|room| is_there(room, now) || room.open_session().is_some());
+    let room = room.ok_or_else(|| Error::not_found(format!("there is no room named {name}")))?;
     let wanted =
         |wanted: &Option<String>, shown: Option<String>| wanted.is_none() || *wanted == shown;
     let people = present(&room)

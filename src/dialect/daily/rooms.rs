@@ -1,5 +1,7 @@
 //! Rooms: made, read, listed, changed, deleted. Apart from what their properties mean.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::dialect::daily::asked::{Answer, Asked};
@@ -10,7 +12,7 @@ use crate::dialect::daily::properties::{Given, privacy, render};
 use crate::dialect::javascript;
 use crate::dialect::recorded::Recorded;
 use crate::domain::command::{Command, CreateRoom, UpdateRoom};
-use crate::domain::{Digest, Id, Room, RoomName, Version};
+use crate::domain::{Digest, Id, Room, RoomName, Timestamp, Version};
 use crate::engine::{Receipt, Status};
 use crate::replay::{Moment, RoomEntry};
 
@@ -47,7 +49,7 @@ pub(super) async fn create(asked: &Asked) -> Result<Answer, Error> {
 /// `GET /rooms/:name`
 pub(super) async fn get(asked: &Asked) -> Result<Answer, Error> {
     let name = asked.room()?;
-    let room = asked.daily.engine.room(&name).await?;
+    let room = found(asked, &name).await?;
     let shown = room.and_then(|room| show(asked, &room));
     shown
         .map(Answer::read)
@@ -59,9 +61,12 @@ pub(super) async fn list(asked: &Asked) -> Result<Answer, Error> {
     let mut query = asked.query()?;
     let page = Page::read(&mut query)?;
     query.finish()?;
+    let now = asked.daily.engine.clock().wall();
     let listed = asked.daily.catalogue.read(move |all| {
         let newest_first: Vec<&RoomEntry> = all.rooms().iter().rev().collect();
-        let is_there = |room: &&RoomEntry| room.deleted_at.is_none();
+        let is_there = |room: &&RoomEntry| {
+            room.deleted_at.is_none() && room.expires_at.is_none_or(|at| at > now)
+        };
         let is_named = |room: &&RoomEntry, id: &str| room.id.uuid().to_string() == id;
         let count = newest_first.iter().filter(|room| is_there(room)).count();
         let part = page.of(&newest_first, is_named, is_there)?;
@@ -81,7 +86,9 @@ pub(super) async fn list(asked: &Asked) -> Result<Answer, Error> {
 pub(super) async fn update(asked: &Asked) -> Result<Answer, Error> {
     let name = asked.room()?;
     let given = asked.read_about(&name, Given::read).await?;
-    // Rights are worked out from what was said of them before: one change at a time.
+    // Rights are worked out from what was said of them before: one change at a time. An expected
+    // version would fail at every join and mute meanwhile, and each failure would be a refusal on
+    // record, and from then on the answer to its request id.
     let _one = if given.bears_on_rights() {
         Some(asked.daily.rights.lock().await)
     } else {
@@ -91,8 +98,8 @@ pub(super) async fn update(asked: &Asked) -> Result<Answer, Error> {
     let before = before.as_deref().and_then(Room::config);
     let command = Command::UpdateRoom(UpdateRoom {
         config: given.over(before.map(|config| &**config)),
-        metadata: None,
-        session_only: false,
+        refuse_expired: true,
+        ..UpdateRoom::default()
     });
     let receipt = asked.execute(&name, command).await?;
     let shown = receipt.room.as_deref().and_then(|room| show(asked, room));
@@ -141,6 +148,7 @@ pub(super) async fn make(
 ) -> Result<(Receipt, Value), Error> {
     let command = Command::CreateRoom(CreateRoom {
         config: given.of_new(),
+        replaces_expired: true,
         ..CreateRoom::default()
     });
     let receipt = asked.execute(name, command).await?;
@@ -179,6 +187,19 @@ pub(super) fn made_up(asked: &Asked, index: usize) -> Result<RoomName, Error> {
     RoomName::new(&id.short()).map_err(|error| Error::invalid(error.to_string()))
 }
 
+/// The room of that name, if there is one.
+pub(super) async fn found(asked: &Asked, name: &RoomName) -> Result<Option<Arc<Room>>, Error> {
+    let room = asked.daily.engine.room(name).await?;
+    let now = asked.daily.engine.clock().wall();
+    Ok(room.filter(|room| is_there(room, now)))
+}
+
+/// Whether there is the room: one whose time is over counts as deleted, even while somebody is
+/// inside (Daily's page on `DELETE /rooms/:name`).
+pub(super) fn is_there(room: &Room, now: Timestamp) -> bool {
+    room.life.is_some() && room.expired(now).is_none()
+}
+
 /// A room as Daily shows it; `None` where it was deleted.
 pub(super) fn show(asked: &Asked, room: &Room) -> Option<Value> {
     let life = room.life.as_ref()?;
@@ -201,9 +222,7 @@ async fn was_over(asked: &Asked, name: &RoomName, receipt: &Receipt) -> Result<b
     };
     let before = Moment::Version(Version(first.version.0.saturating_sub(1)));
     let room = asked.daily.engine.as_of(name, before).await?;
-    let config = room.as_deref().and_then(Room::config);
-    let expires_at = config.and_then(|config| config.expires_at);
-    Ok(expires_at.is_some_and(|at| at <= first.command.recorded_at))
+    Ok(room.is_some_and(|room| room.expired(first.command.recorded_at).is_some()))
 }
 
 /// A name that Daily takes: one segment of a path as it is.

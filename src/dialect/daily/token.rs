@@ -13,7 +13,7 @@ use crate::dialect::daily::form::{Form, count};
 use crate::dialect::daily::permission::{
     DailyPermissions, parse_compact, parse_permissions, render_compact,
 };
-use crate::dialect::daily::rooms::DOMAIN_ID;
+use crate::dialect::daily::rooms::{DOMAIN_ID, found};
 use crate::domain::command::{ConfigPatch, Join, ProfileUpdate};
 use crate::domain::event::{ConnectionKind, Credential};
 use crate::domain::{Identity, NameError, RoomName, Timestamp};
@@ -23,8 +23,7 @@ pub(super) async fn create(asked: &Asked) -> Result<Answer, Error> {
     let mut claims = asked.read(read)?;
     if let Some(room) = claims.get("r").and_then(Value::as_str) {
         let name = RoomName::new(room).map_err(|error| Error::invalid(error.to_string()))?;
-        let found = asked.daily.engine.room(&name).await?;
-        if found.is_none_or(|room| room.life.is_none()) {
+        if found(asked, &name).await?.is_none() {
             let info = format!("`properties.room_name`: room {room:?} not found");
             return Err(Error::invalid(info));
         }

@@ -79,7 +79,7 @@ fn create_room(fields: &mut Fields) -> Result<Said, Wrong> {
         config: config(fields)?,
         metadata: fields.optional("metadata")?,
         opens_session: fields.optional("opens_session")?.unwrap_or_default(),
-        aliases: Vec::new(),
+        ..CreateRoom::default()
     });
     Ok((command, None))
 }
@@ -88,7 +88,7 @@ fn update_room(fields: &mut Fields) -> Result<Said, Wrong> {
     let command = Command::UpdateRoom(UpdateRoom {
         config: config(fields)?,
         metadata: fields.optional("metadata")?,
-        session_only: false,
+        ..UpdateRoom::default()
     });
     Ok((command, None))
 }

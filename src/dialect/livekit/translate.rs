@@ -115,7 +115,7 @@ fn create_room(it: &CreateRoomRequest) -> Faulty {
         config,
         metadata: Some(it.metadata.clone()).filter(|metadata| !metadata.is_empty()),
         opens_session: true,
-        aliases: Vec::new(),
+        ..CreateRoom::default()
     });
     (command, objection)
 }
@@ -246,9 +246,9 @@ fn send_data(it: &SendDataRequest) -> Faulty {
 /// Empty clears it, unlike everywhere else.
 fn update_metadata(it: &UpdateRoomMetadataRequest) -> Faulty {
     let command = Command::UpdateRoom(UpdateRoom {
-        config: ConfigPatch::default(),
         metadata: Some(it.metadata.clone()),
         session_only: true,
+        ..UpdateRoom::default()
     });
     (command, None)
 }

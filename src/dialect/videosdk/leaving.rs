@@ -165,13 +165,12 @@ impl Meant {
         }
     }
 
-    /// A request about it. One about a session that is over is refused if the room went on: it must
-    /// not meet the next session. That is the rules' to say, so that a repeat of a request which
-    /// ended the session is answered as the first was.
+    /// A request about it, which must not meet the next session where this one is over. That is the
+    /// rules' to say: it may end at any moment, and a repeat of a request which ended it is answered
+    /// as the first was.
     fn request(&self, command: Command) -> Request {
-        let ended = self.session.as_ref().and_then(|entry| entry.ended);
         Request {
-            expected_version: ended.map(|(_, version)| version),
+            session: self.session.as_ref().map(|entry| entry.id),
             ..Request::new(self.room.clone(), command)
         }
     }
@@ -184,23 +183,13 @@ impl Meant {
         })
     }
 
-    /// A refusal as it is told: where the session is over, that is the reason.
+    /// A refusal as it is told: by the id that the vendor knows, where the session is over.
     fn told(&self, error: ApiError) -> ApiError {
-        let over = [
-            Code::VersionConflict,
-            Code::NoOpenSession,
-            Code::NoSuchParticipant,
-        ];
-        let is_over = over.iter().any(|code| code.as_str() == error.slug);
         match &self.session {
-            Some(entry) if is_over && entry.ended.is_some() => {
-                let words = format!("session {:?} is over", entry.id.object_id());
-                let slug = Code::NoOpenSession.as_str();
-                ApiError {
-                    recorded: error.recorded,
-                    ..ApiError::new(StatusCode::NOT_FOUND, slug, words)
-                }
-            }
+            Some(entry) if error.slug == Code::NoOpenSession.as_str() => ApiError {
+                message: format!("session {:?} is over", entry.id.object_id()),
+                ..error
+            },
             _ => error,
         }
     }

@@ -9,6 +9,7 @@ pub mod call;
 pub mod causes;
 pub mod error;
 mod leaving;
+mod modes;
 mod page;
 mod render;
 mod rooms;

@@ -44,9 +44,7 @@ impl VideoSdk {
         };
         let command = Command::CreateRoom(CreateRoom {
             config: settings,
-            metadata: None,
-            opens_session: false,
-            aliases: Vec::new(),
+            ..CreateRoom::default()
         });
         let request = Request::new(name.clone(), command);
         let receipt = self.write(asked, request, None).await?;

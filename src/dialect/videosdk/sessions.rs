@@ -14,7 +14,7 @@ use crate::dialect::videosdk::render::user_id;
 use crate::dialect::videosdk::state::VideoSdk;
 use crate::dialect::videosdk::stint::Seen;
 use crate::domain::{Room, RoomName, Version};
-use crate::replay::{Moment, SessionEntry};
+use crate::replay::SessionEntry;
 
 impl VideoSdk {
     pub(super) async fn get_session(&self, asked: &Asked) -> Result<Answer, ApiError> {
@@ -75,7 +75,8 @@ impl VideoSdk {
         let (entry, room) = self.asked_session(asked).await?;
         let shown = shown(asked, &entry, &room)?;
         let (page, page_info) = paging.cut(shown.present());
-        let data = shown.with_active(&page);
+        let modes = self.modes(&entry.room, &page).await?;
+        let data = shown.with_active(&page, &modes);
         Ok(Answer::read(&Page { page_info, data }))
     }
 
@@ -108,16 +109,9 @@ impl VideoSdk {
         Ok((entry, room))
     }
 
-    /// The room as it keeps that session: now, or when it ended.
+    /// The room as it keeps that session.
     pub(super) async fn room_of(&self, entry: &SessionEntry) -> Result<Arc<Room>, ApiError> {
-        let live = self.engine.live(&entry.room);
-        if let Some(room) = live.filter(|room| keeps(room, entry)) {
-            return Ok(room);
-        }
-        let moment = entry
-            .ended
-            .map_or(Moment::Head, |(_, version)| Moment::Version(version));
-        let room = self.engine.as_of(&entry.room, moment).await?;
+        let room = self.catalogue.room_of(entry).await?;
         room.ok_or_else(|| ApiError::no_session(&entry.id.object_id()))
     }
 
@@ -179,14 +173,6 @@ fn shown<'a>(
     let seen = Seen::of(room, Version(u64::MAX));
     let shown = seen.and_then(|seen| SessionShown::of(asked, seen));
     shown.ok_or_else(|| ApiError::no_session(&entry.id.object_id()))
-}
-
-/// Whether a room still keeps that session, of the life that it was in.
-fn keeps(room: &Room, entry: &SessionEntry) -> bool {
-    let session = room.session.as_ref();
-    let life = room.life.as_ref();
-    session.is_some_and(|session| session.number == entry.number)
-        && life.is_some_and(|life| life.created <= entry.opened)
 }
 
 /// A moment of the query, in milliseconds since 1970.

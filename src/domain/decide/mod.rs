@@ -27,7 +27,7 @@ use self::draft::Draft;
 use super::command::{Command, Request};
 use super::permission::AdminRight;
 use super::rejection::Rejection;
-use super::state::Room;
+use super::state::{Room, session_sid};
 
 /// Decides any request but a move.
 ///
@@ -45,7 +45,7 @@ pub fn decide(
 }
 
 impl Draft<'_> {
-    /// The edge's objection, the expected version, and the right of whoever the command is given
+    /// The edge's objection, the expected version, the session that is meant, and the right of whoever the command is given
     /// as.
     fn check_preconditions(&self) -> Result<(), Rejection> {
         if let Some(objection) = &self.request.objection {
@@ -59,6 +59,14 @@ impl Draft<'_> {
                 room: self.name(),
                 expected,
                 actual,
+            });
+        }
+        if let Some(meant) = self.request.session
+            && self.require_session()?.id != meant
+        {
+            return Err(Rejection::SessionOver {
+                room: self.name(),
+                session: session_sid(meant),
             });
         }
         let Some(id) = &self.request.as_connection else {

@@ -25,6 +25,9 @@ impl Draft<'_> {
             limits::metadata(metadata)?;
         }
         limits::properties(&it.config, None)?;
+        if it.replaces_expired && self.room.is_over(self.context.now) {
+            self.delete_room()?;
+        }
         let is_new = self.room.life.is_none();
         if is_new && it.opens_session {
             self.make_room(&ConfigPatch::default(), None, true, &it.aliases);
@@ -45,6 +48,11 @@ impl Draft<'_> {
             limits::metadata(metadata)?;
         }
         limits::properties(&it.config, self.room.config())?;
+        let expired = self.room.expired(self.context.now);
+        if let Some(expired) = expired.filter(|_| it.refuse_expired) {
+            let room = self.name();
+            return Err(Rejection::RoomExpired { room, expired });
+        }
         if it.session_only {
             self.require_session()?;
         }

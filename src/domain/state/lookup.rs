@@ -106,6 +106,19 @@ impl Room {
             .or_else(|| self.life.as_ref().map(|life| &life.config))
     }
 
+    /// When the room's time was over, if it is: nobody comes in from then on, but who is inside may
+    /// stay.
+    pub fn expired(&self, now: Timestamp) -> Option<Timestamp> {
+        let expires_at = self.life.as_ref()?.config.expires_at;
+        expires_at.filter(|at| *at <= now)
+    }
+
+    /// Whether its time is over and nobody is inside any more.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        let mut inside = self.open_session().into_iter().flat_map(Session::live);
+        self.expired(now).is_some() && inside.next().is_none()
+    }
+
     /// When the next timer of this room is due; `None` when none runs.
     pub fn next_due(&self) -> Option<Timestamp> {
         let session = self.open_session()?;

@@ -33,6 +33,33 @@ fn a_ban_ends_at_its_moment() {
     );
 }
 
+/// A room whose time is over is gone to some: they may not change it, and may have its name once
+/// nobody is inside. To others it is there until it is deleted.
+#[test]
+fn a_room_whose_time_is_over() {
+    check(
+        "create                      -> room_created
+         join alice                  -> participant_registered session_opened connection_opened \
+                                        connection_activated
+         update expires=60           -> room_config_changed
+         wait 59                     ->
+         update expires=1 unexpired  -> no_effect
+         create anew                 -> no_effect
+         wait 1                      ->
+         update unexpired max=3      -> ! room-expired
+         update expires=60 max=2     -> room_config_changed
+         wait 60                     ->
+         create                      -> no_effect
+         create anew                 -> no_effect
+         remove alice                -> removal_requested connections_closed<1
+         create                      -> no_effect
+         create anew                 -> session_end_requested session_ended<1 room_deleted \
+                                        room_created
+         create anew                 -> no_effect
+         see room                    -> life 2 explicit",
+    );
+}
+
 #[test]
 fn a_revocation_never_moves_back() {
     check(

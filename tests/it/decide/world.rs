@@ -319,6 +319,7 @@ impl World {
                     .map(str::to_owned)
                     .into_iter()
                     .collect(),
+                replaces_expired: rest.contains(&"anew"),
             }),
             "update" => Command::UpdateRoom(self.update_room(rest)),
             "delete" => Command::DeleteRoom,
@@ -344,6 +345,7 @@ impl World {
         config.eject_at_expiry = words.contains(&"eject").then_some(true);
         update.metadata = value(words, "metadata").map(str::to_owned);
         update.session_only = words.contains(&"session");
+        update.refuse_expired = words.contains(&"unexpired");
         update
     }
 

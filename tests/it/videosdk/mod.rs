@@ -4,6 +4,8 @@ pub(crate) mod any_request;
 mod calls;
 mod codes;
 mod limits;
+mod modes;
 mod pages;
+mod races;
 pub(crate) mod support;
 mod tokens;

@@ -24,7 +24,7 @@ use crate::auth::signed;
 
 pub(crate) struct Server {
     pub(crate) engine: VirtualEngine,
-    router: Router,
+    pub(crate) router: Router,
     runtime: Runtime,
 }
 

@@ -64,4 +64,5 @@ struct Links {
     get_session: String,
 }
 
-const OBJECT_CHARS: usize = 24;
+/// How many hexadecimal digits an id of the vendor has.
+pub(super) const OBJECT_CHARS: usize = 24;

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{Links, RoomIds, links, time, user_id};
 use crate::dialect::videosdk::asked::Asked;
+use crate::dialect::videosdk::modes::{ModeShown, Modes, mode};
 use crate::dialect::videosdk::stint::{Presence, Seen};
 use crate::domain::Source;
 use crate::domain::state::Connection;
@@ -122,13 +123,17 @@ impl<'a> SessionShown<'a> {
     pub(in crate::dialect::videosdk) fn with_active(
         &self,
         page: &[Presence<'_>],
+        modes: &Modes,
     ) -> [WithActive; 1] {
         [WithActive {
             object_id: self.object.clone(),
             api_key: self.key_id.clone(),
             start: self.start(),
             end: self.end(),
-            participants: page.iter().filter_map(|it| self.active(it)).collect(),
+            participants: page
+                .iter()
+                .filter_map(|it| self.active(it, modes))
+                .collect(),
             region: None,
             hls_log: [],
             room_id: self.ids.room.clone(),
@@ -180,7 +185,7 @@ impl<'a> SessionShown<'a> {
             .collect()
     }
 
-    fn active(&self, presence: &Presence<'_>) -> Option<ActiveParticipant> {
+    fn active(&self, presence: &Presence<'_>, modes: &Modes) -> Option<ActiveParticipant> {
         let newest = presence.stints.last()?;
         let stints = presence.stints.iter();
         Some(ActiveParticipant {
@@ -188,8 +193,8 @@ impl<'a> SessionShown<'a> {
             name: name(presence),
             events: Events::of(newest),
             timelog: stints.map(|connection| self.stint(connection)).collect(),
-            change_mode_history: [],
-            mode: mode(newest),
+            change_mode_history: modes.of(presence),
+            mode: mode(&newest.permission),
             object_id: presence.stints.first()?.id.object_id(),
         })
     }
@@ -231,15 +236,6 @@ impl<'a> SessionShown<'a> {
 fn name(presence: &Presence<'_>) -> String {
     let newest = presence.stints.last();
     newest.map_or_else(String::new, |newest| newest.name.value.to_string())
-}
-
-/// Who may send takes part; who may only receive watches.
-fn mode(connection: &Connection) -> &'static str {
-    if connection.permission.send.enabled {
-        "CONFERENCE"
-    } else {
-        "VIEWER"
-    }
 }
 
 /// A session, version 1.
@@ -367,7 +363,7 @@ struct ActiveParticipant {
     name: String,
     events: Events,
     timelog: Vec<Stint>,
-    change_mode_history: [(); 0],
+    change_mode_history: Vec<ModeShown>,
     mode: &'static str,
     #[serde(rename = "_id")]
     object_id: String,
