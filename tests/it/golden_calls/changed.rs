@@ -161,8 +161,8 @@ fn values(value: &Value) -> Vec<Value> {
                     Value::Array(items)
                 }));
             }
-            let one = items.first().cloned().unwrap_or_default();
-            all.push(Value::Array(vec![one; MANY]));
+            let one = items.first().filter(|one| !one.is_object());
+            all.extend(one.map(|one| Value::Array(vec![one.clone(); MANY])));
         }
         Value::Object(members) => all.extend(objects(members)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
