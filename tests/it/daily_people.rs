@@ -1,6 +1,6 @@
 //! Daily's side of people: permissions, removal, presence, meetings, shared data, logs.
 
-mod bodies;
+pub(crate) mod bodies;
 mod calls;
 mod history;
 mod model;

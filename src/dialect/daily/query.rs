@@ -79,7 +79,10 @@ impl Query {
         let Some((unknown, _)) = self.pairs.first() else {
             return Ok(());
         };
-        let known = self.known.join(", ");
+        let known = match self.known.as_slice() {
+            [] => "none".to_owned(),
+            known => known.join(", "),
+        };
         let shown: String = unknown.chars().take(ECHO_CHARS_MAX).collect();
         Err(wrong(&shown, format!("is unknown here: known are {known}")))
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::dialect::auth::rate::TooOften;
 use crate::dialect::auth::token::TokenError;
 use crate::dialect::recorded::Recorded;
-use crate::domain::Code;
+use crate::domain::{Code, Rejection};
 use crate::engine::{EngineError, Receipt, Refused};
 use crate::store::StoreError;
 
@@ -131,11 +131,21 @@ impl ApiError {
 
     /// A refusal of the rules, with where it is recorded and why.
     pub fn refused(refused: &Refused, receipt: &Receipt) -> Self {
-        let (status, vendor) = of_code(refused.code);
-        let mut error = Self::new(status, refused.code.as_str(), refused.detail.clone());
-        error.vendor = vendor;
+        let mut error = Self::coded_as(refused.code, refused.detail.clone());
         error.because = refused.because.first().map(|because| because.0);
         error.recorded_by(receipt)
+    }
+
+    /// A refusal by itself.
+    pub fn rejected(rejection: &Rejection) -> Self {
+        Self::coded_as(rejection.code(), rejection.to_string())
+    }
+
+    fn coded_as(code: Code, message: String) -> Self {
+        let (status, vendor) = of_code(code);
+        let mut error = Self::new(status, code.as_str(), message);
+        error.vendor = vendor;
+        error
     }
 
     /// The same, where its record is known.

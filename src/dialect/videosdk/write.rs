@@ -57,7 +57,7 @@ impl VideoSdk {
         let fault = denied.or(fault);
         let call = asked.call.name();
         let provenance = asked.said.provenance(&asked.token.key_id, DIALECT, call);
-        let provenance = provenance.map_err(|error| ApiError::invalid(error.to_string()))?;
+        let provenance = provenance.map_err(|rejection| ApiError::rejected(&rejection))?;
         request.objection = fault.as_ref().map(|fault| fault.rejection.clone());
         let receipt = self.engine.execute(engine::Call {
             request,

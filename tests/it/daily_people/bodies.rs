@@ -35,7 +35,7 @@ fn path() -> impl Strategy<Value = String> {
     })
 }
 
-fn request() -> impl Strategy<Value = Vec<u8>> {
+pub(crate) fn request() -> impl Strategy<Value = Vec<u8>> {
     let body = prop_oneof![
         3 => body().prop_map(|value| value.to_string().into_bytes()),
         2 => any_json(WORDS).prop_map(|value| value.to_string().into_bytes()),

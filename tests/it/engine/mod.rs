@@ -1,6 +1,6 @@
 //! The engine on a memory store: what callers are promised, whatever the timing.
 
-mod support;
+pub(crate) mod support;
 
 mod batch;
 mod clock;

@@ -10,7 +10,7 @@ use roomledger::server::fuzz::videosdk;
 
 use crate::any_request::{any_json, any_word, segment, with_query, written};
 
-fn request() -> impl Strategy<Value = Vec<u8>> {
+pub(crate) fn request() -> impl Strategy<Value = Vec<u8>> {
     let name = any_word(WORDS);
     let path = (
         select(Call::ALL),

@@ -1,41 +1,11 @@
-//! Every call is answered as the table of calls says, and as it is written in
-//! `tests/golden/videosdk`.
+//! Every call has a route, a name and a line in the page of the dialect.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
 
 use proptest::prelude::*;
-use roomledger::dialect::coverage::Answered;
 use roomledger::dialect::urlencoded;
 use roomledger::dialect::videosdk::call::{Call, NoRoute, route};
-
-use crate::golden_calls;
-
-#[test]
-fn videosdk_answers_as_written() {
-    let said = golden_calls::check("videosdk");
-    let mut statuses: BTreeMap<Call, Vec<u16>> = BTreeMap::new();
-    for (line, status) in &said {
-        let (method, path) = line.split_once(' ').unwrap();
-        let path = path.split('?').next().unwrap();
-        let Some(below) = path.strip_prefix("/videosdk/") else {
-            continue;
-        };
-        if let Ok(routed) = route(method, below) {
-            statuses.entry(routed.call).or_default().push(*status);
-        }
-    }
-    for call in Call::ALL {
-        let name = call.name();
-        let answers = statuses.get(call).map_or(&[][..], Vec::as_slice);
-        let is_done = call.answered() != Answered::NeedsMedia;
-        assert_eq!(answers.contains(&200), is_done, "{name}: {answers:?}");
-        let (refused, media) = (answers.iter().any(|it| *it >= 400), answers.contains(&501));
-        assert!(refused, "{name}: no error is shown");
-        assert_eq!(media, !is_done, "{name}: {answers:?}");
-    }
-}
 
 #[test]
 fn every_call_has_its_line_in_the_page() {

@@ -1,6 +1,6 @@
 //! VideoSDK's dialect: what it answers, its tokens, its pages, its two tables of codes.
 
-mod any_request;
+pub(crate) mod any_request;
 mod calls;
 mod codes;
 mod limits;
