@@ -198,10 +198,14 @@ const NEVER_REFUSED: &[(&[Dialect], &[Code], &str)] = &[
             Code::RoomFull,
             Code::RoomDisabled,
             Code::RoomNotOpen,
-            Code::RoomExpired,
             Code::SameRoom,
         ],
         "nobody joins or is moved by one of its calls",
+    ),
+    (
+        &[Dialect::VideoSdk],
+        &[Code::RoomExpired],
+        "nobody joins by one of its calls, and it knows no end of a room",
     ),
     (
         &[Dialect::LiveKit, Dialect::Daily, Dialect::VideoSdk],
@@ -238,7 +242,7 @@ const NEVER_REFUSED: &[(&[Dialect], &[Code], &str)] = &[
         "none of its calls is about a track",
     ),
     (
-        &[Dialect::LiveKit, Dialect::Daily],
+        &[Dialect::LiveKit, Dialect::Daily, Dialect::VideoSdk],
         &[Code::VersionConflict],
         "no call says which version of a room it expects",
     ),
