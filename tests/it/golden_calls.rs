@@ -2,12 +2,13 @@
 //! answers `ROOMLEDGER_BLESS=1` writes. A change of them is a change of what clients see.
 //!
 //! A conversation begins with remarks (`#`) and names: `let admin = jwt({...})` is a token with
-//! these claims, signed with `devkey`; `let long = n x 300` is 300 of them, each with its number for a `#`. Each exchange is a line
-//! `=== what it shows`, then the request as it is sent, then `--- ` with the answer. `{admin}`
-//! stands for what a name stands for; `let id = /pointer/into/json` between the title and the
-//! request names a part of the answer before. Lines without a request let something happen: `===
-//! advance 90` (seconds pass), `=== limit 1/s` (each key may call so often), `=== the disk is full`,
-//! `=== the disk breaks`, `=== the server stops`. Ids and clock are the same in each run.
+//! these claims, signed with `devkey`; `let long = n x 300` is 300 of them, each with its number
+//! for a `#`. Each exchange is a line `=== what it shows`, then the request as it is sent, then
+//! `--- ` with the answer. `{admin}` stands for what a name stands for; between the title and the
+//! request, `let id = /pointer/into/json` names a part of the answer before. A title without a
+//! request is something that happens: `advance 90` (seconds pass), `limit 1/s` (a key may call so often),
+//! `the disk is full`, `the disk breaks`, `the server stops`. Ids and clock are the same in each
+//! run.
 
 mod any;
 mod changed;

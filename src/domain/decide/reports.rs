@@ -12,7 +12,7 @@ use crate::domain::event::{
     ConnectionInterrupted, ConnectionResumed, DataSent, NoteAbout, NoteAdded, Selector, Who,
 };
 use crate::domain::id::{ConnectionNumber, Version};
-use crate::domain::limits::{ACTIVITY_ITEMS_MAX, DATA_BYTES_MAX, NOTE_BYTES_MAX};
+use crate::domain::limits::{ACTIVITY_ITEMS_MAX, DATA_BYTES_MAX, NOTE_BYTES_MAX, TARGETS_MAX};
 use crate::domain::personal::Personal;
 use crate::domain::ranges::Ranges;
 use crate::domain::rejection::Rejection;
@@ -143,6 +143,7 @@ impl Draft<'_> {
             DATA_BYTES_MAX,
         )?;
         limits::note("topic", it.topic.as_deref().unwrap_or_default())?;
+        limits::count("targets", it.targets.len(), TARGETS_MAX)?;
         let everyone = [Target::Everyone];
         let targets = if it.targets.is_empty() {
             &everyone[..]

@@ -88,41 +88,7 @@ fn sent(request: &[u8], mount: &str, key: &str, town: &Conversation) -> Option<V
     })
 }
 
-const TOWN: &str = r#"let ledger = jwt({"iss":"devkey","exp":4102444800,"ledger":{"report":true}})
-let admin = jwt({"iss":"devkey","exp":4102444800,"video":{"roomCreate":true,"roomList":true,"roomAdmin":true,"room":"town","destinationRoom":"elsewhere"}})
-let app = jwt({"apikey":"devkey","roles":["crawler"],"exp":4102444800})
-
-=== alice
-POST /api/v1/rooms/town/joins
-authorization: Bearer {ledger}
-content-type: application/json
-
-{"identity":"alice","connection":"c1"}
-
-=== bob
-POST /api/v1/rooms/town/joins
-authorization: Bearer {ledger}
-content-type: application/json
-
-{"identity":"bob","connection":"c2"}
-
-=== her microphone
-POST /api/v1/rooms/town/connections/c1/tracks
-authorization: Bearer {ledger}
-content-type: application/json
-
-{"type":"audio","source":"microphone"}
-
-=== their session
-GET /videosdk/v2/sessions
-authorization: {app}
-
-=== the ids of both
-let session = /data/0/id
-let room = /data/0/roomId
-GET /videosdk/v2/rooms
-authorization: {app}
-"#;
+const TOWN: &str = include_str!("town.txt");
 
 /// As many as the properties draw themselves, about.
 const DRAWN: usize = 512;

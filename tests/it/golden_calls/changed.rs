@@ -161,8 +161,8 @@ fn values(value: &Value) -> Vec<Value> {
                     Value::Array(items)
                 }));
             }
-            let one = items.first().cloned().unwrap_or_default();
-            all.push(Value::Array(vec![one; MANY]));
+            let one = items.first().filter(|one| !one.is_object());
+            all.extend(one.map(|one| Value::Array(vec![one.clone(); MANY])));
         }
         Value::Object(members) => all.extend(objects(members)),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -177,4 +177,4 @@ const TOO_LARGE_BYTES: usize = (10 << 20) + 1;
 /// More than any value may have.
 const LONG_BYTES: usize = 600_000;
 /// More than any list may have.
-const MANY: usize = 1_001;
+const MANY: usize = 100_001;

@@ -110,8 +110,8 @@ impl Dialect {
         self.call(method, path)
     }
 
-    /// The call that a request is for; `NO_CALL` where it has one of this dialect's paths and is for
-    /// none, `None` where the path is another's.
+    /// The call that a request is for; `NO_CALL` where it has one of this dialect's paths and is
+    /// for none, `None` where the path is another's.
     fn call(self, method: &str, path: &str) -> Option<&'static str> {
         Some(match self {
             Self::LiveKit => {
