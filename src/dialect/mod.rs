@@ -2,6 +2,7 @@
 //! live only here; it never touches the store.
 
 pub mod auth;
+pub mod body;
 pub mod caller;
 pub mod catalogue;
 pub mod coverage;
@@ -11,6 +12,7 @@ pub mod join_token;
 pub mod ledger;
 pub mod livekit;
 pub mod metrics;
+pub mod no_outcome;
 pub mod path;
 pub mod recorded;
 pub mod urlencoded;

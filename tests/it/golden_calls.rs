@@ -6,9 +6,9 @@
 //! for a `#`. Each exchange is a line `=== what it shows`, then the request as it is sent, then
 //! `--- ` with the answer. `{admin}` stands for what a name stands for; between the title and the
 //! request, `let id = /pointer/into/json` names a part of the answer before. A title without a
-//! request is something that happens: `advance 90` (seconds pass), `limit 1/s` (a key may call so often),
-//! `the disk is full`, `the disk breaks`, `the server stops`. Ids and clock are the same in each
-//! run.
+//! request is something that happens: `advance 90` (seconds pass), `limit 1/s` (a key may call so
+//! often), `the disk is full`, `the disk breaks`, `the server stops`. Ids and clock are the same in
+//! each run.
 
 mod any;
 mod changed;

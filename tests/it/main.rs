@@ -59,6 +59,8 @@ mod livekit_json;
 mod livekit_service;
 #[cfg(feature = "server")]
 mod livekit_wire;
+#[cfg(feature = "server")]
+mod no_outcome;
 #[cfg(feature = "cli")]
 mod origins;
 mod permission;

@@ -2,13 +2,13 @@
 //! Apart because refusals are recorded wherever a room is named, and every answer tells where it
 //! stands. It knows no call.
 
-use axum::body::{Body, Bytes, HttpBody as _};
-use axum::extract::{DefaultBodyLimit, FromRequest as _, Request as HttpRequest};
+use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
+use crate::dialect::body::{self, NoBody};
 use crate::dialect::caller::{Said, header_text};
 use crate::dialect::daily::call::Call;
 use crate::dialect::daily::error::{Error, Kind};
@@ -28,7 +28,7 @@ pub(super) struct Asked {
     pub(super) said: Said,
     named: Vec<String>,
     parts: Parts,
-    body: Result<Bytes, Error>,
+    body: Result<Bytes, NoBody>,
     digest: Digest,
 }
 
@@ -78,16 +78,14 @@ impl Asked {
         parts: Parts,
         body: Body,
     ) -> Self {
-        let body = whole(&parts, body).await;
-        let mut all = format!("{} {}\n", parts.method, parts.uri.path()).into_bytes();
-        all.extend_from_slice(body.as_deref().unwrap_or_default());
+        let body = body::whole(&parts.headers, body, BODY_BYTES_MAX).await;
         Self {
             daily,
             call,
             key_id,
             said: Said::new(&parts),
             named,
-            digest: Digest::of(&all),
+            digest: body::digest(&parts, body.as_deref().unwrap_or_default()),
             parts,
             body,
         }
@@ -132,7 +130,7 @@ impl Asked {
         &self,
         read: impl FnOnce(&mut Fields) -> Result<T, Wrong>,
     ) -> Result<T, Error> {
-        let body = self.body.as_ref().map_err(Clone::clone)?;
+        let body = self.body.as_ref().map_err(|error| Error::from(*error))?;
         let all = || {
             let mut fields = Fields::parse(body)?;
             let value = read(&mut fields)?;
@@ -219,31 +217,6 @@ impl Asked {
         };
         Ok(self.daily.engine.execute(call).await?)
     }
-}
-
-async fn whole(parts: &Parts, body: Body) -> Result<Bytes, Error> {
-    let mut encodings = parts.headers.get_all(header::CONTENT_ENCODING).iter();
-    if encodings.any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        // A small body may unpack to anything, so none is unpacked.
-        let info = "bodies are taken as they are: send it without Content-Encoding";
-        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return Err(Error::new(status, Kind::InvalidRequest, info));
-    }
-    let too_large = || {
-        let info = format!("the body is larger than {BODY_BYTES_MAX} bytes");
-        Error::new(StatusCode::PAYLOAD_TOO_LARGE, Kind::InvalidRequest, info)
-    };
-    // What says itself that it is too large is not read at all.
-    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
-        return Err(too_large());
-    }
-    let mut request = HttpRequest::new(body);
-    DefaultBodyLimit::max(BODY_BYTES_MAX).apply(&mut request);
-    let read = Bytes::from_request(request, &()).await;
-    read.map_err(|error| match error.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
-        _ => Error::invalid("the request ended before its body did"),
-    })
 }
 
 /// As the other dialects: what rights of everybody in the largest room need.

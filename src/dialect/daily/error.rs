@@ -6,10 +6,11 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::dialect::auth::rate::TooOften;
+use crate::dialect::body::NoBody;
+use crate::dialect::no_outcome::NoOutcome;
 use crate::dialect::recorded::Recorded;
 use crate::domain::{Code, Rejection};
 use crate::engine::{EngineError, Receipt, Refused};
-use crate::store::StoreError;
 
 /// What kind of error: clients know these seven and fail on any other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -140,30 +141,23 @@ impl Error {
 
 impl From<EngineError> for Error {
     fn from(error: EngineError) -> Self {
-        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
-        let (status, kind, retry_after_s) = match &error {
-            EngineError::Overloaded { .. } | EngineError::Store(StoreError::Behind { .. }) => {
-                (StatusCode::TOO_MANY_REQUESTS, Kind::RateLimit, Some(1))
-            }
-            EngineError::RequestIdReused { .. } => {
-                (StatusCode::CONFLICT, Kind::InvalidRequest, None)
-            }
-            EngineError::Opening => (unavailable, Kind::Server, Some(1)),
-            EngineError::Closed => (unavailable, Kind::Server, Some(5)),
-            EngineError::Poisoned { .. } => (unavailable, Kind::Server, None),
-            EngineError::Store(StoreError::Full { .. }) => {
-                (StatusCode::INSUFFICIENT_STORAGE, Kind::Server, None)
-            }
-            EngineError::Store(StoreError::TooLarge { .. }) => {
-                (StatusCode::PAYLOAD_TOO_LARGE, Kind::InvalidRequest, None)
-            }
-            EngineError::Store(_) | EngineError::Broken { .. } | EngineError::Start { .. } => {
-                (StatusCode::INTERNAL_SERVER_ERROR, Kind::Server, None)
-            }
+        let told = NoOutcome::of(&error);
+        let kind = if told.status == StatusCode::TOO_MANY_REQUESTS {
+            Kind::RateLimit
+        } else if told.status.is_server_error() {
+            Kind::Server
+        } else {
+            Kind::InvalidRequest
         };
-        let mut failed = Self::new(status, kind, error.to_string());
-        failed.retry_after_s = retry_after_s;
+        let mut failed = Self::new(told.status, kind, error.to_string());
+        failed.retry_after_s = told.retry_after_s;
         failed
+    }
+}
+
+impl From<NoBody> for Error {
+    fn from(error: NoBody) -> Self {
+        Self::new(error.status(), Kind::InvalidRequest, error.to_string())
     }
 }
 

@@ -6,6 +6,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use crate::dialect::body::{NoBody, is_packed};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::state::Ledger;
 
@@ -14,11 +15,10 @@ pub(super) async fn guard(State(ledger): State<Ledger>, request: Request, next: 
     if let Err(problem) = frequency(&ledger, &request) {
         return problem.into_response();
     }
-    if is_encoded(&request) {
-        // A small body may unpack to anything, so none is unpacked.
-        let detail = "bodies are taken as they are: send it without Content-Encoding";
-        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        let problem = Problem::new(status, "unsupported-encoding", detail);
+    if is_packed(request.headers()) {
+        let packed = NoBody::Packed;
+        let detail = packed.to_string();
+        let problem = Problem::new(packed.status(), "unsupported-encoding", detail);
         return ([ACCEPTED], problem).into_response();
     }
     next.run(request).await
@@ -37,11 +37,6 @@ fn frequency(ledger: &Ledger, request: &Request) -> Result<(), Problem> {
         )
         .retry_after(error.retry_after_s)
     })
-}
-
-fn is_encoded(request: &Request) -> bool {
-    let mut encodings = request.headers().get_all(header::CONTENT_ENCODING).iter();
-    encodings.any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 const ACCEPTED: (HeaderName, HeaderValue) = (

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Serialize;
 
+use crate::dialect::no_outcome::NoOutcome;
 use crate::dialect::recorded::Recorded;
 use crate::domain::Code;
 use crate::engine::{EngineError, Receipt, Refused};
@@ -115,55 +116,13 @@ impl Problem {
 impl From<EngineError> for Problem {
     fn from(error: EngineError) -> Self {
         let detail = error.to_string();
-        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
-        match error {
-            EngineError::Overloaded { .. } => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "overloaded", detail).retry_after(1)
-            }
-            EngineError::RequestIdReused { .. } => {
-                Self::new(StatusCode::CONFLICT, "request-id-reused", detail)
-            }
-            EngineError::Poisoned { .. } => Self::new(unavailable, "poisoned", detail),
-            EngineError::Closed => Self::new(unavailable, "shutting-down", detail).retry_after(5),
-            EngineError::Opening => Self::new(unavailable, "still-opening", detail).retry_after(1),
-            EngineError::Broken { .. } | EngineError::Start { .. } => {
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "broken", detail)
-            }
-            EngineError::Store(store) => of_store(&store, detail),
+        if let EngineError::Store(StoreError::Missing { .. }) = error {
+            return Self::not_found("no-such-position", detail);
         }
-    }
-}
-
-fn of_store(error: &StoreError, detail: String) -> Problem {
-    match error {
-        StoreError::Full { .. } => {
-            Problem::new(StatusCode::INSUFFICIENT_STORAGE, "disk-full", detail)
-        }
-        StoreError::Unmeasured { .. } => Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "storage-unavailable",
-            detail,
-        )
-        .retry_after(1),
-        StoreError::Behind { .. } => {
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "overloaded", detail).retry_after(1)
-        }
-        StoreError::TooLarge { .. } => Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            Code::TooLarge.as_str(),
-            detail,
-        ),
-        StoreError::Missing { .. } => Problem::not_found("no-such-position", detail),
-        StoreError::Corrupt { .. }
-        | StoreError::Incomplete { .. }
-        | StoreError::Conflict { .. }
-        | StoreError::Locked { .. }
-        | StoreError::Refused { .. }
-        | StoreError::Poisoned { .. }
-        | StoreError::Closed
-        | StoreError::Opening
-        | StoreError::Io { .. } => {
-            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "log-damaged", detail)
+        let told = NoOutcome::of(&error);
+        Self {
+            retry_after_s: told.retry_after_s,
+            ..Self::new(told.status, told.slug, detail)
         }
     }
 }

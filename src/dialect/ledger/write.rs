@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::dialect::auth::claims::{Claims, Right};
+use crate::dialect::body;
 use crate::dialect::caller::Caller;
 use crate::dialect::ledger::fields::{Fields, Wrong};
 use crate::dialect::ledger::problem::Problem;
@@ -125,14 +126,12 @@ impl Write {
             body,
         } = asked;
         let caller = Caller::new(claims, &parts);
-        let mut whole = format!("{} {}\n", parts.method, parts.uri.path()).into_bytes();
-        whole.extend_from_slice(body.as_deref().unwrap_or_default());
         Ok(Self {
             ledger: ledger.clone(),
             caller,
             room: room_name(room)?,
             need,
-            digest: Digest::of(&whole),
+            digest: body::digest(&parts, body.as_deref().unwrap_or_default()),
             body,
         })
     }

@@ -7,10 +7,11 @@ use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Request, header};
 
+use crate::dialect::body;
 use crate::dialect::caller::{Said, header_text};
 use crate::dialect::coverage::Answered;
 use crate::dialect::urlencoded;
-use crate::dialect::videosdk::body::{self, Fields};
+use crate::dialect::videosdk::body::{BODY_BYTES_MAX, Fields};
 use crate::dialect::videosdk::call::{Call, Route};
 use crate::dialect::videosdk::error::{ApiError, VendorCode, cut};
 use crate::dialect::videosdk::state::{ENDPOINT, VideoSdk};
@@ -100,7 +101,7 @@ impl VideoSdk {
         }
         let has_body = route.call.answered() == Answered::Recorded;
         let body = if has_body {
-            body::whole(&parts.headers, body).await?
+            body::whole(&parts.headers, body, BODY_BYTES_MAX).await?
         } else {
             Bytes::new()
         };
@@ -117,7 +118,7 @@ impl VideoSdk {
             token,
             said: Said::new(&parts),
             base: base(&parts),
-            digest: digest(&parts, &body),
+            digest: body::digest(&parts, &body),
             bytes: u64::try_from(body.len()).unwrap_or(u64::MAX),
             query,
             bound,
@@ -143,12 +144,6 @@ impl VideoSdk {
         let found = found.await?.filter(|entry| entry.active_at.is_some());
         found.ok_or_else(|| ApiError::no_session(text))
     }
-}
-
-fn digest(parts: &Parts, body: &[u8]) -> Digest {
-    let mut whole = format!("{} {}\n", parts.method, parts.uri.path()).into_bytes();
-    whole.extend_from_slice(body);
-    Digest::of(&whole)
 }
 
 /// Where links begin: as the caller reached us, or, where it does not say, without a host.

@@ -1,40 +1,11 @@
-//! What is taken in of a request's body, and its members by name. Apart because VideoSDK's own
+//! How much is taken in of a request's body, and its members by name. Apart because VideoSDK's own
 //! samples send JSON under any content type or none, forms, and nothing at all; it never takes
 //! what it cannot read for nothing.
 
-use axum::body::{Body, Bytes, HttpBody as _};
-use axum::extract::{DefaultBodyLimit, FromRequest as _, Request};
-use axum::http::{HeaderMap, StatusCode, header};
 use serde_json::{Map, Value};
 
 use crate::dialect::urlencoded;
 use crate::dialect::videosdk::error::ApiError;
-use crate::domain::Code;
-
-/// The whole body.
-///
-/// # Errors
-/// 413 above [`BODY_BYTES_MAX`], 415 for one that is packed, 400 for one that breaks off.
-pub(super) async fn whole(headers: &HeaderMap, body: Body) -> Result<Bytes, ApiError> {
-    let mut encodings = headers.get_all(header::CONTENT_ENCODING).iter();
-    if encodings.any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        // A small body may unpack to anything, so none is unpacked.
-        let words = "bodies are taken as they are: send it without Content-Encoding";
-        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
-        return Err(ApiError::new(status, "unsupported-encoding", words));
-    }
-    // What says itself that it is too large is not read at all.
-    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
-        return Err(too_large());
-    }
-    let mut request = Request::new(body);
-    DefaultBodyLimit::max(BODY_BYTES_MAX).apply(&mut request);
-    let read = Bytes::from_request(request, &()).await;
-    read.map_err(|error| match error.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
-        _ => ApiError::invalid("the request ended before its body did"),
-    })
-}
 
 /// The members of a body.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -96,15 +67,6 @@ impl Fields {
     pub(super) fn value(&self, name: &str) -> Option<&Value> {
         self.0.get(name).filter(|value| !value.is_null())
     }
-}
-
-fn too_large() -> ApiError {
-    let words = format!("the body is larger than {BODY_BYTES_MAX} bytes");
-    ApiError::new(
-        StatusCode::PAYLOAD_TOO_LARGE,
-        Code::TooLarge.as_str(),
-        words,
-    )
 }
 
 /// No call takes more than a few settings of a room.

@@ -7,10 +7,11 @@ use serde::Serialize;
 
 use crate::dialect::auth::rate::TooOften;
 use crate::dialect::auth::token::TokenError;
+use crate::dialect::body::NoBody;
+use crate::dialect::no_outcome::NoOutcome;
 use crate::dialect::recorded::Recorded;
 use crate::domain::{Code, Rejection};
 use crate::engine::{EngineError, Receipt, Refused};
-use crate::store::StoreError;
 
 macro_rules! codes {
     ($($number:literal $code:ident $name:literal,)*) => {
@@ -209,10 +210,21 @@ impl From<TooOften> for ApiError {
 
 impl From<EngineError> for ApiError {
     fn from(error: EngineError) -> Self {
-        let (status, slug, retry_after_s) = of_engine(&error);
-        let mut told = Self::new(status, slug, error.to_string());
-        told.retry_after_s = retry_after_s;
-        told
+        let told = NoOutcome::of(&error);
+        let mut failed = Self::new(told.status, told.slug, error.to_string());
+        failed.retry_after_s = told.retry_after_s;
+        failed
+    }
+}
+
+impl From<NoBody> for ApiError {
+    fn from(error: NoBody) -> Self {
+        let slug = match error {
+            NoBody::Packed => "unsupported-encoding",
+            NoBody::TooLarge { .. } => Code::TooLarge.as_str(),
+            NoBody::Broken => Code::Invalid.as_str(),
+        };
+        Self::new(error.status(), slug, error.to_string())
     }
 }
 
@@ -261,30 +273,6 @@ pub const fn of_code(code: Code) -> (StatusCode, Option<VendorCode>) {
         Code::RemoteUnmuteDisabled => (StatusCode::FORBIDDEN, None),
         Code::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, None),
         Code::TooMany | Code::SameRoom | Code::Invalid => (StatusCode::BAD_REQUEST, None),
-    }
-}
-
-/// Status, slug and when to try again, for each way in which there is no outcome.
-fn of_engine(error: &EngineError) -> (StatusCode, &'static str, Option<u32>) {
-    let unavailable = StatusCode::SERVICE_UNAVAILABLE;
-    match error {
-        EngineError::Overloaded { .. } | EngineError::Store(StoreError::Behind { .. }) => {
-            (StatusCode::TOO_MANY_REQUESTS, "overloaded", Some(1))
-        }
-        EngineError::RequestIdReused { .. } => (StatusCode::CONFLICT, "request-id-reused", None),
-        EngineError::Poisoned { .. } => (unavailable, "poisoned", None),
-        EngineError::Closed => (unavailable, "shutting-down", Some(5)),
-        EngineError::Opening => (unavailable, "still-opening", Some(1)),
-        EngineError::Store(StoreError::Full { .. }) => {
-            (StatusCode::INSUFFICIENT_STORAGE, "disk-full", None)
-        }
-        EngineError::Store(StoreError::TooLarge { .. }) => {
-            (StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge.as_str(), None)
-        }
-        EngineError::Store(_) => (unavailable, "log-damaged", None),
-        EngineError::Broken { .. } | EngineError::Start { .. } => {
-            (StatusCode::INTERNAL_SERVER_ERROR, "broken", None)
-        }
     }
 }
 

@@ -165,9 +165,9 @@ impl Meant {
         }
     }
 
-    /// A request about it, which must not meet the next session where this one is over. That is the
-    /// rules' to say: it may end at any moment, and a repeat of a request which ended it is answered
-    /// as the first was.
+    /// A request about it, which must not meet the next session where this one is over. That is
+    /// the rules' to say: it may end at any moment, and a repeat of a request which ended it is
+    /// answered as the first was.
     fn request(&self, command: Command) -> Request {
         Request {
             session: self.session.as_ref().map(|entry| entry.id),

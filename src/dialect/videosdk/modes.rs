@@ -136,6 +136,6 @@ fn object_id(connection: &Connection, since: Version) -> String {
 
 /// As many as are read at once.
 const BATCH_RECORDS: usize = 1_024;
-/// So far back lie the changes that are told: a list of who is there is asked for every few seconds,
-/// and must not read a day of a room each time.
+/// So far back lie the changes that are told: a list of who is there is asked for every few
+/// seconds, and must not read a day of a room each time.
 const RECORDS_MAX: u64 = 10_000;

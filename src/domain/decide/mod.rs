@@ -45,8 +45,8 @@ pub fn decide(
 }
 
 impl Draft<'_> {
-    /// The edge's objection, the expected version, the session that is meant, and the right of whoever the command is given
-    /// as.
+    /// The edge's objection, the expected version, the session that is meant, and the right of
+    /// whoever the command is given as.
     fn check_preconditions(&self) -> Result<(), Rejection> {
         if let Some(objection) = &self.request.objection {
             return Err(objection.clone());

@@ -1,6 +1,6 @@
-//! A session ends, and the next begins, while a call about it is on its way. The catalogue that finds
-//! sessions is one of another log, which has not come that far: so the moment between look and
-//! write is as long as it need be.
+//! A session ends, and the next begins, while a call about it is on its way. The catalogue that
+//! finds sessions is one of another log, which has not come that far: so the moment between look
+//! and write is as long as it need be.
 
 use std::sync::Arc;
 
