@@ -200,7 +200,11 @@ fn each_after(
     };
     let mut after = after;
     loop {
-        let records = store.read_room(Some(room), after, BATCH_RECORDS)?;
+        let limit = left(moment, after).min(BATCH_RECORDS);
+        if limit == 0 {
+            return Ok(());
+        }
+        let records = store.read_room(Some(room), after, limit)?;
         let Some(last) = records.last() else {
             return Ok(());
         };
@@ -212,5 +216,15 @@ fn each_after(
             }
             take(record);
         }
+    }
+}
+
+/// How many records after a version may lie before a moment: reading is most of what a fold costs.
+fn left(moment: Moment, after: Version) -> usize {
+    match moment {
+        Moment::Version(version) => {
+            usize::try_from(version.0.saturating_sub(after.0)).unwrap_or(usize::MAX)
+        }
+        Moment::Head | Moment::Position(_) | Moment::Time(_) => usize::MAX,
     }
 }
