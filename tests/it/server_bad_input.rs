@@ -1,8 +1,8 @@
-//! What goes wrong around a server: second writers, full and forbidden disks, keys, ports, tokens,
+//! What goes wrong around a server: second writers, forbidden disks, keys, ports, tokens,
 //! damage. Each has a clear answer and its exit code, and nothing panics.
 
 use std::fs::{self, OpenOptions, Permissions};
-use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{BufRead, BufReader, Seek, SeekFrom, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -357,76 +357,5 @@ fn followers_of_both_sources_see_what_happens() {
         assert_eq!(kind(), "note_added");
         child.kill().expect("it runs");
         child.wait().expect("it ends");
-    }
-}
-
-/// A file system of so many MiB, where this process may mount one.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount(mib: u32) -> Option<Self> {
-        let place = tempfile::tempdir().expect("a directory");
-        let size = format!("size={mib}m");
-        let mut mount = Command::new("mount");
-        mount
-            .args(["-t", "tmpfs", "-o", &size, "tmpfs"])
-            .arg(place.path());
-        let mounted = mount.stderr(Stdio::null()).status();
-        mounted
-            .is_ok_and(|status| status.success())
-            .then_some(SmallDisk(place))
-    }
-
-    /// Leaves so many MiB free.
-    fn fill(&self, free_mib: u64) -> std::path::PathBuf {
-        let filler = self.0.path().join("filler");
-        let mut zeros = std::io::repeat(0).take(u64::MAX);
-        let mut file = fs::File::create(&filler).expect("a file");
-        // Until the disk is full.
-        let _ = std::io::copy(&mut zeros, &mut file);
-        let length = file.metadata().expect("its length").len();
-        file.set_len(length.saturating_sub(free_mib << 20))
-            .expect("it shrinks");
-        filler
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        // Lazily, since a server that is being killed may still hold it.
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
-
-#[test]
-fn a_full_disk_stops_writing_before_it_is_full_and_not_reading() {
-    let Some(disk) = SmallDisk::mount(320) else {
-        // Only root can mount; the reserve itself is tested on the journal.
-        return;
-    };
-    let data = disk.0.path().join("data");
-    let create = |caller: &Caller, room: &str| {
-        let path = format!("/api/v1/rooms/{room}/commands");
-        let asked = caller.post(&path, room, &json!({"command": "create_room"}));
-        asked.expect("an answer")
-    };
-    let served = Served::dev(&data);
-    assert_eq!(create(&Caller::new(&served.url), "before").status, 200);
-    let (code, _) = served.stop();
-    assert_eq!(code, Some(0));
-    for (room, full_at_start) in [("during", false), ("again", true)] {
-        let filled = full_at_start.then(|| disk.fill(8));
-        let served = Served::dev(&data);
-        let caller = Caller::new(&served.url);
-        let filler = filled.unwrap_or_else(|| disk.fill(8));
-        let refused = create(&caller, room);
-        assert_eq!(refused.status, 507, "{:?}", refused.body);
-        let read = caller.get("/api/v1/rooms/before").expect("an answer");
-        assert_eq!(read.status, 200, "{:?}", read.body);
-        fs::remove_file(filler).expect("room again");
-        let after = create(&caller, room);
-        assert_eq!(after.status, 200, "{:?}", after.body);
-        let (code, _) = served.stop();
-        assert_eq!(code, Some(0));
     }
 }

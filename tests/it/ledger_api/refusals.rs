@@ -1,10 +1,19 @@
 //! Bad callers, bad bodies and repeats: clear answers, and a record wherever the caller is known.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use axum::http::Method;
 use roomledger::dialect::auth::claims::{Grants, LedgerGrant, VideoGrant};
 use roomledger::dialect::ledger::status_of;
-use roomledger::domain::Code;
+use roomledger::domain::{Code, Timestamp};
+use roomledger::engine::EngineConfig;
+use roomledger::store::ledger::{Ledger, LedgerOptions};
+use roomledger::testing::faults::SimulatedDisk;
+use roomledger::testing::virtual_time::VirtualEngine;
 use serde_json::{Value, json};
+
+use crate::ledger::options;
 
 use super::support::Server;
 
@@ -345,5 +354,46 @@ fn a_list_is_no_permission() {
             let detail = answer["detail"].as_str().unwrap();
             assert!(detail.contains("has to be an object"), "{detail}");
         }
+    }
+}
+
+/// log.md rule 14, as a caller sees it: in the course of a run, and from its start.
+#[test]
+fn a_full_disk_stops_writing_before_it_is_full_and_not_reading() {
+    let reserve_bytes = 64 << 20;
+    let place = tempfile::tempdir().unwrap();
+    let free = Arc::new(AtomicU64::new(u64::MAX));
+    let disk = SimulatedDisk::new();
+    let found = Arc::clone(&free);
+    disk.set_free(move || Ok(found.load(Ordering::SeqCst)));
+    let open = || {
+        let options = LedgerOptions {
+            reserve_bytes,
+            disk: Arc::new(disk.clone()),
+            ..options()
+        };
+        let (ledger, _) = Ledger::open(place.path(), options).unwrap();
+        let start = Timestamp::from_seconds(1_800_000_000);
+        let config = EngineConfig::default();
+        Server::on(VirtualEngine::open(Arc::new(ledger), config, start).unwrap())
+    };
+    let create = json!({ "command": "create_room" });
+    for (room, full_at_start) in [("during", false), ("again", true)] {
+        if full_at_start {
+            free.store(reserve_bytes - 1, Ordering::SeqCst);
+        }
+        let server = open();
+        if !full_at_start {
+            server.command("before", &create);
+            free.store(reserve_bytes - 1, Ordering::SeqCst);
+        }
+        let path = format!("/rooms/{room}/commands");
+        let problem = server.post(&path, &create).expect(507);
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.contains("make room"), "{detail}");
+        server.read("/rooms/before");
+        free.store(u64::MAX, Ordering::SeqCst);
+        server.command(room, &create);
+        server.engine.shutdown_blocking().unwrap();
     }
 }

@@ -50,16 +50,20 @@ impl Answer {
 
 impl Server {
     pub(crate) fn new() -> Self {
-        Self::with(None)
+        Self::with(VirtualEngine::in_memory().unwrap(), None)
+    }
+
+    pub(crate) fn on(engine: VirtualEngine) -> Self {
+        Self::with(engine, None)
     }
 
     /// The same, where each key may call only so often.
     pub(crate) fn limited(limit: &str) -> Self {
-        Self::with(Some(limit.parse().unwrap()))
+        let limit = limit.parse().unwrap();
+        Self::with(VirtualEngine::in_memory().unwrap(), Some(limit))
     }
 
-    fn with(limit: Option<RateLimit>) -> Self {
-        let engine = VirtualEngine::in_memory().unwrap();
+    fn with(engine: VirtualEngine, limit: Option<RateLimit>) -> Self {
         let keys = Arc::new(KeyRing::dev());
         let clock = Engine::clock(&engine);
         let limits = limit.map(|limit| Arc::new(RateLimits::new(limit, Arc::clone(clock))));
