@@ -33,6 +33,24 @@ fn a_ban_ends_at_its_moment() {
     );
 }
 
+/// Who names a session never meets the next one.
+#[test]
+fn a_command_for_a_session_that_is_over() {
+    check(
+        "join alice               -> room_created participant_registered session_opened \
+                                     connection_opened connection_activated
+         meaning 1 mute alice m   -> ! no-such-track
+         meaning 1 remove alice   -> removal_requested connections_closed<1
+         meaning 1 end            -> session_end_requested session_ended<1
+         meaning 1 end            -> ! no-open-session
+         join alice               -> session_opened connection_opened connection_activated
+         meaning 1 end            -> ! no-open-session
+         told meaning 1 remove alice -> session \"RM_i2uWBdV9EKRN\" of room \"town\" is over
+         meaning 2 remove alice   -> removal_requested connections_closed<1
+         meaning 2 end            -> session_end_requested session_ended<1",
+    );
+}
+
 /// A room whose time is over is gone to some: they may not change it, and may have its name once
 /// nobody is inside. To others it is there until it is deleted.
 #[test]

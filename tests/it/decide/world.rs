@@ -8,7 +8,7 @@ use roomledger::domain::event::{
     ActivityItem, ConnectionKind, Credential, DuplicatePolicy, Selector, TrackKind, TrackShape, Who,
 };
 use roomledger::domain::{
-    Alias, Command, Context, Decision, Defaults, Digest, Event, NewEvent, PermissionPatch,
+    Alias, Command, Context, Decision, Defaults, Digest, Event, Id, NewEvent, PermissionPatch,
     Personal, Rejection, Request, Room, RoomName, Source, Timestamp, Version, decide, decide_move,
     evolve, refusal,
 };
@@ -23,6 +23,8 @@ pub(super) struct World {
     other: Room,
     now: Timestamp,
     entropy: u128,
+    /// The sessions that began here, in order.
+    sessions: Vec<Id>,
 }
 
 impl World {
@@ -34,6 +36,7 @@ impl World {
             other: room("city"),
             now,
             entropy: 1,
+            sessions: Vec::new(),
         }
     }
 
@@ -59,6 +62,11 @@ impl World {
         }
         if words[0] == "expecting" {
             request.expected_version = Some(Version(words[1].parse().unwrap()));
+            words.drain(..2);
+        }
+        if words[0] == "meaning" {
+            let number: usize = words[1].parse().unwrap();
+            request.session = Some(self.sessions[number - 1]);
             words.drain(..2);
         }
         request.command = self.command(&words);
@@ -132,6 +140,9 @@ impl World {
         for event in here {
             let version = self.room.version.next();
             evolve(&mut self.room, version, self.now, event);
+            if let Event::SessionOpened(opened) = &event.event {
+                self.sessions.push(opened.session_id);
+            }
             let cause = event
                 .cause
                 .as_ref()
