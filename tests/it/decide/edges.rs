@@ -33,6 +33,28 @@ fn a_ban_ends_at_its_moment() {
     );
 }
 
+#[test]
+fn several_are_removed_each_for_itself() {
+    check(
+        "remove-each alice             -> ! no-such-room
+         refused remove-each alice     -> command_refused unknown \"alice\"
+         refused remove-each alice,bob -> command_refused nobody
+         create                        -> room_created
+         remove-each alice,bob         -> no_effect no_effect
+         remove-each alice ban         -> participant_registered participant_banned
+         join alice                    -> ! banned
+         join bob                      -> participant_registered session_opened \
+                                          connection_opened connection_activated
+         join carol                    -> participant_registered connection_opened \
+                                          connection_activated
+         remove-each bob,dave,carol    -> removal_requested connections_closed<1 no_effect \
+                                          removal_requested connections_closed<4
+         remove-each bob               -> no_effect
+         remove-each bob,dave ban      -> participant_banned participant_registered \
+                                          participant_banned",
+    );
+}
+
 /// Who names a session never meets the next one.
 #[test]
 fn a_command_for_a_session_that_is_over() {

@@ -206,11 +206,11 @@ impl World {
                 tracks: rest[1..].iter().map(|track| (*track).to_owned()).collect(),
                 subscribe: words[0] == "subscribe",
             },
-            "remove" => Command::Remove(Remove {
-                target: target(first),
-                ban: rest.contains(&"ban"),
-                revoke_before: rest.contains(&"revoke").then_some(self.now),
-            }),
+            "remove" => Command::Remove(self.removal(first, rest)),
+            "remove-each" => {
+                let each = first.split(',').map(|who| self.removal(who, rest));
+                Command::RemoveEach(each.collect())
+            }
             "ban" => Command::Ban {
                 identity: identity(first),
                 until: value(rest, "for").map(|s| self.now.plus_seconds(s.parse().unwrap())),
@@ -233,6 +233,14 @@ impl World {
                 },
             },
             _ => self.other_command(words),
+        }
+    }
+
+    fn removal(&self, who: &str, rest: &[&str]) -> Remove {
+        Remove {
+            target: target(who),
+            ban: rest.contains(&"ban"),
+            revoke_before: rest.contains(&"revoke").then_some(self.now),
         }
     }
 
