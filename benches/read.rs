@@ -201,7 +201,7 @@ fn replay(data: &Path) -> Fallible<BTreeMap<RoomName, Room>> {
     let mut events = 0;
     let took = timed(|| {
         for commit in reader.read_commits(Position(0))? {
-            for record in commit?.records() {
+            for record in commit?.into_records() {
                 events += 1;
                 let Some(name) = &record.room else { continue };
                 if !rooms.contains_key(name) {
@@ -228,7 +228,7 @@ fn folds(data: &Path, head: u64) -> Fallible<()> {
     for commit in reader.read_commits(Position(0))? {
         records.extend(
             commit?
-                .records()
+                .into_records()
                 .filter(|record| record.room.as_ref() == Some(&hall)),
         );
         if records.len() as u64 >= FOLDED.min(head / 2) {

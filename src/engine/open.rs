@@ -59,7 +59,7 @@ impl Restored {
         };
         restored.begin(shared);
         for commit in shared.store.read_commits(restored.checkpointed)? {
-            for record in commit?.records() {
+            for record in commit?.into_records() {
                 restored.fold(shared, &record)?;
             }
         }

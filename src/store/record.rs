@@ -196,4 +196,9 @@ impl StoredCommit {
     pub fn records(&self) -> impl Iterator<Item = Record> + '_ {
         self.commit.records(self.first)
     }
+
+    /// The same without a copy of any event.
+    pub fn into_records(self) -> impl Iterator<Item = Record> {
+        self.commit.into_records(self.first)
+    }
 }
