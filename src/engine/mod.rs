@@ -111,6 +111,7 @@ impl Engine {
             keeper: Keeper::start(&shared, restored.checkpointed)?,
             system: restored.system,
             last: restored.last,
+            looked: restored.last,
             deferred: VecDeque::new(),
         };
         if let Err(error) = writer.record(facts) {

@@ -60,6 +60,8 @@ pub(crate) struct Writer {
     pub(crate) system: Version,
     /// When the last record was recorded.
     pub(crate) last: Timestamp,
+    /// When the clock was read last.
+    pub(crate) looked: Timestamp,
     /// The defaults as last recorded.
     pub(crate) defaults: Option<Arc<RoomConfig>>,
     /// `None` when the store keeps no caches.
@@ -188,9 +190,12 @@ impl Writer {
 
     /// When the writer has something to do though nobody asks.
     fn next_due(&self) -> Option<Timestamp> {
+        if self.shared.stopped().is_some() {
+            return None;
+        }
         let timer = if self.time.is_held() {
             // Nothing fires, but somebody must look whether the clock holds steady.
-            Some(self.last.plus_seconds(HELD_LOOK_S))
+            Some(self.looked.plus_seconds(HELD_LOOK_S))
         } else {
             self.timers.next()
         };
@@ -199,8 +204,9 @@ impl Writer {
 
     fn read_clock(&mut self) -> Reading {
         let reading = self.time.read(&*self.shared.clock);
+        self.looked = reading.now.max(self.last);
         Reading {
-            now: reading.now.max(self.last),
+            now: self.looked,
             ..reading
         }
     }

@@ -12,6 +12,7 @@ pub(super) fn permit(targets: &str, words: &[&str]) -> Command {
         send_enabled: on("send"),
         send_allowed: value(words, "only").map(|_| Allowed::Listed(vec![Source::Camera])),
         data: on("data"),
+        agent: on("agent"),
         admin: words
             .contains(&"admin")
             .then(|| [AdminRight::Participants].into()),

@@ -23,6 +23,8 @@ pub(super) struct World {
     other: Room,
     now: Timestamp,
     entropy: u128,
+    /// How far the wall clock is before the ledger's time.
+    skew_s: i64,
     /// The sessions that began here, in order.
     sessions: Vec<Id>,
 }
@@ -36,6 +38,7 @@ impl World {
             other: room("city"),
             now,
             entropy: 1,
+            skew_s: 0,
             sessions: Vec::new(),
         }
     }
@@ -47,6 +50,10 @@ impl World {
         }
         if words[0] == "there" {
             return seen(&self.other, words[2], self.now);
+        }
+        if words[0] == "skew" {
+            self.skew_s = words[1].parse().unwrap();
+            return String::new();
         }
         if words[0] == "swap" {
             std::mem::swap(&mut self.room, &mut self.other);
@@ -77,6 +84,7 @@ impl World {
         let defaults = Defaults::default();
         let context = Context {
             now: self.now,
+            wall: Timestamp::from_seconds(self.now.seconds() + self.skew_s),
             defaults: &defaults,
             entropy: self.entropy,
         };
@@ -378,7 +386,7 @@ impl World {
         let marked = value(words, "marked");
         Join {
             identity: Some(identity(who)),
-            alias: value(words, "alias").map(|alias| Alias::new(alias).unwrap()),
+            alias: self.alias(words, "alias"),
             active: !words.contains(&"joining"),
             kind: if words.contains(&"agent") {
                 ConnectionKind::Agent
@@ -427,13 +435,20 @@ impl World {
         };
         PublishTrack {
             connection: self.newest(who),
-            alias: value(words, "id").map(|alias| Alias::new(alias).unwrap()),
+            alias: self.alias(words, "id"),
             kind,
             source,
             name: String::new(),
             muted: false,
             shape: TrackShape::default(),
         }
+    }
+
+    /// An id of the caller's own, or the one that somebody's connection has got.
+    fn alias(&self, words: &[&str], key: &str) -> Option<Alias> {
+        let alias = value(words, key)?;
+        let taken = alias.strip_prefix("the:").map(|who| self.newest(who));
+        Some(Alias::new(taken.as_deref().unwrap_or(alias)).unwrap())
     }
 
     /// The newest connection of somebody, open or not.

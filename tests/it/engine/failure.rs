@@ -1,6 +1,7 @@
 //! What callers are told when the store fails, and when the engine stops.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use roomledger::domain::Kind;
 use roomledger::engine::{EngineConfig, EngineError};
@@ -8,7 +9,7 @@ use roomledger::store::{Commit, EventStore, Position, StoreError};
 use roomledger::testing::virtual_time::VirtualEngine;
 
 use super::execute::kinds;
-use super::support::{GateStore, join, open, open_on, remove, room, run, with_id};
+use super::support::{GateStore, create, join, open, open_on, remove, room, run, with_id};
 
 fn gated() -> (VirtualEngine, Arc<GateStore>) {
     let gate = Arc::new(GateStore::default());
@@ -73,6 +74,17 @@ fn the_first_failed_append_poisons_and_reads_go_on() {
         matches!(stopped, Err(EngineError::Poisoned { .. })),
         "{stopped:?}"
     );
+}
+
+/// Timers that are due never fire any more: nobody waits for them.
+#[test]
+fn a_poisoned_writer_rests() {
+    let (engine, gate) = gated();
+    engine.execute_blocking(create("r")).unwrap();
+    gate.fail_after(0, io());
+    engine.execute_blocking(join("r", "alice")).unwrap_err();
+    engine.clock().advance(Duration::from_secs(10_000));
+    assert_eq!(engine.fire_timers_blocking().unwrap(), None);
 }
 
 #[test]
