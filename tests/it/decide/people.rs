@@ -88,18 +88,17 @@ fn whoever_is_inside_can_be_moved() {
 #[test]
 fn a_participants_attributes_are_bounded_in_all() {
     let text = "x".repeat(60_000);
-    let mut table = String::from(
-        "join alice -> room_created participant_registered session_opened connection_opened \
-         connection_activated",
-    );
+    let joined = "join alice -> room_created participant_registered session_opened \
+                  connection_opened connection_activated";
+    let mut lines = vec![joined.to_owned()];
     for key in ["a", "b", "c", "d", "e", "f", "g", "h"] {
-        table += &format!("\nprofile alice {key}={text} -> profile_changed");
+        lines.push(format!("profile alice {key}={text} -> profile_changed"));
     }
-    table += &format!("\nprofile alice i={text} -> ! too-large");
-    table += &format!("\nprofile alice a={text}y -> profile_changed");
-    table += "\nprofile alice b -> profile_changed";
-    table += &format!("\nprofile alice i={text} -> profile_changed");
-    check(&table);
+    lines.push(format!("profile alice i={text} -> ! too-large"));
+    lines.push(format!("profile alice a={text}y -> profile_changed"));
+    lines.push("profile alice b -> profile_changed".to_owned());
+    lines.push(format!("profile alice i={text} -> profile_changed"));
+    check(&lines.join("\n"));
 }
 
 /// The room's own metadata and the session's are two values, each set where it differs.

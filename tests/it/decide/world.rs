@@ -9,13 +9,13 @@ use roomledger::domain::event::{
 };
 use roomledger::domain::{
     Alias, Command, Context, Decision, Defaults, Digest, Event, Id, NewEvent, PermissionPatch,
-    Personal, Rejection, Request, Room, RoomName, Source, Timestamp, Version, decide, decide_move,
-    evolve, refusal,
+    Personal, Request, Room, RoomName, Source, Timestamp, Version, decide, decide_move, evolve,
+    refusal,
 };
 use roomledger::testing::invariants::broken;
 
 use super::seen::seen;
-use super::words::{identity, permit, profile, properties, target, value};
+use super::words::{identity, permit, profile, properties, refused, target, value};
 
 /// A room, another one to move to, and a clock.
 pub(super) struct World {
@@ -62,20 +62,7 @@ impl World {
         let told = ["told", "refused", "whom"]
             .contains(&words[0])
             .then(|| words.remove(0));
-        let mut request = Request::new(self.room.name.clone(), Command::Tick);
-        if words[0] == "as" {
-            request.as_connection = Some(self.newest(words[1]));
-            words.drain(..2);
-        }
-        if words[0] == "expecting" {
-            request.expected_version = Some(Version(words[1].parse().unwrap()));
-            words.drain(..2);
-        }
-        if words[0] == "meaning" {
-            let number: usize = words[1].parse().unwrap();
-            request.session = Some(self.sessions[number - 1]);
-            words.drain(..2);
-        }
+        let mut request = self.conditions(&mut words);
         request.command = self.command(&words);
         self.entropy = self
             .entropy
@@ -119,6 +106,25 @@ impl World {
                 None => refused(&no),
             },
         }
+    }
+
+    /// A request with what the line begins with: as whom, at which version, in which session.
+    fn conditions(&self, words: &mut Vec<&str>) -> Request {
+        let mut request = Request::new(self.room.name.clone(), Command::Tick);
+        if words[0] == "as" {
+            request.as_connection = Some(self.newest(words[1]));
+            words.drain(..2);
+        }
+        if words[0] == "expecting" {
+            request.expected_version = Some(Version(words[1].parse().unwrap()));
+            words.drain(..2);
+        }
+        if words[0] == "meaning" {
+            let number: usize = words[1].parse().unwrap();
+            request.session = Some(self.sessions[number - 1]);
+            words.drain(..2);
+        }
+        request
     }
 
     /// Records a refusal, and tells whom the record names.
@@ -487,13 +493,4 @@ fn about(event: &Event) -> String {
     let number = |item: &ActivityItem| item.connection.map_or("-".to_owned(), |it| it.to_string());
     let numbers: Vec<String> = it.items.iter().map(number).collect();
     format!(":{}", numbers.join(","))
-}
-
-fn refused(no: &Rejection) -> String {
-    let codes: Vec<&str> = no
-        .reasons()
-        .iter()
-        .map(|reason| reason.code().as_str())
-        .collect();
-    format!("! {}", codes.join(" "))
 }

@@ -109,10 +109,10 @@ fn timers_that_met_a_full_disk_fire_later() {
     engine.execute_blocking(join("r", "alice")).unwrap();
     engine.execute_blocking(remove("r", "alice")).unwrap();
     gate.fail_after(0, full());
-    engine.advance(std::time::Duration::from_secs(30)).unwrap();
+    engine.advance(Duration::from_secs(30)).unwrap();
     assert!(engine.live(&room("r")).unwrap().open_session().is_some());
     gate.heal();
-    engine.advance(std::time::Duration::from_secs(2)).unwrap();
+    engine.advance(Duration::from_secs(2)).unwrap();
     assert!(engine.live(&room("r")).unwrap().open_session().is_none());
 }
 
