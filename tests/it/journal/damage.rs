@@ -119,7 +119,10 @@ fn frame_bytes_differ(rig: &Rig, intact: &Rig) -> bool {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: ProptestConfig::default().cases.max(512),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn any_damage_is_found_named_and_healed(harms in proptest::collection::vec(harm(), 1..4)) {
