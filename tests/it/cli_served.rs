@@ -1,0 +1,58 @@
+//! What a ledger holds that was recorded over HTTP, as the binary shows it from either source.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::served::{Caller, Served, output, roomledger};
+
+/// A command line over both sources.
+fn over_both(line: &str, served: &Served, data: &Path) -> [Command; 2] {
+    let asked = || {
+        let mut command = roomledger();
+        command
+            .args(line.split(' '))
+            .env("LIVEKIT_API_KEY", "devkey")
+            .env("LIVEKIT_API_SECRET", "secret");
+        command
+    };
+    let (mut remote, mut local) = (asked(), asked());
+    remote.args(["--server", &served.url]);
+    local.arg("--data").arg(data);
+    [remote, local]
+}
+
+/// What is posted, and the position of what it made durable.
+#[track_caller]
+fn post(caller: &Caller, path: &str, body: &Value, status: u16) -> u64 {
+    let path = format!("/api/v1/rooms/{path}");
+    let answer = caller.post(&path, &path, body).expect("an answer");
+    assert_eq!(answer.status, status, "{body}: {answer:?}");
+    answer.position.expect("a position")
+}
+
+#[test]
+fn a_time_beyond_what_can_be_written_is_refused_and_nothing_is_poisoned() {
+    let place = tempfile::tempdir().expect("a directory");
+    let served = Served::dev(place.path());
+    let caller = Caller::new(&served.url);
+    let join = json!({ "identity": "alice", "occurred_at": "9999-12-31T23:59:59-12:00" });
+    post(&caller, "town/joins", &join, 400);
+    let ban = json!({ "command": "ban", "identity": "bob", "until": "0000-01-01T00:00:00+12:00" });
+    post(&caller, "town/commands", &ban, 400);
+    let last = json!({ "command": "ban", "identity": "bob", "until": "9999-12-31T23:59:59Z" });
+    post(
+        &caller,
+        "hall/commands",
+        &json!({ "command": "create_room" }),
+        200,
+    );
+    post(&caller, "hall/commands", &last, 200);
+    for line in ["state hall", "log -n 9"] {
+        for mut command in over_both(line, &served, place.path()) {
+            let (code, _, err) = output(&mut command);
+            assert_eq!(code, Some(0), "{line}: {err}");
+        }
+    }
+}
