@@ -86,6 +86,12 @@ pub enum PositionError {
         /// The part that should be a duration.
         text: String,
     },
+    /// It is relative to a session where there is none.
+    #[error("'{written}' needs a session, and the room has had none; write #412 or a time")]
+    NoSession {
+        /// What was written.
+        written: Pos,
+    },
     /// Two moments were asked for, one was written.
     #[error("'{text}' is no range; write two moments with .. between them: #400..#412")]
     Range {
@@ -101,7 +107,7 @@ impl Pos {
     /// are read as if the plus were there.
     ///
     /// # Errors
-    /// [`PositionError`], by what is wrong with the text; never `Range`.
+    /// [`PositionError`], by what is wrong with the text; never `Range` nor `NoSession`.
     pub fn parse(text: &str, frame: &Frame<'_>) -> Result<Self, PositionError> {
         let text = text.trim();
         if text.len() > TEXT_BYTES_MAX {
@@ -133,6 +139,11 @@ impl Pos {
             return ago(parse_duration(duration)?, text, frame).map(Pos::Time);
         }
         calendar(text, frame).map(Pos::Time)
+    }
+
+    /// Whether it is relative to a session.
+    pub const fn needs_session(self) -> bool {
+        matches!(self, Pos::StartPlus(_) | Pos::EndMinus(_))
     }
 
     /// The same moment with `start+...` and `end-...` resolved against a session.

@@ -56,3 +56,38 @@ fn a_time_beyond_what_can_be_written_is_refused_and_nothing_is_poisoned() {
         }
     }
 }
+
+#[test]
+fn a_moment_of_a_session_needs_one() {
+    let place = tempfile::tempdir().expect("a directory");
+    let served = Served::dev(place.path());
+    let caller = Caller::new(&served.url);
+    post(
+        &caller,
+        "quiet/commands",
+        &json!({ "command": "create_room" }),
+        200,
+    );
+    for line in [
+        "state quiet --at start+5m",
+        "participants quiet --at end-30s",
+        "who quiet --present --at start",
+    ] {
+        for mut command in over_both(line, &served, place.path()) {
+            let (code, out, err) = output(&mut command);
+            assert_eq!((code, out.as_str()), (Some(2), ""), "{line}: {err}");
+            assert!(err.contains("needs a session"), "{line}: {err}");
+        }
+    }
+    for mut command in over_both("state nowhere --at start+5m", &served, place.path()) {
+        assert_eq!(output(&mut command).0, Some(3));
+    }
+    for (path, status) in [
+        ("quiet?at=start%2B5m", 400),
+        ("quiet/participants/alice?at=end-30s", 400),
+        ("nowhere?at=start%2B5m", 404),
+    ] {
+        let answer = caller.get(&format!("/api/v1/rooms/{path}"));
+        assert_eq!(answer.expect("an answer").status, status, "{path}");
+    }
+}

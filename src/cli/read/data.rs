@@ -47,11 +47,14 @@ impl DataReader {
         let head = self.store.head().position;
         let moment = match at {
             None => Moment::Head,
-            Some(at @ (Pos::StartPlus(_) | Pos::EndMinus(_))) => {
+            Some(at) if at.needs_session() => {
                 let now = self.told(last_known(&*self.store, room))?;
-                Moment::of(at, head, session_span(&now.room))
+                if now.room.version == Version(0) {
+                    return Ok(now);
+                }
+                Moment::of(at, head, session_span(&now.room))?
             }
-            Some(at) => Moment::of(at, head, None),
+            Some(at) => Moment::of(at, head, None)?,
         };
         self.told(as_of(&*self.store, room, moment))
     }
