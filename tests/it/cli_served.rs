@@ -91,3 +91,27 @@ fn a_moment_of_a_session_needs_one() {
         assert_eq!(answer.expect("an answer").status, status, "{path}");
     }
 }
+
+#[test]
+fn effects_that_stand_before_their_cause_are_shown_with_it() {
+    let place = tempfile::tempdir().expect("a directory");
+    let served = Served::dev(place.path());
+    let caller = Caller::new(&served.url);
+    let join = json!({ "identity": "alice", "connection": "c1" });
+    post(&caller, "town/joins", &join, 201);
+    let track = json!({ "type": "audio", "source": "microphone" });
+    post(&caller, "town/connections/c1/tracks", &track, 201);
+    let left = post(&caller, "town/connections/c1/leave", &json!({}), 200);
+    let unpublished = left - 1;
+    for (line, effects) in [
+        (format!("show {left} --json"), json!([unpublished])),
+        (format!("show {unpublished} --json"), json!([])),
+    ] {
+        for mut command in over_both(&line, &served, place.path()) {
+            let (code, out, err) = output(&mut command);
+            assert_eq!(code, Some(0), "{err}");
+            let shown: Value = serde_json::from_str(&out).expect("JSON");
+            assert_eq!(shown["effects"], effects, "{line}: {shown:#}");
+        }
+    }
+}

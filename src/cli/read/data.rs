@@ -137,9 +137,12 @@ impl Reader for DataReader {
         let event = found
             .filter(|event| event.position == position)
             .ok_or_else(|| Failure::new(Exit::NotFound, format!("there is no #{position}")))?;
+        let before = Position(position.saturating_sub(1));
+        let record = self.told(self.store.read_all(before, 1))?.pop();
         let commit = self.told(self.store.commit_of(Position(position)))?;
         Ok(EventDetail {
             event,
+            command: record.map_or(position, |record| record.command_first.0),
             commit: commit.position.0,
             chain: commit.chain.to_string(),
         })
