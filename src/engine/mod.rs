@@ -12,6 +12,7 @@ mod call;
 mod checkpoint;
 mod clock;
 mod config;
+mod earlier;
 mod error;
 mod figures;
 mod history;

@@ -31,6 +31,8 @@ pub(crate) enum Job {
     Ask(Box<Ask>),
     /// Let every timer fire that is due by now; answers with the next deadline.
     Fire(oneshot::Sender<Option<Timestamp>>),
+    /// Hand out what is remembered of requests.
+    Outcomes(oneshot::Sender<Outcomes>),
     /// Trust the wall clock again.
     ReleaseClock(oneshot::Sender<Result<(), EngineError>>),
     /// Finish what waits, record the stop, close the store.
@@ -91,6 +93,9 @@ impl Writer {
                 Some(Job::Fire(answer)) => {
                     self.fire();
                     let _nobody_waits = answer.send(self.next_due());
+                }
+                Some(Job::Outcomes(answer)) => {
+                    let _nobody_waits = answer.send(self.outcomes.clone());
                 }
                 Some(Job::ReleaseClock(answer)) => {
                     let reading = self.time.release(&*self.shared.clock, true);
@@ -239,7 +244,7 @@ impl Writer {
         while let Some(job) = self.waiting() {
             match job {
                 Job::Ask(ask) => self.deferred.push_back(*ask),
-                Job::Fire(_) | Job::ReleaseClock(_) | Job::Stop(_) => {}
+                Job::Fire(_) | Job::Outcomes(_) | Job::ReleaseClock(_) | Job::Stop(_) => {}
             }
         }
         while !self.deferred.is_empty() {
