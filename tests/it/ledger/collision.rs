@@ -19,8 +19,8 @@ use roomledger::store::{
 use roomledger::testing::arbitrary::{Fullness, command_header};
 use roomledger::testing::faults::SimulatedDisk;
 
-use super::chunks::large;
 use super::checked;
+use super::chunks::large;
 
 /// A pair that agrees in the first 64 bits of SHA-256, found by a search of 2^31 names in five
 /// minutes on two cores: anybody can, so nothing may rest on it that nobody does.
