@@ -7,6 +7,7 @@ mod caches;
 #[cfg(feature = "engine")]
 mod campaign;
 mod chunks;
+mod collision;
 mod damage;
 mod limits;
 #[cfg(feature = "engine")]
