@@ -92,6 +92,10 @@ const TESTS: &[(usize, &[&str])] = &[
             "rule_11_a_preserved_copy_is_read_in_place_from_a_read_only_directory",
             "a_copy_of_a_running_directory_is_read_in_place_and_not_changed",
             "a_backup_beside_a_running_ledger_is_consistent_and_adds_only_what_is_new",
+            "rule_11_a_backup_holds_a_valid_last_commit_that_nothing_seals",
+            "rule_11_a_commit_that_a_power_cut_took_back_gives_way_in_the_backup",
+            "rule_11_what_a_kill_left_is_backed_up_and_restored_whole",
+            "rule_11_a_restore_of_a_killed_server_has_its_last_answer",
         ],
     ),
     (

@@ -11,8 +11,8 @@ use crate::cli::output::{Format, Row, write_record};
 use crate::cli::read::failure_of;
 use crate::cli::terminal::Terminal;
 use crate::engine::{EngineError, restore_dir};
-use crate::store::StoreError;
 use crate::store::ledger::{self, BackupReport};
+use crate::store::{Position, StoreError};
 
 /// Copies a ledger, or adds what is new since the last time.
 ///
@@ -29,7 +29,8 @@ pub fn backup(
         let unsuited = unsuited(&error, &args.to, "back up");
         unsuited.unwrap_or_else(|| failure_of(&error, &place))
     })?;
-    Ok(write_record(terminal.out, format, &row(&done), COLUMNS)?)
+    write_record(terminal.out, format, &row(&done), COLUMNS)?;
+    notes(&done, terminal)
 }
 
 /// Makes a ledger from a backup.
@@ -51,6 +52,7 @@ pub fn restore(
         unsuited.unwrap_or_else(|| told(&error, &place))
     })?;
     write_record(terminal.out, format, &row(&done), COLUMNS)?;
+    notes(&done, terminal)?;
     writeln!(
         terminal.err,
         "note: from #{} on this is a history of its own: if the ledger that the backup was taken \
@@ -78,6 +80,25 @@ pub(super) fn told(error: &EngineError, place: &str) -> Failure {
     }
 }
 
+/// What to know of the end of a copy (log.md rule 11).
+fn notes(done: &BackupReport, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    if let Some((first, last)) = done.unsealed {
+        writeln!(
+            terminal.err,
+            "note: positions {first}..={last} are copied, and not sealed: a server is writing, or \
+             was stopped before anything followed them"
+        )?;
+    }
+    if let Some((first, last)) = done.replaced {
+        writeln!(
+            terminal.err,
+            "note: positions {first}..={last} of the backup were not sealed, and are no longer in \
+             the ledger: what it has there was copied, and they are kept in aside/"
+        )?;
+    }
+    Ok(())
+}
+
 fn row(done: &BackupReport) -> Row {
     let (from, to) = (done.from, done.to.position);
     let added = to.0.saturating_sub(from.0);
@@ -94,8 +115,14 @@ fn row(done: &BackupReport) -> Row {
             "events_added": added,
             "bytes_added": done.bytes,
             "chain": done.to.chain.to_string(),
+            "unsealed": done.unsealed.map(reach),
+            "replaced": done.replaced.map(reach),
         }),
     }
+}
+
+fn reach((first, last): (Position, Position)) -> [u64; 2] {
+    [first.0, last.0]
 }
 
 const COLUMNS: &[&str] = &["LAST", "EVENTS ADDED", "BYTES ADDED", "CHAIN"];

@@ -23,9 +23,15 @@ pub struct BackupReport {
     pub to: Link,
     /// Bytes that were added.
     pub bytes: u64,
+    /// First and last position of its last commit, where nothing seals that yet: it is intact, but
+    /// whether anyone was answered cannot be told. A later run completes or replaces it.
+    pub unsealed: Option<(Position, Position)>,
+    /// First and last position of an unsealed commit of the backup that the ledger does not have:
+    /// it gave way to what the ledger has there, and is in the backup's `aside/`.
+    pub replaced: Option<(Position, Position)>,
 }
 
-/// Brings the backup below `to` up to the last sealed commit of the ledger below `from`, which may
+/// Brings the backup below `to` up to the last intact commit of the ledger below `from`, which may
 /// be running, or be a backup itself; begins it when there is none.
 ///
 /// # Errors
@@ -35,10 +41,13 @@ pub fn backup(from: &Path, to: &Path) -> Result<BackupReport, StoreError> {
     are_apart(from, to)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let copied = journal::backup(&disk, from, to, streams_of).map_err(of_journal)?;
+    let reach = |(first, last)| (Position(first), Position(last));
     Ok(BackupReport {
         from: link_of(copied.from).position,
         to: LedgerReader::open(to)?.head(),
         bytes: copied.bytes,
+        unsealed: copied.unsealed.map(reach),
+        replaced: copied.replaced.map(reach),
     })
 }
 
