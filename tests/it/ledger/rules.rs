@@ -9,6 +9,7 @@ use roomledger::store::journal::{FrameKind, JournalReader, RealDisk};
 use roomledger::store::ledger::{Ledger, LedgerOptions};
 use roomledger::store::{CommandRecord, Commit, EventStore as _, LogCopy, NewRecord, StoreError};
 use roomledger::testing::arbitrary::{Fullness, command_header, event};
+use roomledger::testing::faults::SimulatedDisk;
 use std::sync::Arc;
 
 use super::damage::{overwrite, segments};
@@ -17,14 +18,21 @@ use super::{checked, closed, contents, copy_files, fill, open_small, options, re
 #[test]
 fn rule_09_commands_go_on_while_history_is_still_being_opened() {
     let dir = tempfile::tempdir().expect("a directory");
-    let mut written = closed(dir.path(), 30);
+    // No sync takes long here: sled waits only some seconds for its file.
+    let options = LedgerOptions {
+        disk: Arc::new(SimulatedDisk::new()),
+        ..options()
+    };
+    let (ledger, _) = Ledger::open(dir.path(), options.clone()).expect("opens");
+    let mut written = fill(&ledger, 30);
+    ledger.close().expect("closes");
     // Somebody holds sled's file, so that it cannot be opened yet.
     let held = fs::File::open(dir.path().join("db/db")).expect("opens");
     held.lock().expect("locked");
     let options = LedgerOptions {
         open_wait: Duration::ZERO,
         read_wait: Duration::from_millis(20),
-        ..options()
+        ..options
     };
     let (ledger, _) = Ledger::open(dir.path(), options).expect("opens");
     let room = written[0].room.clone();
