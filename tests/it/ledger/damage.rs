@@ -88,6 +88,28 @@ fn deleting_db_loses_nothing_and_the_open_says_what_it_did() {
     assert_eq!(checked(dir.path(), true).problems, vec![]);
 }
 
+/// sled may lose its end, or all, in silence; after a close in order that shows, and is told.
+#[test]
+fn an_end_that_sled_lost_after_a_close_in_order_is_told_as_a_repair() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let old = tempfile::tempdir().expect("a directory");
+    let mut written = closed(dir.path(), 30);
+    copy_files(&dir.path().join("db"), old.path());
+    let (ledger, _) = open_small(dir.path());
+    written.extend(fill(&ledger, 30));
+    ledger.close().expect("closes");
+    fs::remove_dir_all(dir.path().join("db")).expect("removed");
+    copy_files(old.path(), &dir.path().join("db"));
+    let (ledger, report) = open_small(dir.path());
+    let [repaired] = report.repairs.as_slice() else {
+        panic!("one repair: {report:?}");
+    };
+    assert_eq!((repaired.copy, repaired.restored), (LogCopy::Sled, true));
+    assert!(repaired.problem.contains("complete"), "{repaired:?}");
+    assert_eq!(repaired.to, report.head.position);
+    assert_eq!(read(&ledger).expect("reads"), written);
+}
+
 #[test]
 fn a_damaged_sealed_frame_of_the_journal_is_found_named_and_healed() {
     let dir = tempfile::tempdir().expect("a directory");
