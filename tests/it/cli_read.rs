@@ -250,9 +250,7 @@ fn both_sources_answer_the_same() {
     record_town_hall(&data);
     let (address, stop, running) = serve(&data);
     let bearer = || -> Result<String, Failure> { Ok(all_rights()) };
-    // Its copies may still be opening, and these readers would be told so.
-    let history = Caller::new(&format!("http://{address}")).get("/api/v1/events?limit=1");
-    assert_eq!(history.expect("an answer").status, 200);
+    Caller::new(&format!("http://{address}")).await_history();
     let remote = ServerReader::new(&format!("http://{address}"), &bearer).expect("an address");
     let store = LedgerReader::open(&data).expect("a ledger");
     let local = DataReader::new(Arc::new(store), data.display().to_string());

@@ -37,6 +37,7 @@ fn a_time_beyond_what_can_be_written_is_refused_and_nothing_is_poisoned() {
     let place = tempfile::tempdir().expect("a directory");
     let served = Served::dev(place.path());
     let caller = Caller::new(&served.url);
+    caller.await_history();
     let join = json!({ "identity": "alice", "occurred_at": "9999-12-31T23:59:59-12:00" });
     post(&caller, "town/joins", &join, 400);
     let ban = json!({ "command": "ban", "identity": "bob", "until": "0000-01-01T00:00:00+12:00" });
@@ -62,6 +63,7 @@ fn a_moment_of_a_session_needs_one() {
     let place = tempfile::tempdir().expect("a directory");
     let served = Served::dev(place.path());
     let caller = Caller::new(&served.url);
+    caller.await_history();
     post(
         &caller,
         "quiet/commands",
@@ -97,6 +99,7 @@ fn effects_that_stand_before_their_cause_are_shown_with_it() {
     let place = tempfile::tempdir().expect("a directory");
     let served = Served::dev(place.path());
     let caller = Caller::new(&served.url);
+    caller.await_history();
     let join = json!({ "identity": "alice", "connection": "c1" });
     post(&caller, "town/joins", &join, 201);
     let track = json!({ "type": "audio", "source": "microphone" });

@@ -173,6 +173,13 @@ impl Caller {
         })
     }
 
+    /// Waits until history can be read: the command line, unlike this, does not ask again where
+    /// the server is still opening.
+    pub(crate) fn await_history(&self) {
+        let history = self.get("/api/v1/events?limit=1").expect("an answer");
+        assert_eq!(history.status, 200, "{history:?}");
+    }
+
     /// `POST` of JSON under a request id; an error when no whole answer came.
     pub(crate) fn post(&self, path: &str, id: &str, body: &Value) -> Result<Answer, ureq::Error> {
         asked(|| {

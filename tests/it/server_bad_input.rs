@@ -207,6 +207,7 @@ fn a_token_is_minted_only_with_a_secret_worth_the_name() {
 fn who_asks_a_server_without_right_is_told() {
     let place = tempfile::tempdir().expect("a directory");
     let served = Served::dev(place.path());
+    Caller::new(&served.url).await_history();
     let rooms = |url: &str| {
         let mut command = roomledger();
         command.args(["rooms", "--server", url]);
@@ -316,6 +317,7 @@ fn followers_of_both_sources_see_what_happens() {
         let answer = caller.post("/api/v1/rooms/red/commands", id, &body);
         assert_eq!(answer.expect("an answer").status, 200);
     };
+    caller.await_history();
     command("one", json!({"command": "create_room"}));
     let source = |words: &[&std::ffi::OsStr]| {
         let mut follower = roomledger();
