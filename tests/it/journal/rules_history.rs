@@ -282,8 +282,8 @@ fn rule_20_a_read_reports_and_only_the_writer_heals_with_the_bad_bytes_aside() {
 fn a_segment_of_another_log_is_refused_and_named() {
     let mut rig = Rig::filled(40);
     let other = {
-        let disk = roomledger::testing::faults::SimulatedDisk::new();
-        let options = roomledger::store::journal::Options {
+        let disk = SimulatedDisk::new();
+        let options = Options {
             log_id: [8; 16],
             ..options(1, &disk)
         };
