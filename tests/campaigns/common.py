@@ -86,13 +86,17 @@ class Campaign:
         """mount(8); unmounted at the end at the latest."""
         target = Path(words[-1])
         target.mkdir(exist_ok=True)
-        subprocess.run(["mount", *map(str, words)], check=True)
+        # Somebody else may take the loop device that was found to be free.
+        for left in (2, 1, 0):
+            if subprocess.run(["mount", *map(str, words)], check=not left).returncode == 0:
+                break
+            time.sleep(1)
         self.mounted.append(target)
         return target
 
     def unmount(self, target):
         # A dying process may still hold a file.
-        for _ in range(100):
+        for _ in range(LIMIT_S * 10):
             if subprocess.run(["umount", target], stderr=subprocess.DEVNULL).returncode == 0:
                 break
             time.sleep(0.1)

@@ -76,7 +76,9 @@ def short(campaign, lives, life, small, outcomes):
         env |= {"SHORT_SAID": told, "LD_PRELOAD": library}
         prefix = ["env", *(f"{name}={value}" for name, value in env.items())]
         end = campaign.load(lives.data, lives.acks, prefix, **LIFE)
-        return end, [line.split(" ", 2) for line in told.read_text().splitlines()]
+        # Nothing is told where nothing was written.
+        lines = told.read_text().splitlines() if told.exists() else []
+        return end, [line.split(" ", 2) for line in lines]
 
     (code, said), lines = live(0, "")
     if code != 0:

@@ -192,7 +192,11 @@ def main():
             if name in wanted:
                 rig.round(name, load, wanted[name], (spread_s, options), meanwhile)
     cuts = 4 if args.small else UNSYNCED_CUTS
-    rig.round("unsynced", (16, 120), cuts, (1.0, {}), None, unsynced=True)
+    # A cut may fall where all is written by chance: not in this many.
+    for _ in range(3):
+        rig.round("unsynced", (16, 120), cuts, (1.0, {}), None, unsynced=True)
+        if rig.counts["unsynced cuts that harmed"] > 0:
+            break
     if rig.counts["unsynced cuts that harmed"] == 0:
         rig.fail("unsynced", "without fdatasync nothing was lost: the rig sees nothing")
     sys.exit(rig.end())

@@ -1,6 +1,8 @@
 //! `roomledger backup` and `roomledger restore`. Apart from what copies. Neither writes to what it
 //! reads from.
 
+use std::path::Path;
+
 use serde_json::json;
 
 use crate::cli::args::{BackupArgs, RestoreArgs};
@@ -9,34 +11,45 @@ use crate::cli::output::{Format, Row, write_record};
 use crate::cli::read::failure_of;
 use crate::cli::terminal::Terminal;
 use crate::engine::{EngineError, restore_dir};
+use crate::store::StoreError;
 use crate::store::ledger::{self, BackupReport};
 
 /// Copies a ledger, or adds what is new since the last time.
 ///
 /// # Errors
 /// `Damaged` where the ledger is damaged, or the backup belongs to another log or history; `InUse`
-/// while another backup writes there.
+/// while another backup writes there; `Usage` where the ledger would be copied into itself.
 pub fn backup(
     args: &BackupArgs,
     format: Format,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
     let place = args.data.display().to_string();
-    let done = ledger::backup(&args.data, &args.to).map_err(|error| failure_of(&error, &place))?;
+    let done = ledger::backup(&args.data, &args.to).map_err(|error| {
+        let unsuited = unsuited(&error, &args.to, "back up");
+        unsuited.unwrap_or_else(|| failure_of(&error, &place))
+    })?;
     Ok(write_record(terminal.out, format, &row(&done), COLUMNS)?)
 }
 
 /// Makes a ledger from a backup.
 ///
 /// # Errors
-/// `Damaged` where the backup is damaged, or something is in the way.
+/// `Damaged` where the backup is damaged; `Usage` where something is in the way.
 pub fn restore(
     args: &RestoreArgs,
     format: Format,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
     let place = args.from.display().to_string();
-    let done = restore_dir(&args.from, &args.data).map_err(|error| told(&error, &place))?;
+    let done = restore_dir(&args.from, &args.data).map_err(|error| {
+        let unsuited = if let EngineError::Store(error) = &error {
+            unsuited(error, &args.data, "restore")
+        } else {
+            None
+        };
+        unsuited.unwrap_or_else(|| told(&error, &place))
+    })?;
     write_record(terminal.out, format, &row(&done), COLUMNS)?;
     writeln!(
         terminal.err,
@@ -45,6 +58,15 @@ pub fn restore(
         done.to.position.next()
     )?;
     Ok(())
+}
+
+/// Of a directory that nothing can be copied into: the command line is wrong, no log is damaged.
+fn unsuited(error: &StoreError, to: &Path, what: &str) -> Option<Failure> {
+    let StoreError::Refused { path, problem } = error else {
+        return None;
+    };
+    let failure = || Failure::new(Exit::Usage, format!("cannot {what} into {path}"));
+    (Path::new(path) == to).then(|| failure().because(problem))
 }
 
 /// Of an engine that was asked about a directory.

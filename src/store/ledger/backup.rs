@@ -3,7 +3,7 @@
 //! copies (log.md rule 11).
 
 use std::fs;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use crate::store::journal::{self, Disk, RealDisk};
@@ -30,8 +30,9 @@ pub struct BackupReport {
 ///
 /// # Errors
 /// `Corrupt` where `from` is damaged: repair it first; `Refused` when `to` belongs to another log
-/// or history; `Locked` while another backup writes to it; `Io`.
+/// or history, or is what would be copied; `Locked` while another backup writes to it; `Io`.
 pub fn backup(from: &Path, to: &Path) -> Result<BackupReport, StoreError> {
+    are_apart(from, to)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let copied = journal::backup(&disk, from, to, streams_of).map_err(of_journal)?;
     Ok(BackupReport {
@@ -55,4 +56,36 @@ pub fn copy_to_new(from: &Path, to: &Path) -> Result<BackupReport, StoreError> {
         problem: "there is something there already: name a directory that does not exist"
             .to_owned(),
     })
+}
+
+/// Refuses a copy that would be written over what it copies, or among its segments.
+fn are_apart(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let (source, target) = (resolved(from), resolved(to));
+    let is_among = |one: &Path, other: &Path| one.starts_with(other.join("journal"));
+    if source != target && !is_among(&source, &target) && !is_among(&target, &source) {
+        return Ok(());
+    }
+    Err(StoreError::Refused {
+        path: to.display().to_string(),
+        problem: format!("{} would be copied into itself", from.display()),
+    })
+}
+
+/// The path without links, also where its end does not exist yet.
+fn resolved(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let known = path
+        .ancestors()
+        .find_map(|known| Some((known, fs::canonicalize(known).ok()?)));
+    let Some((known, mut found)) = known else {
+        return path;
+    };
+    for missing in path.strip_prefix(known).unwrap_or(&path).components() {
+        if missing == Component::ParentDir {
+            found.pop();
+        } else {
+            found.push(missing);
+        }
+    }
+    found
 }

@@ -63,6 +63,11 @@ pub(crate) struct Recent {
 pub(crate) struct Told(Mutex<BTreeSet<Position>>);
 
 impl Told {
+    /// Whether it was told.
+    pub(crate) fn has(&self, position: Position) -> bool {
+        guard(&self.0).contains(&position)
+    }
+
     /// Whether it was not told before.
     pub(crate) fn insert(&self, position: Position) -> bool {
         guard(&self.0).insert(position)

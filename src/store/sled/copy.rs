@@ -177,8 +177,9 @@ impl SledCopy {
         Ok(ends(self.block_at(end.position())?) || ends(self.block_in(&least, &greatest)?))
     }
 
-    /// Where the records of a stream begin, in blocks: from the last such place at or before
-    /// `version` on, up to `limit` of them, as (version, position).
+    /// Where the records of streams with a number begin, in blocks: from the last such place at or
+    /// before `version` on, up to `limit` of them, as (version, position). They may be those of
+    /// another stream with the same number.
     ///
     /// # Errors
     /// Any [`CopyError`].
@@ -204,6 +205,23 @@ impl SledCopy {
             .iter()
             .filter_map(|key| key::parse_index(key))
             .collect())
+    }
+
+    /// The last place of [`Self::places_of`] before one of them.
+    ///
+    /// # Errors
+    /// Any [`CopyError`].
+    pub(crate) fn place_before(
+        &self,
+        stream: u64,
+        (version, position): (u64, u64),
+    ) -> Result<Option<(u64, u64)>, CopyError> {
+        let least = key::index(stream, 0, 0).to_vec();
+        let here = key::index(stream, version, position).to_vec();
+        let before = self
+            .sled
+            .call(|db| db.range(least..here).keys().next_back().transpose())?;
+        Ok(before.and_then(|key| key::parse_index(&key)))
     }
 
     /// Whether anything was lost and accepted: then a stream may lack versions.

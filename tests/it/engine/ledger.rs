@@ -22,8 +22,9 @@ fn ledger(dir: &Path) -> Ledger {
     options.segment_bytes = 1 << 20;
     options.frame_bytes_max = 1 << 19;
     options.reserve_bytes = 0;
-    // A snapshot is left out while the indexed copy is still being opened.
+    // A slow machine opens slowly; that is not what is looked at.
     options.open_wait = Duration::from_secs(600);
+    options.read_wait = Duration::from_secs(600);
     Ledger::open(dir, options).unwrap().0
 }
 

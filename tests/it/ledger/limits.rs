@@ -256,7 +256,9 @@ fn a_power_cut_of_the_journal_alone_loses_nothing_that_was_answered() {
         let (ledger, _) = Ledger::open(dir.path(), with(&disk)).expect("opens");
         let written = fill(&ledger, 30 + u64::from(seed) * 7);
         let mut bits = seed.wrapping_mul(0x9e37_79b9);
-        let cut = disk.power_cut(&mut || {
+        // Off: the applier runs on, and gives sled only what a HEAD on the disk knows, which is
+        // then one that the cut holds, whole and with the frames that it names.
+        let cut = disk.power_off(&mut || {
             bits = bits.rotate_left(5).wrapping_mul(0x85eb_ca6b);
             bits & 1 == 1
         });
