@@ -14,7 +14,7 @@ import sys
 import time
 
 from calls import LIFE, Lives
-from common import MET_LEAST, Campaign, parse
+from common import MET_LEAST, MET_LEAST_SMALL, Campaign, parse
 
 RANDOM = [(1, 120, 50), (16, 120, 50), (256, 120, 50), (16, 65536, 50)]
 RANDOM_SMALL = [(16, 120, 6), (16, 65536, 4)]
@@ -82,7 +82,7 @@ def main():
     campaign = Campaign("kills", args.driver, args.seed)
     at_calls(campaign, args.small)
     at_random(campaign, args.small)
-    sys.exit(campaign.end(MET_LEAST))
+    sys.exit(campaign.end(MET_LEAST_SMALL if args.small else MET_LEAST))
 
 
 if __name__ == "__main__":

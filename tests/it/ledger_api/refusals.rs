@@ -461,7 +461,6 @@ fn rule_09_what_needs_history_is_told_to_come_again_while_it_is_opened() {
     }
     assert_eq!(server.engine.head(), head, "nothing is recorded");
     server.join("live", "bob");
-    server.read("/rooms/live");
     store.is_opening.store(false, Ordering::SeqCst);
     server.command("past", &create);
     server.read("/rooms/past");
