@@ -7,7 +7,7 @@ use super::codec::places;
 /// stream is the empty name.
 ///
 /// Two rooms may share a number: by chance among 2^32 rooms once in two logs, and on purpose soon,
-/// since a pair of names is found in minutes. It only leads to candidates, whose names are compared.
+/// since a pair of names is found in minutes. It only leads to candidates: their names decide.
 pub(crate) fn stream_hash(room: &str) -> u64 {
     let digest = crate::domain::Digest::of(room.as_bytes());
     digest

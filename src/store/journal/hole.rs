@@ -50,9 +50,10 @@ impl Journal {
         if !ends || self.writer.is_none() {
             return Ok(Mended::Wider);
         }
-        let mended = match work.is_gone(gap)? {
-            true => Mended::Gone,
-            false => work.heal(gap)?,
+        let mended = if work.is_gone(gap)? {
+            Mended::Gone
+        } else {
+            work.heal(gap)?
         };
         if let Mended::Gone | Mended::Healed(_) = mended {
             closed.iter().for_each(|segment| segment.drop_cache());
