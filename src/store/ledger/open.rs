@@ -35,6 +35,9 @@ pub struct OpenReport {
     pub same_boot: bool,
     /// The end of the log.
     pub head: Link,
+    /// Through which position the indexed copy was complete as it was found, before it was given
+    /// what it lacked; `None` where it could not be opened, or not within `open_wait`.
+    pub copy_found_at: Option<Position>,
     /// What was put right. The engine records each as `history_repaired`; what is learned after
     /// the open comes from `Caches::take_repairs`.
     pub repairs: Vec<Repaired>,
@@ -92,6 +95,7 @@ pub(crate) fn open(
         }),
         work: Condvar::new(),
         copy: Mutex::new(CopyState::Opening),
+        copy_found_at: OnceLock::new(),
         opened: Condvar::new(),
         stopped: OnceLock::new(),
         repairs: Mutex::new(Vec::new()),
@@ -113,6 +117,7 @@ pub(crate) fn open(
         was_clean: recovery.was_clean,
         same_boot: recovery.same_boot,
         head,
+        copy_found_at: shared.copy_found_at.get().copied(),
         repairs,
         notes,
     };

@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     /// Tells the applier, when it sleeps.
     pub(crate) work: Condvar,
     pub(crate) copy: Mutex<CopyState>,
+    /// Where the indexed copy ended when it was opened.
+    pub(crate) copy_found_at: OnceLock<Position>,
     /// Tells that `copy` changed.
     pub(crate) opened: Condvar,
     /// `None` once closed: whoever reads the journal holds its LOCK.
