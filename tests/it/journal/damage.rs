@@ -2,10 +2,11 @@
 //! panic.
 use proptest::prelude::*;
 use roomledger::store::journal::{
-    Finding, Frame, JournalError, Link, check, head_fault, write_head_anew,
+    Finding, Frame, Journal, JournalError, Link, Options, check, head_fault, write_head_anew,
 };
+use roomledger::testing::faults::SimulatedDisk;
 
-use super::{Rig, dir, read, read_whole, segment_path};
+use super::{Rig, dir, options, read, read_whole, segment_path};
 
 /// Something that happens to files behind the journal's back.
 #[derive(Debug, Clone)]
@@ -334,5 +335,49 @@ fn every_bit_of_head_matters_and_is_healed() {
         assert_eq!(head.link, end, "bit {bit}");
         assert!(head.kept.is_some(), "bit {bit}");
         assert_eq!(read_whole(&rig.open().0.reader()), rig.written, "bit {bit}");
+    }
+}
+
+/// A checksum tells of accidents: a size that no segment has is not believed because of it.
+#[test]
+fn a_header_whose_size_cannot_be_is_a_bad_one_though_its_checksum_is_right() {
+    for segment_bytes in [0, 1, 255, (1 << 28) + 1, 1 << 50, u64::MAX] {
+        for segment in 1..=4 {
+            let mut rig = rig();
+            rig.disk.edit(&segment_path(segment), |data| {
+                // Behind magic, log id and ordinal.
+                data[28..36].copy_from_slice(&u64::to_le_bytes(segment_bytes));
+                let crc = crc32c::crc32c(&data[..60]);
+                data[60..64].copy_from_slice(&crc.to_le_bytes());
+            });
+            let mut found = Vec::new();
+            let mut frames = Vec::new();
+            let shared = rig.shared_disk();
+            let told = check(
+                &shared,
+                dir(),
+                |_| Vec::new(),
+                &mut |finding| match finding {
+                    Finding::Frame(frame) => frames.push(frame),
+                    Finding::Footer(_) => {}
+                    other => found.push(other),
+                },
+            );
+            told.expect("checks");
+            assert_eq!(found, [Finding::Header(segment_path(segment))]);
+            assert_eq!(frames, rig.written);
+            let (journal, recovery) = rig.open();
+            assert_eq!(read_whole(&journal.reader()), rig.written);
+            assert_eq!(recovery.repairs.len(), 1, "{recovery:?}");
+        }
+    }
+    let options = |segment_bytes| Options {
+        segment_bytes,
+        ..options(1, &SimulatedDisk::new())
+    };
+    for segment_bytes in [255, (1 << 28) + 1] {
+        let refused = Journal::open(dir(), options(segment_bytes)).map(|_| ());
+        let is_named = |error: &JournalError| error.to_string().contains("between");
+        assert!(refused.as_ref().is_err_and(is_named), "{refused:?}");
     }
 }
