@@ -51,13 +51,17 @@ impl Journal {
 
     /// What cannot be read leaves what is written as it was.
     pub(crate) fn poisoned(&self, error: JournalError) -> JournalError {
-        match error {
+        let is_change = matches!(
+            &error,
             JournalError::Io {
                 action: "write" | "sync" | "create",
                 ..
-            } => self.shared.poison(error),
-            other => other,
+            }
+        );
+        if is_change {
+            return self.shared.poison(error);
         }
+        error
     }
 
     /// As [`Self::heal`], after every byte was read, whatever the footers vouch for.

@@ -56,7 +56,9 @@ impl Journal {
             work.heal(gap)?
         };
         if let Mended::Gone | Mended::Healed(_) = mended {
-            closed.iter().for_each(|segment| segment.drop_cache());
+            for segment in &closed {
+                segment.drop_cache();
+            }
             // Whoever met the hole reads on from before it, and suspects them again if need be.
             let mut suspects = self.shared.suspects();
             suspects.remove(&gap.at.segment);
