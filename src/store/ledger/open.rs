@@ -86,13 +86,7 @@ pub(crate) fn open(
         opened_at: journal.end(),
         was_clean: recovery.was_clean,
         writer: Mutex::new(Some(journal)),
-        recent: Mutex::new(Recent {
-            head,
-            heads,
-            tail: Tail::default(),
-            applier_sleeps: false,
-            ending: Ending::Open,
-        }),
+        recent: Mutex::new(nothing_since(head, heads)),
         work: Condvar::new(),
         copy: Mutex::new(CopyState::Opening),
         copy_found_at: OnceLock::new(),
@@ -215,6 +209,17 @@ impl Opening<'_> {
             }
         }
         Ok((head, heads))
+    }
+}
+
+/// What changes with every commit, before the first one.
+fn nothing_since(head: Link, heads: Heads) -> Recent {
+    Recent {
+        head,
+        heads,
+        tail: Tail::default(),
+        applier_sleeps: false,
+        ending: Ending::Open,
     }
 }
 

@@ -70,6 +70,7 @@ pub(crate) fn run(options: &Options) -> Fallible<u8> {
             "lost": found.lost,
             "torn": found.torn,
             "sled_rebuilt": repaired(LogCopy::Sled),
+            "sled_found_at": report.copy_found_at.map(|position| position.0),
             "sled_behind_bytes": sled_behind_bytes,
             "was_clean": report.was_clean,
             "notes": report.notes,
