@@ -42,15 +42,17 @@ impl SharedCatalogue {
         read.await
     }
 
-    /// The room as it keeps that session: as it is now, or as it was when the session ended. `None`
-    /// where the log has no such session.
+    /// The room as it keeps that session: as it is now while the session is open, else as it was
+    /// when it ended, since the room may have been deleted, and made again, after that. `None` where
+    /// the log has no such session.
     ///
     /// # Errors
     /// As [`Engine::room`].
     pub async fn room_of(&self, entry: &SessionEntry) -> Result<Option<Arc<Room>>, EngineError> {
         let id = entry.id;
         let keeps = |room: &Arc<Room>| room.session.as_ref().is_some_and(|it| it.id == id);
-        if let Some(room) = self.engine.live(&entry.room).filter(keeps) {
+        let is_open = |room: &Arc<Room>| room.open_session().is_some_and(|it| it.id == id);
+        if let Some(room) = self.engine.live(&entry.room).filter(is_open) {
             return Ok(Some(room));
         }
         let mut ended = entry.ended;

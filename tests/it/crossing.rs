@@ -138,6 +138,51 @@ fn videosdk_removes(server: &Server, session: &str) {
     }
 }
 
+#[test]
+fn sessions_outlive_their_room_under_its_own_id() {
+    let server = Server::new();
+    server.join("town", "alice");
+    let before = server.fine(&application(), "GET", "/videosdk/v2/sessions", "");
+    let before = &before["data"][0];
+    let (session, room) = (before["id"].as_str().unwrap(), &before["roomId"]);
+    server.fine(DAILY, "DELETE", "/daily/v1/rooms/town", "");
+    shows_the_ended(&server, session, room);
+    server.join("elsewhere", "bob");
+    shows_the_ended(&server, session, room);
+    let town = json!({"name": "town"}).to_string();
+    server.fine(DAILY, "POST", "/daily/v1/rooms", &town);
+    shows_the_ended(&server, session, room);
+    server.join("town", "carol");
+    shows_the_ended(&server, session, room);
+}
+
+/// Wherever VideoSDK and Daily show it.
+fn shows_the_ended(server: &Server, session: &str, room: &Value) {
+    let read = |path: &str| server.fine(&application(), "GET", path, "");
+    let mut shown = vec![
+        read(&format!("/videosdk/v2/sessions/{session}")),
+        read(&format!("/videosdk/v1/meeting-sessions/{session}")),
+    ];
+    for list in ["v2/sessions", "v2/sessions?status=ended", "v1/meeting-sessions"] {
+        let all = read(&format!("/videosdk/{list}"))["data"].clone();
+        let ours = |it: &&Value| it["id"] == session;
+        shown.push(all.as_array().unwrap().iter().find(ours).unwrap().clone());
+    }
+    for shown in &shown {
+        let id = shown.get("roomId").or_else(|| shown.get("meetingId"));
+        assert_eq!(id, Some(room), "{shown}");
+        assert_ne!(shown["end"], Value::Null, "{shown}");
+        assert_eq!(shown["participants"][0]["participantId"], "alice");
+    }
+    let people = read(&format!("/videosdk/v2/sessions/{session}/participants"));
+    assert_eq!(people["data"]["participants"][0]["participantId"], "alice");
+    let active = read(&format!("/videosdk/v2/sessions/{session}/participants/active"));
+    assert_eq!(active["data"][0]["participants"], json!([]));
+    let meetings = server.fine(DAILY, "GET", "/daily/v1/meetings?room=town&ongoing=false", "");
+    assert_eq!(meetings["total_count"], 1);
+    assert_eq!(meetings["data"][0]["participants"][0]["user_id"], "alice");
+}
+
 const GET_PARTICIPANT: &str = "/twirp/livekit.RoomService/GetParticipant";
 const UPDATE_PARTICIPANT: &str = "/twirp/livekit.RoomService/UpdateParticipant";
 /// Daily's key is the secret itself.
