@@ -13,7 +13,7 @@ use crate::dialect::javascript;
 use crate::dialect::recorded::Recorded;
 use crate::domain::command::{Command, CreateRoom, UpdateRoom};
 use crate::domain::{Digest, Id, Room, RoomName, Timestamp, Version};
-use crate::engine::{Receipt, Status};
+use crate::engine::Receipt;
 use crate::replay::{Moment, RoomEntry};
 
 /// `GET /`
@@ -149,12 +149,10 @@ pub(super) async fn make(
     let command = Command::CreateRoom(CreateRoom {
         config: given.of_new(),
         replaces_expired: true,
+        refuse_existing: true,
         ..CreateRoom::default()
     });
     let receipt = asked.execute(name, command).await?;
-    if receipt.status == Status::NoEffect {
-        return Err(taken(name).recorded_by(Recorded::of(&receipt)));
-    }
     let shown = receipt.room.as_deref().and_then(|room| show(asked, room));
     let shown = shown.ok_or_else(|| no_such_room(name.as_str()))?;
     Ok((receipt, shown))

@@ -13,7 +13,7 @@ use crate::dialect::videosdk::stint::Seen;
 use crate::dialect::videosdk::write::Fault;
 use crate::domain::command::{Remove, Target};
 use crate::domain::{Code, Command, Event, Identity, Request, RoomName, Version};
-use crate::engine::Receipt;
+use crate::engine::{Receipt, Status};
 use crate::replay::SessionEntry;
 
 use axum::http::StatusCode;
@@ -48,15 +48,17 @@ impl VideoSdk {
             Ok(tolerant) => tolerant,
             Err(error) => return Err(self.unread(asked, &meant.room, "end_session", error).await),
         };
-        let request = meant.request(Command::EndSession);
+        let request = meant.request(if tolerant {
+            Command::EndSessionIfOpen
+        } else {
+            Command::EndSession
+        });
         let ended = self.write(asked, request, meant.fault()).await;
-        match ended.map_err(|error| meant.told(error)) {
-            Ok(receipt) => answered(asked, &receipt),
-            Err(error) if tolerant && error.slug == Code::NoOpenSession.as_str() => {
-                self.ended_already(asked, &meant, error).await
-            }
-            Err(error) => Err(error),
+        let receipt = ended.map_err(|error| meant.told(error))?;
+        if receipt.status == Status::NoEffect {
+            return self.ended_already(asked, &meant, &receipt).await;
         }
+        answered(asked, &receipt)
     }
 
     /// The room, and the session where one is named: by the path, else by the body.
@@ -113,18 +115,18 @@ impl VideoSdk {
         &self,
         asked: &Asked,
         meant: &Meant,
-        error: ApiError,
+        receipt: &Receipt,
     ) -> Result<Answer, ApiError> {
         let room = match &meant.session {
             Some(entry) => Some(self.room_of(entry).await?),
-            None => self.engine.room(&meant.room).await?,
+            None => receipt.room.clone(),
         };
         let seen = room
             .as_ref()
             .and_then(|room| Seen::of(room, Version(u64::MAX)));
         let shown = seen.and_then(|seen| SessionShown::of(asked, seen));
-        let shown = shown.ok_or_else(|| error.clone())?;
-        Ok(shape(asked, &shown).standing(error.recorded))
+        let shown = shown.ok_or_else(|| nothing_to_show(receipt))?;
+        Ok(shape(asked, &shown).standing(Some(Recorded::of(receipt))))
     }
 }
 
@@ -140,11 +142,13 @@ fn answered(asked: &Asked, receipt: &Receipt) -> Result<Answer, ApiError> {
     let until = requested.map_or(receipt.version, |record| record.version);
     let seen = receipt.room.as_ref().and_then(|room| Seen::of(room, until));
     let shown = seen.and_then(|seen| SessionShown::of(asked, seen));
-    let shown = shown.ok_or_else(|| {
-        let words = "it is recorded, but there is no session to show: report this";
-        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "broken", words).recorded_by(receipt)
-    })?;
+    let shown = shown.ok_or_else(|| nothing_to_show(receipt))?;
     Ok(shape(asked, &shown).standing(Some(Recorded::of(receipt))))
+}
+
+fn nothing_to_show(receipt: &Receipt) -> ApiError {
+    let words = "it is recorded, but there is no session to show: report this";
+    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "broken", words).recorded_by(receipt)
 }
 
 /// Which session a write is about.

@@ -62,6 +62,7 @@ impl Draft<'_> {
             });
         }
         if let Some(meant) = self.request.session
+            && self.request.command != Command::EndSessionIfOpen
             && self.require_session()?.id != meant
         {
             return Err(Rejection::SessionOver {
@@ -95,6 +96,7 @@ impl Draft<'_> {
             Command::UpdateRoom(it) => self.update_room(it),
             Command::DeleteRoom => self.delete_room(),
             Command::EndSession => self.end_session(),
+            Command::EndSessionIfOpen => self.end_session_if_open(),
             Command::UpdateParticipant(it) => self.update_participant(it),
             Command::UpdatePermissions(it) => self.update_permissions(it),
             Command::MuteTrack(it) => self.mute_track(it),

@@ -29,6 +29,16 @@ impl Draft<'_> {
             self.delete_room()?;
         }
         let is_new = self.room.life.is_none();
+        if it.refuse_existing && !is_new {
+            let problem = format!("a room named {} already exists", self.name());
+            let what = "name";
+            return Err(Rejection::Invalid { what, problem });
+        }
+        let expired = self.room.expired(self.context.now);
+        if let Some(expired) = expired.filter(|_| it.replaces_expired) {
+            let room = self.name();
+            return Err(Rejection::RoomExpired { room, expired });
+        }
         if is_new && it.opens_session {
             self.make_room(&ConfigPatch::default(), None, true, &it.aliases);
         } else if is_new {
@@ -79,6 +89,23 @@ impl Draft<'_> {
     pub(super) fn end_session(&mut self) -> Result<(), Rejection> {
         self.require_session()?;
         self.finish_session(CloseCause::SessionEnded, EndReason::Requested);
+        Ok(())
+    }
+
+    /// Where no session is named, one of this generation has to be what is over.
+    pub(super) fn end_session_if_open(&mut self) -> Result<(), Rejection> {
+        self.require_room()?;
+        let meant = self.request.session;
+        let open = self.room.open_session();
+        if open.is_some_and(|open| meant.is_none_or(|meant| open.id == meant)) {
+            return self.end_session();
+        }
+        let made = self.room.life.as_ref().map(|life| life.created);
+        let latest = self.room.session.as_ref().map(|session| session.opened);
+        if meant.is_none() && latest < made {
+            return Err(Rejection::NoOpenSession { room: self.name() });
+        }
+        self.no_effect(None, "the session is over already");
         Ok(())
     }
 
