@@ -191,7 +191,14 @@ impl Asked {
         room: &RoomName,
         command: Command,
     ) -> Result<Receipt, Error> {
-        let request = Request::new(room.clone(), command);
+        self.settle(Request::new(room.clone(), command)).await
+    }
+
+    /// The same for a request that says more than its command.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) async fn settle(&self, request: Request) -> Result<Receipt, Error> {
         let receipt = self.send(request).await?;
         match &receipt.status {
             Status::Refused(refused) => Err(Error::refused(refused, &receipt)),

@@ -12,7 +12,7 @@ use crate::dialect::daily::properties::{Given, privacy, render};
 use crate::dialect::javascript;
 use crate::dialect::recorded::Recorded;
 use crate::domain::command::{Command, CreateRoom, UpdateRoom};
-use crate::domain::{Digest, Id, Room, RoomName, Timestamp, Version};
+use crate::domain::{Digest, Id, Request, Room, RoomName, Timestamp, Version};
 use crate::engine::Receipt;
 use crate::replay::{Moment, RoomEntry};
 
@@ -152,7 +152,9 @@ pub(super) async fn make(
         refuse_existing: true,
         ..CreateRoom::default()
     });
-    let receipt = asked.execute(name, command).await?;
+    let mut request = Request::new(name.clone(), command);
+    request.objection = asked.daily.catalogue.objection(name).await?;
+    let receipt = asked.settle(request).await?;
     let shown = receipt.room.as_deref().and_then(|room| show(asked, room));
     let shown = shown.ok_or_else(|| no_such_room(name.as_str()))?;
     Ok((receipt, shown))
