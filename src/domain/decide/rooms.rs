@@ -30,9 +30,7 @@ impl Draft<'_> {
         }
         let is_new = self.room.life.is_none();
         if it.refuse_existing && !is_new {
-            let problem = format!("a room named {} already exists", self.name());
-            let what = "name";
-            return Err(Rejection::Invalid { what, problem });
+            return Err(Rejection::name_taken(&self.room.name));
         }
         let expired = self.room.expired(self.context.now);
         if let Some(expired) = expired.filter(|_| it.replaces_expired) {
