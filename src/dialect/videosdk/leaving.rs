@@ -8,6 +8,7 @@ use crate::dialect::videosdk::body::Fields;
 use crate::dialect::videosdk::call::Call;
 use crate::dialect::videosdk::error::{ApiError, VendorCode, cut};
 use crate::dialect::videosdk::render::session::SessionShown;
+use crate::dialect::videosdk::rooms::known;
 use crate::dialect::videosdk::state::VideoSdk;
 use crate::dialect::videosdk::stint::Seen;
 use crate::dialect::videosdk::write::Fault;
@@ -80,7 +81,7 @@ impl VideoSdk {
         }
         let fields = fields?;
         let room = match fields.text("roomId")? {
-            Some(id) => Some(self.known_room(asked, id).await?.name),
+            Some(id) => Some(known(asked, id, self.find_kept(id).await?)?.name),
             None => None,
         };
         let session = match fields.text("sessionId")? {

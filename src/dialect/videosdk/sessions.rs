@@ -119,7 +119,7 @@ impl VideoSdk {
         let mut wanted = Wanted::default();
         for name in ["roomId", "customRoomId", "meetingId", "query"] {
             if let Some(id) = text(&asked.query, name) {
-                let found = self.find_room(id).await?.map(|entry| entry.name);
+                let found = self.find_kept(id).await?.map(|entry| entry.name);
                 // An id that nobody has is a filter that nothing passes.
                 let known = found.or_else(|| RoomName::new(id).ok());
                 wanted.nothing |= known.is_none();
