@@ -11,6 +11,7 @@ use crate::dialect::videosdk::render::session::SessionShown;
 use crate::dialect::videosdk::rooms::known;
 use crate::dialect::videosdk::state::VideoSdk;
 use crate::dialect::videosdk::stint::Seen;
+use crate::dialect::videosdk::token::has_space;
 use crate::dialect::videosdk::write::Fault;
 use crate::domain::command::{Remove, Target};
 use crate::domain::{Code, Command, Event, Identity, Request, RoomName, Version};
@@ -28,18 +29,30 @@ impl VideoSdk {
             Err(error) => return Err(self.unread(asked, &meant.room, "remove", error).await),
         };
         let fault = not_theirs(asked, &meant, wanted).or(meant.fault());
+        let misnamed = |problem: String| {
+            let error = ApiError::invalid(problem).coded(VendorCode::InvalidParticipantId);
+            Some(Fault::invalid("participantId", error))
+        };
         let (target, misnamed) = match Identity::new(wanted) {
-            Ok(identity) => (Target::Identity(identity), None),
-            Err(error) => {
-                let error = ApiError::invalid(error.to_string());
-                let error = error.coded(VendorCode::InvalidParticipantId);
-                let fault = Fault::invalid("participantId", error);
-                (Target::Connection(cut(wanted)), Some(fault))
+            // Other vendors' people may have such names, and be removed by them.
+            Ok(identity) if has_space(&identity) && !self.knows(&meant.room, &identity).await? => {
+                let problem = "participantId must not have whitespace".to_owned();
+                (Target::Identity(identity), misnamed(problem))
             }
+            Ok(identity) => (Target::Identity(identity), None),
+            Err(error) => (
+                Target::Connection(cut(wanted)),
+                misnamed(error.to_string()),
+            ),
         };
         let request = meant.request(Command::Remove(Remove::new(target)));
         let written = self.write(asked, request, fault.or(misnamed)).await;
         answered(asked, &written.map_err(|error| meant.told(error))?)
+    }
+
+    async fn knows(&self, room: &RoomName, identity: &Identity) -> Result<bool, ApiError> {
+        let room = self.engine.room(room).await?;
+        Ok(room.is_some_and(|room| room.person_by_identity(identity).is_some()))
     }
 
     /// Ends the session.
