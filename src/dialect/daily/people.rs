@@ -34,7 +34,7 @@ fn targets(fields: &mut Fields) -> Result<BTreeMap<Target, PermissionUpdate>, Wr
     let read = data.iter().map(|(id, value)| {
         let target = match id.as_str() {
             EVERYBODY => Target::Everyone,
-            id => connection(fields, "data", id)?,
+            id => connection(fields, &format!("data.{id}"), id)?,
         };
         let said = parse_permissions_at(&format!("data.{id}"), value);
         let said = said.map_err(|wrong| fields.wrong(&wrong.field, wrong.problem))?;
