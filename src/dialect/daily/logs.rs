@@ -24,7 +24,7 @@ pub(super) async fn list(asked: &Asked) -> Result<Answer, Error> {
     let older_than = query.parsed("starting_after", id)?;
     let newer_than = query.parsed("ending_before", end)?;
     let source = query.parsed("source", source)?;
-    let url = query.text("url")?;
+    let url = query.filter("url")?;
     query.finish()?;
     if older_than.is_some() && newer_than.is_some() {
         let info = "give `starting_after` or `ending_before`, not both";

@@ -19,7 +19,7 @@ use crate::replay::SessionEntry;
 pub(super) async fn list(asked: &Asked) -> Result<Answer, Error> {
     let mut query = asked.query()?;
     let page = Page::read(&mut query)?;
-    let room = query.text("room")?;
+    let room = query.filter("room")?;
     let start = query.parsed("timeframe_start", epoch_seconds)?;
     let end = query.parsed("timeframe_end", epoch_seconds)?;
     let ongoing = query.parsed("ongoing", str::parse::<bool>)?;
