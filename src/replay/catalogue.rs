@@ -108,9 +108,16 @@ impl Catalogue {
         let by_word = named.into_iter().chain(aliased).copied();
         let keys = Key::of_text(text).into_iter();
         let by_id = keys.flat_map(|key| places(&self.room_keys, key));
-        let is_own = |place: &usize| self.rooms.get(*place).is_some_and(|it| is_form(it.id, text));
+        let is_own = |place: &usize| {
+            self.rooms
+                .get(*place)
+                .is_some_and(|it| is_form(it.id, text))
+        };
         let mut found = by_word.chain(by_id.filter(is_own));
-        let mut found = found.by_ref().filter_map(|place| self.rooms.get(place)).peekable();
+        let mut found = found
+            .by_ref()
+            .filter_map(|place| self.rooms.get(place))
+            .peekable();
         let first = found.peek().copied();
         found.find(|room| room.deleted_at.is_none()).or(first)
     }

@@ -12,6 +12,7 @@ use thiserror::Error;
 use crate::dialect::auth::claims::{Claims, Grants};
 use crate::dialect::auth::keys::{KeyRing, Secret};
 use crate::dialect::auth::payload::{Reader, WrongClaim};
+use crate::dialect::javascript;
 use crate::domain::Digest;
 
 /// The token in an `Authorization` header.

@@ -154,6 +154,7 @@ fn call_name(request: &Request) -> String {
 fn below(path: &str) -> &str {
     let own = path.strip_prefix(DAILY);
     let own = own.and_then(|path| path.strip_prefix(VERSION));
+    let own = own.filter(|path| path.is_empty() || path.starts_with('/'));
     own.unwrap_or(path)
 }
 

@@ -69,7 +69,10 @@ impl Given {
             expires_at: self.0.get("exp").map(moment),
             eject_at_expiry: self.0.get(EJECT_AT_EXP).map(|value| *value == json!(true)),
             eject_after_s: self.0.get(EJECT_AFTER).map(count),
-            max_participants: self.0.get(MAX).map(|value| count(value).unwrap_or(MAX_DEFAULT)),
+            max_participants: self
+                .0
+                .get(MAX)
+                .map(|value| count(value).unwrap_or(MAX_DEFAULT)),
             duplicate_identity: self.0.get(UNIQUE).map(unique),
             default_permission: self.bears_on_rights().then(|| {
                 let mut rights = before.map(Rights::of).unwrap_or_default();

@@ -99,11 +99,13 @@ impl Service {
         command: &Command,
         room: &RoomName,
     ) -> Result<Option<Rejection>, EngineError> {
-        match command {
-            Command::CreateRoom(_) => self.catalogue.objection(room).await,
-            Command::Move { to_room, .. } => self.catalogue.objection(to_room).await,
-            _ => Ok(None),
+        if let Command::Move { to_room, .. } = command {
+            return self.catalogue.objection(to_room).await;
         }
+        if let Command::CreateRoom(_) = command {
+            return self.catalogue.objection(room).await;
+        }
+        Ok(None)
     }
 
     /// A call that changes nothing: it reads what is in memory, and waits for nobody.

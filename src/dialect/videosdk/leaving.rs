@@ -40,10 +40,7 @@ impl VideoSdk {
                 (Target::Identity(identity), misnamed(problem))
             }
             Ok(identity) => (Target::Identity(identity), None),
-            Err(error) => (
-                Target::Connection(cut(wanted)),
-                misnamed(error.to_string()),
-            ),
+            Err(error) => (Target::Connection(cut(wanted)), misnamed(error.to_string())),
         };
         let request = meant.request(Command::Remove(Remove::new(target)));
         let written = self.write(asked, request, fault.or(misnamed)).await;

@@ -45,10 +45,8 @@ impl VideoSdk {
             rooms.extend(self.catalogue.room_of(entry).await?);
         }
         // One that cannot be shown must not hide the others.
-        let shown: Vec<SessionShown<'_>> = rooms
-            .iter()
-            .filter_map(|room| shown(asked, room))
-            .collect();
+        let shown: Vec<SessionShown<'_>> =
+            rooms.iter().filter_map(|room| shown(asked, room)).collect();
         Ok(if asked.call.is_older() {
             let data: Vec<_> = shown.iter().map(|it| it.meeting(true)).collect();
             Answer::read(&Page { page_info, data })

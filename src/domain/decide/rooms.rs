@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::draft::Draft;
 use super::limits;
-use crate::domain::command::{ConfigPatch, CreateRoom, SessionDataMerge, UpdateRoom};
+use crate::domain::command::{Command, ConfigPatch, CreateRoom, SessionDataMerge, UpdateRoom};
 use crate::domain::digest::Digest;
 use crate::domain::event::{
     Before, CloseCause, Closing, EndReason, OpenedBy, RoomConfig, RoomConfigChanged, RoomCreated,
@@ -85,26 +85,26 @@ impl Draft<'_> {
     }
 
     pub(super) fn end_session(&mut self) -> Result<(), Rejection> {
+        if self.request.command == Command::EndSessionIfOpen && self.is_session_over()? {
+            self.no_effect(None, "the session is over already");
+            return Ok(());
+        }
         self.require_session()?;
         self.finish_session(CloseCause::SessionEnded, EndReason::Requested);
         Ok(())
     }
 
-    /// Where no session is named, one of this generation has to be what is over.
-    pub(super) fn end_session_if_open(&mut self) -> Result<(), Rejection> {
+    /// Whether the session that is meant was, and is no more. Where none is named, that is the
+    /// latest of this generation.
+    fn is_session_over(&self) -> Result<bool, Rejection> {
         self.require_room()?;
-        let meant = self.request.session;
         let open = self.room.open_session();
-        if open.is_some_and(|open| meant.is_none_or(|meant| open.id == meant)) {
-            return self.end_session();
+        if let Some(meant) = self.request.session {
+            return Ok(open.is_none_or(|open| open.id != meant));
         }
         let made = self.room.life.as_ref().map(|life| life.created);
         let latest = self.room.session.as_ref().map(|session| session.opened);
-        if meant.is_none() && latest < made {
-            return Err(Rejection::NoOpenSession { room: self.name() });
-        }
-        self.no_effect(None, "the session is over already");
-        Ok(())
+        Ok(open.is_none() && latest >= made)
     }
 
     pub(super) fn set_session_data(

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::clause::{Clause, counted};
 use super::people::{one, whom};
 use crate::domain::event::{PermissionGroup, PermissionsChanged};
-use crate::domain::{AdminRight, Allowed, Permission};
+use crate::domain::{AdminRight, Allowed, Permission, Personal};
 use crate::replay::view::resolve::Resolver;
 
 pub(super) fn changed(it: &PermissionsChanged, resolver: &Resolver<'_>) -> Clause {
@@ -22,7 +22,7 @@ pub(super) fn changed(it: &PermissionsChanged, resolver: &Resolver<'_>) -> Claus
             .collect(),
     };
     if !it.unknown_targets.is_empty() {
-        let unknown = it.unknown_targets.iter().map(|target| target.as_str());
+        let unknown = it.unknown_targets.iter().map(Personal::as_str);
         let unknown: Vec<&str> = unknown.collect();
         what.push(format!("not there: {}", unknown.join(", ")));
     }
