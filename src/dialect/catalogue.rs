@@ -77,8 +77,8 @@ impl SharedCatalogue {
     }
 
     /// The room as it keeps that session: as it is now while the session is open, else as it was
-    /// when it ended, since the room may have been deleted, and made again, after that. `None` where
-    /// the log has no such session.
+    /// when it ended, since the room may have been deleted, and made again, after that. `None`
+    /// where the log has no such session.
     ///
     /// # Errors
     /// As [`Engine::room`].

@@ -1,4 +1,4 @@
-//! Small promises of VideoSDK's page: what can be a participant's id, and what is below the endpoint.
+//! Small promises of VideoSDK's page: what can be a participant's id, and what no call is.
 
 use roomledger::dialect::auth::keys::KeyRing;
 use roomledger::dialect::videosdk::error::VendorCode;
