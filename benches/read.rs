@@ -266,6 +266,7 @@ fn sizes(rooms: &BTreeMap<RoomName, Room>) -> Fallible<()> {
             );
             let context = Context {
                 now: room.recorded_at,
+                wall: room.recorded_at,
                 defaults: &defaults,
                 entropy: u128::from(turn),
             };
@@ -292,6 +293,7 @@ fn few() -> Fallible<Room> {
         let join = Request::new(room.name.clone(), Command::Join(Join::new(identity(who)?)));
         let context = Context {
             now: room.recorded_at,
+            wall: room.recorded_at,
             defaults: &defaults,
             entropy: u128::from(who + 1),
         };

@@ -13,13 +13,13 @@ use crate::dialect::auth::token::mint;
 /// Mints the token that was asked for, valid from `now_us` on, and prints it.
 ///
 /// # Errors
-/// `Refused` without a key, or with a secret that any token signed with it would give away.
+/// `Usage` without a key, or with a secret that any token signed with it would give away.
 pub fn token(args: &TokenArgs, now_us: i64, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
     let key = Key::find(args.dev, &args.key)?;
     let chars = key.secret.chars().count();
     if !args.dev && chars < SECRET_CHARS_MIN {
         let failure = format!("the secret of key '{}' has {chars} characters", key.id);
-        return Err(Failure::new(Exit::Refused, failure)
+        return Err(Failure::new(Exit::Usage, failure)
             .because(format!(
                 "fewer than {SECRET_CHARS_MIN} can be guessed from any token"
             ))
@@ -60,13 +60,13 @@ impl Key {
         let secret = Secret::new(self.secret.as_str());
         let now_s = now_us.div_euclid(US_PER_S);
         mint(grants, &self.id, &secret, now_s, ttl_s)
-            .map_err(|error| Failure::new(Exit::Refused, error.to_string()))
+            .map_err(|error| Failure::new(Exit::Usage, error.to_string()))
     }
 
     /// The key of `--dev`, or the one of the flags and the environment.
     ///
     /// # Errors
-    /// `Refused`, when there is none or only half of one.
+    /// `Usage`, when there is none or only half of one.
     pub fn find(is_dev: bool, key: &KeyArgs) -> Result<Self, Failure> {
         if is_dev {
             return Ok(Key::dev());
@@ -76,19 +76,19 @@ impl Key {
                 id: id.clone(),
                 secret: secret.clone(),
             }),
-            _ => Err(no_key()),
+            _ => Err(no_key(Exit::Usage)),
         }
     }
 
     /// The key of the environment, for asking a server.
     ///
     /// # Errors
-    /// As [`Key::find`].
+    /// `Refused`, as by a server that is asked without a token.
     pub fn of_environment() -> Result<Self, Failure> {
         let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
         match (set("LIVEKIT_API_KEY"), set("LIVEKIT_API_SECRET")) {
             (Some(id), Some(secret)) => Ok(Key { id, secret }),
-            _ => Err(no_key()),
+            _ => Err(no_key(Exit::Refused)),
         }
     }
 
@@ -101,8 +101,8 @@ impl Key {
     }
 }
 
-fn no_key() -> Failure {
-    Failure::new(Exit::Refused, "no key to sign with")
+fn no_key(exit: Exit) -> Failure {
+    Failure::new(exit, "no key to sign with")
         .hint("set LIVEKIT_API_KEY and LIVEKIT_API_SECRET (for serve --dev: devkey and secret)")
 }
 

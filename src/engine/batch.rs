@@ -32,11 +32,21 @@ struct Admitted {
 impl Writer {
     /// Decides a batch after all timers that are due, appends it, and answers.
     pub(crate) fn decide(&mut self, asks: Vec<Ask>, reading: Reading) -> Result<(), EngineError> {
+        self.facts.extend(clock_fact(reading));
+        self.decide_after(self.shared.config.batch_commands_max, asks, reading)
+    }
+
+    /// The same after at most so many timers.
+    fn decide_after(
+        &mut self,
+        ticks_max: usize,
+        asks: Vec<Ask>,
+        reading: Reading,
+    ) -> Result<(), EngineError> {
         if let Some(stopped) = self.shared.stopped() {
             answer_all(asks, &stopped);
             return Err(stopped);
         }
-        self.facts.extend(clock_fact(reading));
         let repairs = self.shared.store.caches().map(Caches::take_repairs);
         for repair in repairs.iter().flatten() {
             let figures = &self.shared.figures;
@@ -50,7 +60,7 @@ impl Writer {
         }
         let sums = self.refusals.settle(reading.now, false);
         self.facts.extend(sums.into_iter().map(Event::from));
-        let ticks = self.due_ticks(reading.now);
+        let ticks = self.due_ticks(reading.now, ticks_max);
         let Admitted { mut rooms, asks } = self.admit(asks);
         let due = ticks.iter().filter_map(|name| self.shared.rooms.get(name));
         rooms.extend(due.map(|room| (room.name.clone(), room)));
@@ -65,10 +75,7 @@ impl Writer {
             }
             Err(StoreError::TooLarge { .. }) if asks.len() + ticks.len() > 1 => {
                 self.retry_ticks(&ticks, reading.now);
-                for ask in asks {
-                    let _told = self.decide(vec![ask], reading);
-                }
-                Ok(())
+                self.decide_apart(ticks.len(), asks, reading)
             }
             Err(error) => {
                 self.retry_ticks(&ticks, reading.now.plus_seconds(TIMER_RETRY_S));
@@ -77,6 +84,28 @@ impl Writer {
                 Err(error)
             }
         }
+    }
+
+    /// Decides what is too large for one commit in several: the timers, fewer at a time, then each
+    /// command. A timer that is too large by itself is put off, and the others go on.
+    fn decide_apart(
+        &mut self,
+        ticks: usize,
+        asks: Vec<Ask>,
+        reading: Reading,
+    ) -> Result<(), EngineError> {
+        let ticks_max = if asks.is_empty() { ticks / 2 } else { ticks };
+        let mut fired = Ok(());
+        while ticks_max > 0 && self.timers.next().is_some_and(|due| due <= reading.now) {
+            fired = self.decide_after(ticks_max, Vec::new(), reading);
+            if self.shared.stopped().is_some() {
+                break;
+            }
+        }
+        for ask in asks {
+            let _told = self.decide_after(0, vec![ask], reading);
+        }
+        fired
     }
 
     fn plan(
@@ -107,12 +136,11 @@ impl Writer {
         (planner.finish(), replies)
     }
 
-    fn due_ticks(&mut self, now: Timestamp) -> Vec<RoomName> {
+    fn due_ticks(&mut self, now: Timestamp, ticks_max: usize) -> Vec<RoomName> {
         if self.time.is_held() {
             return Vec::new();
         }
-        let most = self.shared.config.batch_commands_max;
-        self.timers.take_due(now, most)
+        self.timers.take_due(now, ticks_max)
     }
 
     fn retry_ticks(&mut self, ticks: &[RoomName], at: Timestamp) {

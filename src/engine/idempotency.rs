@@ -10,7 +10,7 @@ use rpds::{QueueSync, RedBlackTreeMapSync};
 
 use super::call::{Remembered, RememberedStatus};
 use super::checkpoint::SavedOutcome;
-use crate::domain::{Digest, Timestamp, Version};
+use crate::domain::{Digest, RoomName, Timestamp, Version};
 use crate::store::{Outcome, Record, RequestKey};
 
 /// The outcomes of the last day. A clone costs nothing, and is saved while this one goes on.
@@ -62,6 +62,20 @@ impl Outcomes {
             Some(entry) if entry.digest == digest => Known::Repeat(entry.outcome),
             Some(_) => Known::Reused,
         }
+    }
+
+    /// The rooms, by name, in which the same key asked for the same call under the same id.
+    pub(crate) fn rooms_of(&self, like: &RequestKey) -> Vec<RoomName> {
+        let from = RequestKey {
+            room: None,
+            ..like.clone()
+        };
+        let of_key = self.by_key.range(from..).map(|(key, _)| key);
+        of_key
+            .take_while(|key| key.key_id == like.key_id)
+            .filter(|key| key.call == like.call && key.request_id == like.request_id)
+            .filter_map(|key| key.room.clone())
+            .collect()
     }
 
     /// Remembers an outcome, and forgets what is too old.

@@ -12,6 +12,7 @@ mod call;
 mod checkpoint;
 mod clock;
 mod config;
+mod earlier;
 mod error;
 mod figures;
 mod history;
@@ -111,6 +112,7 @@ impl Engine {
             keeper: Keeper::start(&shared, restored.checkpointed)?,
             system: restored.system,
             last: restored.last,
+            looked: restored.last,
             deferred: VecDeque::new(),
         };
         if let Err(error) = writer.record(facts) {

@@ -202,6 +202,7 @@ impl<'a> Planner<'a> {
         let room = self.room(&request.room);
         let context = Context {
             now: self.setting.now,
+            wall: self.setting.wall,
             defaults: self.setting.defaults,
             entropy,
         };

@@ -31,6 +31,8 @@ pub(crate) enum Job {
     Ask(Box<Ask>),
     /// Let every timer fire that is due by now; answers with the next deadline.
     Fire(oneshot::Sender<Option<Timestamp>>),
+    /// Hand out what is remembered of requests.
+    Outcomes(oneshot::Sender<Outcomes>),
     /// Trust the wall clock again.
     ReleaseClock(oneshot::Sender<Result<(), EngineError>>),
     /// Finish what waits, record the stop, close the store.
@@ -60,6 +62,8 @@ pub(crate) struct Writer {
     pub(crate) system: Version,
     /// When the last record was recorded.
     pub(crate) last: Timestamp,
+    /// When the clock was read last.
+    pub(crate) looked: Timestamp,
     /// The defaults as last recorded.
     pub(crate) defaults: Option<Arc<RoomConfig>>,
     /// `None` when the store keeps no caches.
@@ -89,6 +93,9 @@ impl Writer {
                 Some(Job::Fire(answer)) => {
                     self.fire();
                     let _nobody_waits = answer.send(self.next_due());
+                }
+                Some(Job::Outcomes(answer)) => {
+                    let _nobody_waits = answer.send(self.outcomes.clone());
                 }
                 Some(Job::ReleaseClock(answer)) => {
                     let reading = self.time.release(&*self.shared.clock, true);
@@ -188,9 +195,12 @@ impl Writer {
 
     /// When the writer has something to do though nobody asks.
     fn next_due(&self) -> Option<Timestamp> {
+        if self.shared.stopped().is_some() {
+            return None;
+        }
         let timer = if self.time.is_held() {
             // Nothing fires, but somebody must look whether the clock holds steady.
-            Some(self.last.plus_seconds(HELD_LOOK_S))
+            Some(self.looked.plus_seconds(HELD_LOOK_S))
         } else {
             self.timers.next()
         };
@@ -199,8 +209,9 @@ impl Writer {
 
     fn read_clock(&mut self) -> Reading {
         let reading = self.time.read(&*self.shared.clock);
+        self.looked = reading.now.max(self.last);
         Reading {
-            now: reading.now.max(self.last),
+            now: self.looked,
             ..reading
         }
     }
@@ -233,7 +244,7 @@ impl Writer {
         while let Some(job) = self.waiting() {
             match job {
                 Job::Ask(ask) => self.deferred.push_back(*ask),
-                Job::Fire(_) | Job::ReleaseClock(_) | Job::Stop(_) => {}
+                Job::Fire(_) | Job::Outcomes(_) | Job::ReleaseClock(_) | Job::Stop(_) => {}
             }
         }
         while !self.deferred.is_empty() {

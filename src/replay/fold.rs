@@ -5,7 +5,7 @@
 
 use crate::domain::{Room, RoomName, Timestamp, Version, evolve};
 use crate::replay::names::{BATCH_RECORDS, Names};
-use crate::replay::position::{Pos, Span};
+use crate::replay::position::{Pos, PositionError, Span};
 use crate::store::{EventStore, Position, Record, StoreError};
 
 /// A moment of one room's history, of the kinds that records can be compared with.
@@ -23,14 +23,17 @@ pub enum Moment {
 
 impl Moment {
     /// The moment that a written position means, in a log whose last position is `head`. What is
-    /// relative to a session is taken in `session`; without one it means the head.
-    pub fn of(written: Pos, head: Position, session: Option<Span>) -> Self {
+    /// relative to a session is taken in `session`.
+    ///
+    /// # Errors
+    /// `NoSession` for what is relative to one, where there is none.
+    pub fn of(written: Pos, head: Position, session: Option<Span>) -> Result<Self, PositionError> {
         let anchored = session.map_or(written, |session| written.anchored(session));
         match anchored {
-            Pos::Position(position) => Self::Position(Position(position)),
-            Pos::Head { back } => Self::Position(Position(head.0.saturating_sub(back))),
-            Pos::Time(at_us) => Self::Time(Timestamp::from_micros(at_us)),
-            Pos::StartPlus(_) | Pos::EndMinus(_) => Self::Head,
+            Pos::Position(position) => Ok(Self::Position(Position(position))),
+            Pos::Head { back } => Ok(Self::Position(Position(head.0.saturating_sub(back)))),
+            Pos::Time(at_us) => Ok(Self::Time(Timestamp::from_micros(at_us))),
+            Pos::StartPlus(_) | Pos::EndMinus(_) => Err(PositionError::NoSession { written }),
         }
     }
 

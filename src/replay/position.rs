@@ -4,7 +4,9 @@
 
 use std::fmt;
 
-use chrono::{DateTime, Datelike, Days, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, Utc};
+use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime};
+
+use crate::domain::Timestamp;
 
 /// A moment of a log, as named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +86,12 @@ pub enum PositionError {
         /// The part that should be a duration.
         text: String,
     },
+    /// It is relative to a session where there is none.
+    #[error("'{written}' needs a session, and the room has had none; write #412 or a time")]
+    NoSession {
+        /// What was written.
+        written: Pos,
+    },
     /// Two moments were asked for, one was written.
     #[error("'{text}' is no range; write two moments with .. between them: #400..#412")]
     Range {
@@ -99,7 +107,7 @@ impl Pos {
     /// are read as if the plus were there.
     ///
     /// # Errors
-    /// [`PositionError`], by what is wrong with the text; never `Range`.
+    /// [`PositionError`], by what is wrong with the text; never `Range` nor `NoSession`.
     pub fn parse(text: &str, frame: &Frame<'_>) -> Result<Self, PositionError> {
         let text = text.trim();
         if text.len() > TEXT_BYTES_MAX {
@@ -133,16 +141,17 @@ impl Pos {
         calendar(text, frame).map(Pos::Time)
     }
 
+    /// Whether it is relative to a session.
+    pub const fn needs_session(self) -> bool {
+        matches!(self, Pos::StartPlus(_) | Pos::EndMinus(_))
+    }
+
     /// The same moment with `start+...` and `end-...` resolved against a session.
     #[must_use]
     pub fn anchored(self, session: Span) -> Self {
         match self {
-            Pos::StartPlus(after_us) => {
-                Pos::Time(session.start_us.saturating_add_unsigned(after_us))
-            }
-            Pos::EndMinus(before_us) => {
-                Pos::Time(session.end_us.saturating_sub_unsigned(before_us))
-            }
+            Pos::StartPlus(after_us) => nearest(session.start_us.saturating_add_unsigned(after_us)),
+            Pos::EndMinus(before_us) => nearest(session.end_us.saturating_sub_unsigned(before_us)),
             Pos::Position(_) | Pos::Head { .. } | Pos::Time(_) => self,
         }
     }
@@ -290,9 +299,7 @@ pub fn format_duration(duration_us: u64) -> String {
 
 /// Writes an instant as RFC 3339 in UTC, with microseconds.
 pub fn format_instant(at_us: i64) -> String {
-    DateTime::from_timestamp_micros(at_us)
-        .unwrap_or(DateTime::<Utc>::MAX_UTC)
-        .to_rfc3339_opts(SecondsFormat::Micros, true)
+    Timestamp::from_micros(at_us).to_string()
 }
 
 fn calendar(text: &str, frame: &Frame<'_>) -> Result<i64, PositionError> {
@@ -320,25 +327,29 @@ fn calendar(text: &str, frame: &Frame<'_>) -> Result<i64, PositionError> {
     let instant = DateTime::parse_from_rfc3339(text)
         .or_else(|_| DateTime::parse_from_rfc3339(&plus_restored(text)));
     if let Ok(instant) = instant {
-        return in_years(instant.timestamp_micros(), instant.year()).ok_or_else(out_of_range);
+        return in_years(instant.timestamp_micros()).ok_or_else(out_of_range);
     }
     let wall = first_match(WALL_FORMS, |form| NaiveDateTime::parse_from_str(text, form))
         .or_else(|| Some(text.parse::<NaiveDate>().ok()?.and_time(NaiveTime::MIN)))
         .ok_or_else(|| unknown(text))?;
-    in_years(frame.instant_us(wall), wall.year()).ok_or_else(out_of_range)
+    in_years(frame.instant_us(wall)).ok_or_else(out_of_range)
 }
 
 /// RFC 3339 has years of four digits; beyond them the text would not read back.
-fn in_years(at_us: i64, year: i32) -> Option<i64> {
-    let utc_year = DateTime::from_timestamp_micros(at_us)?.year();
-    ((0..=9999).contains(&year) && (0..=9999).contains(&utc_year)).then_some(at_us)
+fn in_years(at_us: i64) -> Option<i64> {
+    Timestamp::checked(at_us).map(Timestamp::micros)
+}
+
+/// The instant, or the nearest one that can be written.
+fn nearest(at_us: i64) -> Pos {
+    Pos::Time(Timestamp::from_micros(at_us).micros())
 }
 
 fn ago(before_us: u64, text: &str, frame: &Frame<'_>) -> Result<i64, PositionError> {
     frame
         .now_us
         .checked_sub_unsigned(before_us)
-        .and_then(|at_us| in_years(at_us, 0))
+        .and_then(in_years)
         .ok_or_else(|| PositionError::OutOfRange {
             text: text.to_owned(),
         })

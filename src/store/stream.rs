@@ -6,8 +6,8 @@ use super::codec::places;
 /// The number of a stream: the first 64 bits of the SHA-256 of its name, big-endian; the system
 /// stream is the empty name.
 ///
-/// Two rooms may share a number (among 2^32 rooms once in two logs): it only leads to candidates,
-/// whose names are compared.
+/// Two rooms may share a number: by chance among 2^32 rooms once in two logs, and on purpose soon,
+/// since a pair of names is found in minutes. It only leads to candidates: their names decide.
 pub(crate) fn stream_hash(room: &str) -> u64 {
     let digest = crate::domain::Digest::of(room.as_bytes());
     digest

@@ -7,7 +7,7 @@ use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess,
     VariantAccess, Visitor,
 };
-use serde::forward_to_deserialize_any;
+use serde::{Deserialize as _, forward_to_deserialize_any};
 
 use crate::domain::{Kind, NewEvent, Reference, RoomName, Timestamp, Version};
 use crate::store::CommandHeader;
@@ -31,7 +31,7 @@ pub fn event(kind: Kind, fullness: Fullness, seed: u64) -> NewEvent {
         Ok(event) => event,
         Err(error) => panic!("no {} can be made: {error}", kind.as_str()),
     };
-    let at = Timestamp::from_micros(entropy.signed());
+    let at = Timestamp::deserialize(Values(&mut entropy)).unwrap_or_default();
     let room = entropy.word();
     NewEvent {
         event,

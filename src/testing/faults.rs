@@ -50,6 +50,7 @@ struct State {
     changes: u64,
     bytes_read: u64,
     faults: BTreeMap<u64, DiskFault>,
+    is_off: bool,
     free: Option<Free>,
 }
 
@@ -202,6 +203,14 @@ impl SimulatedDisk {
         }
     }
 
+    /// As [`Self::power_cut`], but this disk is off first, and each later operation on it fails:
+    /// for a cut while threads still write, who would else promise what the cut does not hold.
+    #[must_use]
+    pub fn power_off(&self, keeps: &mut dyn FnMut() -> bool) -> Self {
+        self.lock_state().is_off = true;
+        self.power_cut(keeps)
+    }
+
     fn lock_state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -209,7 +218,11 @@ impl SimulatedDisk {
     /// Counts an operation, and lets it go wrong if it is its turn.
     fn begin(&self, changes: bool) -> Result<MutexGuard<'_, State>, Refused<'_>> {
         let mut state = self.lock_state();
-        let fault = state.faults.get(&state.operations).copied();
+        let fault = if state.is_off {
+            Some(DiskFault::Error(io::ErrorKind::NotConnected))
+        } else {
+            state.faults.get(&state.operations).copied()
+        };
         state.operations += 1;
         state.changes += u64::from(changes);
         match fault {

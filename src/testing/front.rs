@@ -1,6 +1,6 @@
 //! A front before a log: what becomes of an append and of a close is the front's to say, and reads
-//! go through. Apart so that whoever plays with writes does not spell the reads out again. It
-//! never changes what is read.
+//! go through, unless it refuses them. Apart so that whoever plays with writes does not spell the
+//! reads out again. It never changes what is read.
 
 use std::ops::Deref;
 
@@ -23,6 +23,13 @@ pub trait Front: Send + Sync {
     /// # Errors
     /// As the front will have it.
     fn close(&self) -> Result<(), StoreError>;
+    /// Asked before each read of history.
+    ///
+    /// # Errors
+    /// As the front will have it: what the read then says.
+    fn reads_history(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
     /// Told of each read of commits.
     fn reads_commits(&self, after: Position) {
         let _ = after;
@@ -52,14 +59,17 @@ impl<F: Front> EventStore for Fronted<F> {
         after: Version,
         limit: usize,
     ) -> Result<Vec<Record>, StoreError> {
+        self.0.reads_history()?;
         self.0.log().read_room(room, after, limit)
     }
 
     fn read_all(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError> {
+        self.0.reads_history()?;
         self.0.log().read_all(after, limit)
     }
 
     fn read_linked(&self, after: Position, limit: usize) -> Result<Linked, StoreError> {
+        self.0.reads_history()?;
         self.0.log().read_linked(after, limit)
     }
 

@@ -2,11 +2,18 @@
 //!
 //! Each takes any bytes, must not panic, and holds to one round trip where the bytes are good.
 
-use crate::domain::{Timestamp, Version};
+use std::sync::Arc;
+
+use crate::domain::{Room, Timestamp};
+use crate::replay::fold;
 use crate::replay::position::{Frame as Moment, Pos};
-use crate::store::{Position, decode_commands, decode_commit, encode_commit, places};
+use crate::store::{
+    CommandRecord, Commit, NewRecord, Position, decode_commands, decode_commit, encode_commit,
+    places,
+};
+use crate::testing::arbitrary::{Fullness, command_header};
 use crate::testing::invariants::broken;
-use crate::testing::program::{Step, run};
+use crate::testing::program::{Step, Taken, run};
 
 /// Bytes as a commit: whatever decodes encodes to a commit that decodes to the same.
 ///
@@ -46,7 +53,8 @@ pub fn decode_frame(bytes: &[u8]) {
     }
 }
 
-/// Bytes as a program of commands: every room on the way keeps the invariants.
+/// Bytes as a program of commands: every room on the way keeps the invariants, and is what a reader
+/// makes of the bytes that were recorded, one command after the other.
 ///
 /// # Panics
 /// When it does not hold: that is the finding.
@@ -56,10 +64,20 @@ pub fn commands(bytes: &[u8]) {
         .take(STEPS_MAX)
         .map(step)
         .collect();
+    let mut folded: Option<Room> = None;
     for taken in run(&program) {
         let found = broken(&taken.after);
         assert!(found.is_empty(), "{:?}: {found:?}", taken.request);
-        assert!(taken.after.version >= taken.before.version.max(Version(0)));
+        let room = folded.get_or_insert_with(|| taken.before.clone());
+        let encoded = encode_commit(&recorded(&taken)).unwrap_or_default();
+        for record in decode_commit(&encoded, Position(1)).unwrap_or_default() {
+            fold(room, &record);
+        }
+        assert_eq!(
+            *room, taken.after,
+            "{:?}: the fold of what was recorded",
+            taken.request
+        );
     }
 }
 
@@ -74,6 +92,25 @@ pub fn moment(bytes: &[u8]) {
     let frame = Moment::utc(Timestamp::from_seconds(1_700_000_000).micros());
     if let Ok(moment) = Pos::parse(text, &frame) {
         assert_eq!(Pos::parse(&moment.to_string(), &frame).ok(), Some(moment));
+    }
+}
+
+/// A step as a commit of its own; everything of one step was recorded at one moment.
+fn recorded(taken: &Taken) -> Commit {
+    let mut header = command_header(Fullness::Full, 0);
+    if let Some(first) = taken.recorded.first() {
+        header.recorded_at = first.at;
+    }
+    let events = taken.recorded.iter().map(|recorded| NewRecord {
+        room: Some(taken.after.name.clone()),
+        version: recorded.version,
+        event: recorded.event.clone(),
+    });
+    Commit {
+        commands: vec![CommandRecord {
+            header: Arc::new(header),
+            events: events.collect(),
+        }],
     }
 }
 

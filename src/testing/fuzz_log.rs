@@ -17,7 +17,8 @@ use crate::testing::faults::SimulatedDisk;
 /// The first byte is how many commits the journal has (of none there is no file), the second
 /// whether it was closed. Then changes of seven bytes: what (overwrite, cut, remove, copy, flip a
 /// bit, make anew), the file, another file, an offset of two bytes, a length, and what it is filled
-/// with; where that is above 127, as many bytes as the length are taken from the input.
+/// with; where that is above 127, as many bytes as the length are taken from the input. Where
+/// "what" is above 127, the header of the file gets the checksum it then needs to be believed.
 ///
 /// # Panics
 /// When it does not hold: that is the finding.
@@ -154,7 +155,27 @@ fn change(disk: &SimulatedDisk, changes: &[u8]) {
                 overwrite(disk, &file, offset, &content);
             }
         }
+        if what > 127 {
+            forge(disk, &file);
+        }
     }
+}
+
+/// Gives HEAD, or the header of a segment, the checksum of what it says.
+fn forge(disk: &SimulatedDisk, path: &Path) {
+    let is_head = path.ends_with("HEAD");
+    disk.edit(path, |data| {
+        if is_head {
+            let sum = data.windows(SUM.len()).rposition(|bytes| bytes == SUM);
+            data.truncate(sum.unwrap_or(data.len()));
+            let crc = crc32c::crc32c(data);
+            data.extend_from_slice(SUM);
+            data.extend_from_slice(format!("{crc:08x}\n").as_bytes());
+        } else if let Some(header) = data.first_chunk_mut::<SEGMENT_HEADER_BYTES>() {
+            let (body, crc) = header.split_at_mut(SEGMENT_HEADER_BYTES - 4);
+            crc.copy_from_slice(&crc32c::crc32c(body).to_le_bytes());
+        }
+    });
 }
 
 fn make(disk: &SimulatedDisk, path: &Path) {
@@ -175,9 +196,9 @@ fn overwrite(disk: &SimulatedDisk, path: &Path, offset: usize, content: &[u8]) {
 fn path(number: u8) -> PathBuf {
     match number % 10 {
         0 => dir().join("HEAD"),
-        1 => dir().join("HEAD.tmp"),
+        1 => dir().join("HEAD.new"),
         2 => dir().join("journal/stray"),
-        3 => dir().join("journal/00000001.tmp"),
+        3 => dir().join("journal/00000001.new"),
         ordinal => dir().join(format!("journal/{:08}.seg", ordinal - 3)),
     }
 }
@@ -198,6 +219,10 @@ fn options(epoch: u64, disk: &SimulatedDisk) -> Options {
 }
 
 const EPOCH: u64 = 1;
+/// What comes before the checksum in HEAD.
+const SUM: &[u8] = b"crc ";
+/// With the checksum at its end.
+const SEGMENT_HEADER_BYTES: usize = 64;
 const SEGMENT_BYTES: u64 = 4096;
 const FRAME_BYTES_MAX: u32 = 2048;
 const PAYLOAD_BYTES: usize = 150;

@@ -90,6 +90,7 @@ pub fn run(program: &[Step]) -> Vec<Taken> {
         now = now.plus_seconds(step.wait_s.into());
         let context = Context {
             now,
+            wall: now,
             defaults: &defaults,
             entropy: step.entropy,
         };

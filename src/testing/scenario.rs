@@ -92,6 +92,7 @@ impl Scenario {
         self.decisions += 1;
         let context = Context {
             now: self.now,
+            wall: self.now,
             defaults: &self.defaults,
             entropy: self.decisions << 64 | self.decisions,
         };

@@ -8,6 +8,7 @@ one whose indexed copy has to be built anew; each commits, rotates, snapshots, a
 import re
 import shutil
 import subprocess
+import time
 
 from common import fresh
 
@@ -43,7 +44,7 @@ class Lives:
         )
         # Killed once it has rotated.
         while process.poll() is None and len(list(self.data.glob("journal/*"))) < 4:
-            pass
+            time.sleep(0.001)
         process.kill()
         process.wait()
         self.keep("reopen")

@@ -18,6 +18,10 @@ ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / "target" / "campaigns" / "kept"
 # A machine that builds beside us is slow; who needs longer hangs.
 LIMIT_S = 120
+# Of the calls that one life made, so many come in the next, or one of a few more; less of --small,
+# where each of some sixty weighs more.
+MET_LEAST, MET_LEAST_SMALL = 0.9, 0.75
+MEET_TRIES = 3
 
 
 class Campaign:
@@ -82,13 +86,17 @@ class Campaign:
         """mount(8); unmounted at the end at the latest."""
         target = Path(words[-1])
         target.mkdir(exist_ok=True)
-        subprocess.run(["mount", *map(str, words)], check=True)
+        # Somebody else may take the loop device that was found to be free.
+        for left in (2, 1, 0):
+            if subprocess.run(["mount", *map(str, words)], check=not left).returncode == 0:
+                break
+            time.sleep(1)
         self.mounted.append(target)
         return target
 
     def unmount(self, target):
         # A dying process may still hold a file.
-        for _ in range(100):
+        for _ in range(LIMIT_S * 10):
             if subprocess.run(["umount", target], stderr=subprocess.DEVNULL).returncode == 0:
                 break
             time.sleep(0.1)
@@ -104,16 +112,33 @@ class Campaign:
         subprocess.run(["mkfs.ext4", "-q", "-F", "-E", lazy, path], check=True)
         return path
 
-    def end(self):
-        """Cleans up, prints the figures; returns the exit code."""
+    def meet(self, once):
+        """Lives until what is to happen happened, a few times at most: threads take turns as they
+        like, so that a call may not come again. Gives what `once` gives, the last of it whether
+        it was met."""
+        for _ in range(MEET_TRIES):
+            came = once()
+            if came[-1]:
+                break
+        self.count("met" if came[-1] else "not met")
+        return came
+
+    def end(self, met_least=0):
+        """Cleans up, prints the figures; returns the exit code. It fails also when nothing was run,
+        or less than this share of what was to happen happened."""
         for target in reversed(self.mounted[:]):
             self.unmount(target)
         shutil.rmtree(self.place, ignore_errors=True)
         took = time.monotonic() - self.started
         figures = ", ".join(f"{value} {what}" for what, value in self.counts.items())
         print(f"{self.name}: {figures}; seed {self.seed}, {took:.0f} s", flush=True)
-        passed = self.counts.get("runs", 0) - len(set(self.failures))
+        runs, met, not_met = (self.counts.get(what, 0) for what in ("runs", "met", "not met"))
+        passed = runs - len(set(self.failures))
         print(f"{self.name}: {passed} passed, {len(set(self.failures))} failed", flush=True)
+        # What met nothing shows nothing, however well it ends.
+        if runs == 0 or met < met_least * (met + not_met) or (met_least and not met):
+            print(f"FAILED {self.name}: {runs} runs; {not_met} of {met + not_met} not met", flush=True)
+            return 1
         return 1 if self.failures else 0
 
 

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 from calls import LIFE, Lives, class_of
-from common import Campaign, parse
+from common import MET_LEAST, MET_LEAST_SMALL, Campaign, parse
 
 FAULTS = {
     "EIO once": "error=EIO:when=@",
@@ -45,14 +45,18 @@ def main():
     print("file, call, fault: what came of it")
     for key, ends in sorted(outcomes.items()):
         print(f"  {', '.join(key)}: {', '.join(f'{n} {end}' for end, n in sorted(ends.items()))}")
-    sys.exit(campaign.end())
+    sys.exit(campaign.end(MET_LEAST_SMALL if args.small else MET_LEAST))
 
 
 def one(campaign, lives, life, point, fault, outcomes):
     name, what = fault
-    code, said, trace = lives.meet(life, point, what)
-    if "(INJECTED)" not in trace:
-        campaign.count("not met")
+
+    def live():
+        code, said, trace = lives.meet(life, point, what)
+        return code, said, "(INJECTED)" in trace
+
+    code, said, was_met = campaign.meet(live)
+    if not was_met:
         return
     where = f"{lives.name(life, point)}, {name}"
     judge(campaign, lives, where, (point[0], point[1], name), (code, said), outcomes)
@@ -72,7 +76,9 @@ def short(campaign, lives, life, small, outcomes):
         env |= {"SHORT_SAID": told, "LD_PRELOAD": library}
         prefix = ["env", *(f"{name}={value}" for name, value in env.items())]
         end = campaign.load(lives.data, lives.acks, prefix, **LIFE)
-        return end, [line.split(" ", 2) for line in told.read_text().splitlines()]
+        # Nothing is told where nothing was written.
+        lines = told.read_text().splitlines() if told.exists() else []
+        return end, [line.split(" ", 2) for line in lines]
 
     (code, said), lines = live(0, "")
     if code != 0:
@@ -81,12 +87,15 @@ def short(campaign, lives, life, small, outcomes):
     campaign.count(f"writes of {life}", writes)
     for number in range(1, writes + 1, max(1, writes // SMALL_POINTS) if small else 1):
         for name, then in (("short", ""), ("short, then no space", "full")):
-            end, lines = live(number, then)
-            cut = [line for line in lines if line[0] == "cut"]
-            if not cut:
-                campaign.count("not met")
+
+            def cut(number=number, then=then):
+                end, lines = live(number, then)
+                return end, next((line for line in lines if line[0] == "cut"), None)
+
+            end, line = campaign.meet(cut)
+            if not line:
                 continue
-            _, call, path = cut[0]
+            _, call, path = line
             where = f"{lives.name(life, (path, call, number))}, {name}"
             judge(campaign, lives, where, (path, call, name), end, outcomes)
 

@@ -14,7 +14,7 @@ import sys
 import time
 
 from calls import LIFE, Lives
-from common import Campaign, parse
+from common import MET_LEAST, MET_LEAST_SMALL, Campaign, parse
 
 RANDOM = [(1, 120, 50), (16, 120, 50), (256, 120, 50), (16, 65536, 50)]
 RANDOM_SMALL = [(16, 120, 6), (16, 65536, 4)]
@@ -30,11 +30,14 @@ def at_calls(campaign, small):
         points, there = lives.points(life, there // SMALL_POINTS if small else 1)
         campaign.count(f"calls of {life}", there)
         for point in points:
-            code, said, _ = lives.meet(life, point, "signal=SIGKILL:when=@")
             where = lives.name(life, point)
-            if code == 0:
-                # Threads take turns as they like: this one was not met again.
-                campaign.count("not met")
+
+            def live(life=life, point=point):
+                code, said, _ = lives.meet(life, point, "signal=SIGKILL:when=@")
+                return code, said, code != 0
+
+            code, said, was_met = campaign.meet(live)
+            if not was_met:
                 continue
             campaign.count("runs")
             if code is None or code > 0:
@@ -79,7 +82,7 @@ def main():
     campaign = Campaign("kills", args.driver, args.seed)
     at_calls(campaign, args.small)
     at_random(campaign, args.small)
-    sys.exit(campaign.end())
+    sys.exit(campaign.end(MET_LEAST_SMALL if args.small else MET_LEAST))
 
 
 if __name__ == "__main__":

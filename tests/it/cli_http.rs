@@ -102,8 +102,11 @@ fn problems_become_exit_codes() {
 
 #[test]
 fn nobody_there_is_said_with_what_to_do() {
-    let (address, server) = serve(Vec::new());
-    server.join().expect("the server");
+    // Bound and never listening: nobody else gets the port meanwhile.
+    let taken = tokio::net::TcpSocket::new_v4().expect("a socket");
+    let any = SocketAddr::from(([127, 0, 0, 1], 0));
+    taken.bind(any).expect("a port");
+    let address = taken.local_addr().expect("an address");
     let client = Client::new(&format!("http://{address}"), &TOKEN).expect("an address");
     let failure = client.get(&["rooms"], &[]).expect_err("nobody listens");
     assert_eq!(failure.exit, Exit::Refused);

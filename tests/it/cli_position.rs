@@ -186,7 +186,8 @@ fn start_and_end_are_anchored_to_the_session() {
     let cases = [
         (Pos::StartPlus(5), Pos::Time(SESSION.start_us + 5)),
         (Pos::EndMinus(5), Pos::Time(SESSION.end_us - 5)),
-        (Pos::EndMinus(u64::MAX), Pos::Time(i64::MIN)),
+        // Further back than can be written, and so than a server can be asked for.
+        (Pos::EndMinus(u64::MAX), Pos::Time(-62_167_219_200_000_000)),
         (Pos::Position(5), Pos::Position(5)),
         (Pos::Head { back: 5 }, Pos::Head { back: 5 }),
         (Pos::Time(5), Pos::Time(5)),

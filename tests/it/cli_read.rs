@@ -20,7 +20,7 @@ use roomledger::server::{ConnectionLimits, Origins, Server, ServerConfig, Webhoo
 use roomledger::store::ledger::LedgerReader;
 use tokio::sync::oneshot;
 
-use crate::served::all_rights;
+use crate::served::{Caller, all_rights};
 
 /// Some moment after the story.
 const NOW_US: i64 = 1_795_350_000_000_000;
@@ -250,6 +250,7 @@ fn both_sources_answer_the_same() {
     record_town_hall(&data);
     let (address, stop, running) = serve(&data);
     let bearer = || -> Result<String, Failure> { Ok(all_rights()) };
+    Caller::new(&format!("http://{address}")).await_history();
     let remote = ServerReader::new(&format!("http://{address}"), &bearer).expect("an address");
     let store = LedgerReader::open(&data).expect("a ledger");
     let local = DataReader::new(Arc::new(store), data.display().to_string());

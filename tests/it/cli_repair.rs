@@ -124,7 +124,38 @@ fn backs_up_and_restores(folder: &Path, data: &str, verified: &Value) {
         "{restored}"
     );
     let (code, _, err) = roomledger(&["restore", "--from", &kept, "--data", &fresh]);
-    assert_eq!(code, Some(5), "{err}");
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("cannot restore into"), "{err}");
     let (code, _, err) = roomledger(&["repair", "--data", &path("nowhere")]);
     assert_eq!(code, Some(3), "{err}");
+}
+
+#[test]
+fn a_ledger_is_not_copied_into_itself() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let data = folder.path().join("data");
+    let place = data.display().to_string();
+    let (code, _, err) = roomledger(&["demo", &place, "--participants", "8"]);
+    assert_eq!(code, Some(0), "{err}");
+    let head = fs::read(data.join("HEAD")).expect("a HEAD");
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(&data, &link).expect("a link");
+    let inside = data.join("journal/copy");
+    for to in [
+        &data,
+        &link,
+        &data.join("gone/.."),
+        &inside,
+        &link.join("journal"),
+    ] {
+        let to = to.display().to_string();
+        let (code, _, err) = roomledger(&["backup", "--data", &place, "--to", &to]);
+        assert_eq!(code, Some(2), "{to}: {err}");
+        assert!(err.contains("cannot back up into"), "{err}");
+    }
+    assert!(!inside.exists() && !data.join("gone").exists());
+    assert_eq!(fs::read(data.join("HEAD")).expect("a HEAD"), head);
+    let beside = folder.path().join("new/../copy").display().to_string();
+    let (code, _, err) = roomledger(&["backup", "--data", &place, "--to", &beside]);
+    assert_eq!(code, Some(0), "{err}");
 }

@@ -6,6 +6,7 @@
 
 mod edges;
 mod folds;
+mod people;
 mod seen;
 mod words;
 mod world;

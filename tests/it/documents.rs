@@ -6,7 +6,11 @@ use std::fs;
 use std::path::Path;
 
 /// Documents, and the heading of the column that names tests.
-const TABLES: &[(&str, &str)] = &[("SECURITY.md", "shown by"), ("README.md", "shown by")];
+const TABLES: &[(&str, &str)] = &[
+    ("SECURITY.md", "shown by"),
+    ("README.md", "shown by"),
+    ("RELIABILITY.md", "regression test"),
+];
 
 #[test]
 fn every_test_that_a_document_names_is_there() {

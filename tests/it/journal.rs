@@ -1,4 +1,5 @@
 //! The journal: each rule of the log has a test that fails without it, named after the rule.
+mod backup;
 mod beside;
 mod damage;
 mod faults;

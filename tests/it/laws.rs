@@ -104,8 +104,8 @@ proptest! {
             let mut again = step.request.clone();
             again.expected_version = None;
             let defaults = Defaults::default();
-            let context =
-                Context { now: step.after.recorded_at, defaults: &defaults, entropy: 7 };
+            let now = step.after.recorded_at;
+            let context = Context { now, wall: now, defaults: &defaults, entropy: 7 };
             if let Ok(second) = decide(&step.after, &again, &context) {
                 let kinds: Vec<_> = second.events.iter().map(|new| new.event.kind()).collect();
                 prop_assert!(

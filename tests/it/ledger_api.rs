@@ -7,3 +7,4 @@ mod reading;
 mod refusals;
 mod reports;
 mod support;
+mod sync;

@@ -30,6 +30,8 @@ mod cli_read;
 mod cli_repair;
 #[cfg(feature = "cli")]
 mod cli_run;
+#[cfg(feature = "cli")]
+mod cli_served;
 #[cfg(feature = "server")]
 mod coverage;
 #[cfg(feature = "server")]
@@ -93,6 +95,7 @@ mod store_contract;
 mod stream_many;
 mod tidy;
 mod timelog;
+mod timestamp;
 #[cfg(feature = "server")]
 mod told;
 #[cfg(feature = "server")]

@@ -2,10 +2,14 @@
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request};
+use roomledger::dialect::auth::claims::{Grants, VideoGrant};
+use roomledger::dialect::auth::keys::Secret;
+use roomledger::dialect::auth::token::mint;
 use roomledger::dialect::livekit::Origins;
+use roomledger::engine::{Clock as _, SystemClock};
 
 use crate::livekit_wire::dialect;
-use crate::served::{Served, output, roomledger};
+use crate::served::{Caller, Served, all_rights, output, roomledger};
 use crate::server_protection::{Wire, head};
 
 const HERE: &str = "https://app.example";
@@ -142,4 +146,69 @@ fn a_server_narrows_origins_and_counts_its_receivers() {
     let (code, _, notes) = output(&mut refused);
     assert_eq!(code, Some(2), "{notes}");
     assert!(notes.contains("is no origin"), "{notes}");
+}
+
+/// What SECURITY.md says of pages of other sites: a browser asks before each call, and only
+/// LiveKit's calls ever say yes. A call that comes all the same is a call.
+#[test]
+fn no_call_can_be_sent_by_a_page_that_was_not_asked_for() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let served = Served::with(dir.path(), &["--cors-origin", "none"]);
+    let bearer = format!("Bearer {}", all_rights());
+    let video = VideoGrant {
+        room_create: true,
+        ..VideoGrant::default()
+    };
+    let grants = Grants {
+        video: Some(video),
+        ..Grants::default()
+    };
+    let now_s = SystemClock::new().wall().seconds();
+    let token = mint(&grants, "devkey", &Secret::new("secret"), now_s, 3_600).expect("a token");
+    let create = "/twirp/livekit.RoomService/CreateRoom";
+    let sent = |method: &str, path: &str, headers: &[(&str, &str)], body: &str| {
+        let length = body.len().to_string();
+        let all = [&[("Origin", THERE), ("Content-Length", &length)], headers].concat();
+        let mut wire = Wire::open(&served);
+        wire.send(format!("{}{body}", head(method, path, &all)).as_bytes());
+        let (status, head, _) = wire.answer();
+        assert!(!head.contains("access-control-allow-origin"), "{head}");
+        status
+    };
+    // What is sent without asking first carries its token in the path, and none of these types.
+    let path = format!("{create}?access_token={token}");
+    for kind in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "",
+    ] {
+        let kind = [("Content-Type", kind)];
+        assert_ne!(
+            sent("POST", &path, &kind, r#"{"name":"r"}"#),
+            200,
+            "{kind:?}"
+        );
+    }
+    // The others are asked for first, and not allowed: the answer above has no mark.
+    let preflight = [("Access-Control-Request-Method", "POST")];
+    for asked in [create, "/api/v1/rooms/r/commands", "/v1/rooms", "/v2/rooms"] {
+        sent("OPTIONS", asked, &preflight, "");
+    }
+    let rooms = |expected: usize| {
+        let listed = Caller::new(&served.url).get("/api/v1/rooms");
+        let listed = listed.expect("an answer").body;
+        let found = listed["rooms"].as_array().map(Vec::len);
+        assert_eq!(found, Some(expected), "{listed}");
+    };
+    rooms(0);
+    let json = ("Content-Type", "application/json");
+    assert_eq!(sent("POST", &path, &[json], r#"{"name":"r"}"#), 200);
+    let headers = [json, ("Authorization", bearer.as_str())];
+    let ours = "/api/v1/rooms/s/commands";
+    assert_eq!(
+        sent("POST", ours, &headers, r#"{"command":"create_room"}"#),
+        200
+    );
+    rooms(2);
 }

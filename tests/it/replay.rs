@@ -119,7 +119,7 @@ proptest! {
         let by_position = as_of(&store, name, Moment::Position(record.position)).unwrap();
         let back = head.0 - record.position.0;
         let by_head = Moment::of(Pos::Head { back }, head, None);
-        prop_assert_eq!(&as_of(&store, name, by_head).unwrap(), &by_position);
+        prop_assert_eq!(&as_of(&store, name, by_head.unwrap()).unwrap(), &by_position);
         let shown = RoomView::of(&by_position.room, &by_position.names);
         let mut stints = shown.participants.iter().flat_map(|person| &person.timelog);
         prop_assert!(stints.all(|stint| stint.end.is_some() == stint.cause.is_some()));
@@ -386,7 +386,7 @@ fn start_and_end_are_those_of_the_session() {
     let check = |text: &str, people: usize| {
         let written = Pos::parse(text, &Frame::utc(0)).unwrap();
         let moment = Moment::of(written, store.head().position, Some(span));
-        let folded = as_of(&store, name, moment).unwrap();
+        let folded = as_of(&store, name, moment.unwrap()).unwrap();
         assert_eq!(folded.room.people.len(), people, "{text}");
     };
     check("start", 1);

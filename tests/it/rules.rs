@@ -17,7 +17,10 @@ const TESTS: &[(usize, &[&str])] = &[
     ),
     (
         2,
-        &["rule_02_a_frame_over_the_limit_is_refused_and_one_at_the_limit_is_not"],
+        &[
+            "rule_02_a_frame_over_the_limit_is_refused_and_one_at_the_limit_is_not",
+            "rule_02_a_group_closes_at_its_bytes_or_when_the_queue_is_empty",
+        ],
     ),
     (
         3,
@@ -25,6 +28,7 @@ const TESTS: &[(usize, &[&str])] = &[
             "rule_03_a_bad_unsealed_frame_is_kept_aside_and_said",
             "rule_03_a_bad_sealed_frame_is_damage_and_never_cut_off",
             "rule_03_a_seal_is_not_sealed_by_another",
+            "rule_03_the_last_commit_is_sealed_once_nothing_follows_it",
         ],
     ),
     (
@@ -45,6 +49,7 @@ const TESTS: &[(usize, &[&str])] = &[
             "rule_06_no_head_beside_frames_is_refused_with_the_command_to_run",
             "rule_06_without_head_and_frames_a_log_begins_anew",
             "rule_06_head_is_unclean_from_open_to_close",
+            "rule_06_a_close_is_clean_only_once_db_is_synced",
             "rule_06_sled_is_given_nothing_that_head_does_not_know",
             "rule_06_open_deletes_nothing",
             "rule_06_repair_writes_a_lost_or_bad_head_anew",
@@ -64,7 +69,10 @@ const TESTS: &[(usize, &[&str])] = &[
     ),
     (
         9,
-        &["rule_09_commands_go_on_while_history_is_still_being_opened"],
+        &[
+            "rule_09_commands_go_on_while_history_is_still_being_opened",
+            "rule_09_what_needs_history_is_told_to_come_again_while_it_is_opened",
+        ],
     ),
     (
         10,
@@ -84,11 +92,16 @@ const TESTS: &[(usize, &[&str])] = &[
             "rule_11_a_preserved_copy_is_read_in_place_from_a_read_only_directory",
             "a_copy_of_a_running_directory_is_read_in_place_and_not_changed",
             "a_backup_beside_a_running_ledger_is_consistent_and_adds_only_what_is_new",
+            "rule_11_a_backup_holds_a_valid_last_commit_that_nothing_seals",
+            "rule_11_a_commit_that_a_power_cut_took_back_gives_way_in_the_backup",
+            "rule_11_what_a_kill_left_is_backed_up_and_restored_whole",
+            "rule_11_a_restore_of_a_killed_server_has_its_last_answer",
         ],
     ),
     (
         12,
         &[
+            "rule_12_nothing_is_answered_or_seen_before_the_append_has_come_back",
             "a_join_is_durable_before_it_is_seen_and_seen_once_it_is_answered",
             "repeats_in_one_batch_share_the_outcome",
             "a_rule_that_panics_takes_down_its_own_command_alone",
@@ -97,6 +110,10 @@ const TESTS: &[(usize, &[&str])] = &[
     (
         13,
         &[
+            "rule_13_outcomes_are_kept_for_a_day",
+            "rule_13_of_more_outcomes_than_the_bound_the_oldest_go",
+            "rule_13_the_last_outcomes_are_kept_however_old_they_are",
+            "a_closed_engine_opens_from_its_checkpoint_or_without_it_to_the_same",
             "a_repeat_gets_the_outcome_of_then",
             "the_same_request_id_of_another_room_call_or_key_is_another_request",
             "digests_tell_requests_apart_not_request_ids",
@@ -123,7 +140,11 @@ const TESTS: &[(usize, &[&str])] = &[
     ),
     (
         17,
-        &["a_full_tail_answers_behind_before_anything_is_written"],
+        &[
+            "rule_17_when_the_applier_dies_nothing_more_is_acknowledged_and_reads_go_on",
+            "rule_17_the_tail_forgets_only_what_sled_serves",
+            "a_full_tail_answers_behind_before_anything_is_written",
+        ],
     ),
     (
         18,
@@ -155,6 +176,10 @@ const TESTS: &[(usize, &[&str])] = &[
     (
         22,
         &[
+            "rule_22_caches_are_stamped_with_the_sources_of_the_reducer",
+            "any_changed_bit_of_a_checkpoint_leaves_every_answer_as_it_is",
+            "any_bit_of_a_stored_snapshot_leaves_it_out_and_every_answer_right",
+            "looking_back_is_right_whatever_became_of_the_stored_snapshots",
             "the_checkpoint_is_given_back_only_to_the_same_reducer_and_history",
             "a_snapshot_is_given_back_only_to_the_same_reducer_and_history",
         ],

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
+use std::time::Duration;
 
 use roomledger::dialect::auth::claims::{Grants, LedgerGrant};
 use roomledger::dialect::auth::keys::Secret;
@@ -13,6 +14,12 @@ use roomledger::dialect::auth::token::mint;
 use roomledger::engine::{Clock, SystemClock};
 use serde_json::Value;
 use ureq::Agent;
+
+/// What takes longer hangs, and fails instead of stopping all. No test judges by time.
+pub(crate) const LONGEST: Duration = Duration::from_secs(600);
+/// How often a server that is still opening is asked again, and how long after the last time.
+const TRIES: u32 = 6_000;
+const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 
 /// A server that is killed when it is dropped.
 pub(crate) struct Served {
@@ -78,7 +85,7 @@ impl Served {
         });
         let mut said = Vec::new();
         let url = loop {
-            let Ok(line) = lines.recv() else {
+            let Ok(line) = lines.recv_timeout(LONGEST) else {
                 panic!("the server did not start: {said:?}");
             };
             if let Some(rest) = line.strip_prefix("listening on ") {
@@ -148,6 +155,7 @@ impl Caller {
         let config = Agent::config_builder()
             .http_status_as_error(false)
             .proxy(None)
+            .timeout_global(Some(LONGEST))
             .build();
         Caller {
             agent: Agent::new_with_config(config),
@@ -158,26 +166,53 @@ impl Caller {
 
     /// `GET`; an error when no whole answer came.
     pub(crate) fn get(&self, path: &str) -> Result<Answer, ureq::Error> {
-        let request = self.agent.get(format!("{}{path}", self.url));
-        read(
-            request
-                .header("Authorization", format!("Bearer {}", self.token))
-                .call()?,
-        )
+        asked(|| {
+            let request = self.agent.get(format!("{}{path}", self.url));
+            let bearer = format!("Bearer {}", self.token);
+            request.header("Authorization", bearer).call()
+        })
+    }
+
+    /// Waits until history can be read: the command line, unlike this, does not ask again where
+    /// the server is still opening.
+    pub(crate) fn await_history(&self) {
+        let history = self.get("/api/v1/events?limit=1").expect("an answer");
+        assert_eq!(history.status, 200, "{history:?}");
     }
 
     /// `POST` of JSON under a request id; an error when no whole answer came.
     pub(crate) fn post(&self, path: &str, id: &str, body: &Value) -> Result<Answer, ureq::Error> {
-        let request = self.agent.post(format!("{}{path}", self.url));
-        let request = request
-            .header("Authorization", format!("Bearer {}", self.token))
-            .header("Content-Type", "application/json")
-            .header("X-Request-Id", id);
-        read(request.send(body.to_string())?)
+        asked(|| {
+            let request = self.agent.post(format!("{}{path}", self.url));
+            let request = request
+                .header("Authorization", format!("Bearer {}", self.token))
+                .header("Content-Type", "application/json")
+                .header("X-Request-Id", id);
+            request.send(body.to_string())
+        })
     }
 }
 
-fn read(mut answer: ureq::http::Response<ureq::Body>) -> Result<Answer, ureq::Error> {
+type Response = ureq::http::Response<ureq::Body>;
+
+/// Asks, and again for as long as the server says to come again: on a slow machine it may take
+/// longer to open its copies than it lets a caller wait.
+fn asked(ask: impl Fn() -> Result<Response, ureq::Error>) -> Result<Answer, ureq::Error> {
+    let come_again = |answer: &Response| {
+        answer.status().as_u16() == 503 && answer.headers().contains_key("retry-after")
+    };
+    let mut answer = ask()?;
+    for _ in 0..TRIES {
+        if !come_again(&answer) {
+            break;
+        }
+        thread::sleep(BETWEEN_TRIES);
+        answer = ask()?;
+    }
+    read(answer)
+}
+
+fn read(mut answer: Response) -> Result<Answer, ureq::Error> {
     let position = answer.headers().get("x-ledger-position");
     let position = position.and_then(|value| value.to_str().ok()?.parse().ok());
     let status = answer.status().as_u16();

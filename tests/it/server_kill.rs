@@ -125,6 +125,35 @@ fn what_was_acknowledged_survives_twenty_kills_under_load() {
     assert_eq!(code, Some(0), "{out}{err}");
 }
 
+#[test]
+fn rule_11_a_restore_of_a_killed_server_has_its_last_answer() {
+    let place = tempfile::tempdir().expect("a directory");
+    let (data, fresh) = (place.path().join("data"), place.path().join("fresh"));
+    let served = Served::dev(&data);
+    let admin = Caller::new(&served.url);
+    let mut last = None;
+    for number in 0..5 {
+        let room = format!("r{number}");
+        let path = format!("/api/v1/rooms/{room}/commands");
+        let made = admin.post(&path, &room, &json!({"command": "create_room"}));
+        last = made.expect("an answer").position;
+    }
+    served.kill();
+    let mut restore = roomledger();
+    restore.args(["restore", "--json", "--from"]).arg(&data);
+    let (code, out, err) = output(restore.arg("--data").arg(&fresh));
+    assert_eq!(code, Some(0), "{out}{err}");
+    let told: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(told["position"].as_u64(), last, "{told}");
+    assert_eq!(
+        told["unsealed"].is_array(),
+        err.contains("not sealed"),
+        "{told}{err}"
+    );
+    let (code, out, err) = output(roomledger().args(["state", "r4", "--data"]).arg(&fresh));
+    assert_eq!(code, Some(0), "{out}{err}");
+}
+
 fn check(data: &Path, clients: &[Client]) {
     let store: Arc<dyn EventStore> = Arc::new(LedgerReader::open(data).expect("a ledger"));
     let positions = by_request(&*store);

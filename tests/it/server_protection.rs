@@ -3,16 +3,15 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::time::Duration;
 
 use roomledger::dialect::auth::claims::{Grants, LedgerGrant, VideoGrant};
 use roomledger::dialect::auth::keys::Secret;
 use roomledger::dialect::auth::token::mint;
 use roomledger::engine::{Clock, SystemClock};
 
-use crate::served::{Caller, Served, output, roomledger};
+use crate::served::{Caller, LONGEST, Served, output, roomledger};
 
 /// As both dialects limit them.
 const BODY_BYTES_MAX: usize = 10 << 20;
@@ -46,9 +45,8 @@ impl Wire {
     pub(crate) fn open(served: &Served) -> Self {
         let stream = TcpStream::connect(served.address()).expect("a server");
         // What never comes fails the test, and does not hang it.
-        let longest = Some(Duration::from_secs(60));
-        stream.set_read_timeout(longest).expect("a timeout");
-        stream.set_write_timeout(longest).expect("a timeout");
+        stream.set_read_timeout(Some(LONGEST)).expect("a timeout");
+        stream.set_write_timeout(Some(LONGEST)).expect("a timeout");
         Wire(stream)
     }
 
@@ -59,19 +57,36 @@ impl Wire {
 
     /// Status and head of the next answer, and its body as far as its length is told.
     pub(crate) fn answer(&mut self) -> (u16, String, Vec<u8>) {
+        let head = self.head().expect("a head");
+        let mut body = vec![0; header(&head, "content-length").map_or(0, |it| it.parse().unwrap())];
+        self.0.read_exact(&mut body).expect("a body");
+        (status(&head), head.to_ascii_lowercase(), body)
+    }
+
+    /// The status of the next answer; none where the server closes before it.
+    pub(crate) fn status(&mut self) -> Option<u16> {
+        let closed = [
+            ErrorKind::UnexpectedEof,
+            ErrorKind::ConnectionReset,
+            ErrorKind::BrokenPipe,
+        ];
+        match self.head() {
+            Ok(head) => Some(status(&head)),
+            Err(error) => {
+                assert!(closed.contains(&error.kind()), "{error}");
+                None
+            }
+        }
+    }
+
+    fn head(&mut self) -> std::io::Result<String> {
         let mut head = Vec::new();
         let mut byte = [0];
         while !head.ends_with(b"\r\n\r\n") {
-            match self.0.read(&mut byte) {
-                Ok(1) => head.extend(byte),
-                other => panic!("{other:?} after {:?}", String::from_utf8_lossy(&head)),
-            }
+            self.0.read_exact(&mut byte)?;
+            head.extend(byte);
         }
-        let head = String::from_utf8(head).expect("a head in UTF-8");
-        let status = head.split(' ').nth(1).and_then(|word| word.parse().ok());
-        let mut body = vec![0; header(&head, "content-length").map_or(0, |it| it.parse().unwrap())];
-        self.0.read_exact(&mut body).expect("a body");
-        (status.expect("a status"), head.to_ascii_lowercase(), body)
+        Ok(String::from_utf8(head).expect("a head in UTF-8"))
     }
 
     /// All that comes until the server closes.
@@ -79,10 +94,15 @@ impl Wire {
         let mut rest = Vec::new();
         match self.0.read_to_end(&mut rest) {
             Ok(_) => {}
-            Err(error) => assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{error}"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset, "{error}"),
         }
         String::from_utf8_lossy(&rest).into_owned()
     }
+}
+
+fn status(head: &str) -> u16 {
+    let status = head.split(' ').nth(1).and_then(|word| word.parse().ok());
+    status.expect("a status")
 }
 
 pub(crate) fn header(head: &str, name: &str) -> Option<String> {

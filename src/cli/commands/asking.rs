@@ -15,7 +15,7 @@ use crate::cli::sanitize;
 use crate::cli::zone::TimeFormat;
 use crate::domain::RoomName;
 use crate::replay::EventQuery;
-use crate::replay::position::{Pos, Span};
+use crate::replay::position::{Pos, PositionError, Span};
 use crate::replay::view::RoomView;
 
 /// One question to a log.
@@ -34,7 +34,8 @@ impl Asking<'_> {
     ///
     /// # Errors
     /// `NotFound`, with the nearest names for a room that is none, and with the ends of its
-    /// history for a moment outside of it.
+    /// history for a moment outside of it; `Usage` for what names none, also for one relative to
+    /// a session of a room that had none.
     pub fn room(
         &self,
         room: &str,
@@ -52,6 +53,9 @@ impl Asking<'_> {
         };
         let written = position::read(text, self.times, now.as_ref().and_then(span_of))?;
         if let Some(now) = &now {
+            if written.needs_session() {
+                return Err(PositionError::NoSession { written }.into());
+            }
             self.reached(written, now.recorded_at.micros())?;
         }
         let then = match self.reader.room(room, Some(written)) {

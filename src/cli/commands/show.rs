@@ -1,6 +1,8 @@
 //! `roomledger show`: one event, explained. Apart, as every command is. The sentence comes first,
 //! then who, through what and why, what changed, and what it brought about.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::cli::args::ShowArgs;
@@ -116,23 +118,44 @@ fn missing(position: u64, asking: &Asking<'_>) -> Failure {
 }
 
 /// What an event brought about: the events of its commit that name it as their cause, and theirs.
+/// Tracks and stints that end with a session stand before the end that is their cause.
 fn effects(detail: &EventDetail, asking: &Asking<'_>) -> Result<Vec<EventView>, Failure> {
-    let mut causes = vec![detail.event.position];
-    let mut effects = Vec::new();
-    let rest = EventQuery {
-        after: Some(Position(detail.event.position)),
+    let mut caused = BTreeMap::new();
+    let command = EventQuery {
+        after: Some(Position(detail.command.saturating_sub(1))),
         before: Some(Position(detail.commit).next()),
         limit: EFFECTS_PAGE,
         ..EventQuery::default()
     };
-    each_event(asking.reader, &rest, &mut |event| {
-        if event.causation.is_some_and(|cause| causes.contains(&cause)) {
-            causes.push(event.position);
-            effects.push(event);
+    each_event(asking.reader, &command, &mut |event| {
+        if let Some(cause) = event.causation {
+            caused.insert(event.position, (cause, event));
         }
         Ok(())
     })?;
-    Ok(effects)
+    let mut known = BTreeMap::from([(detail.event.position, true)]);
+    let positions: Vec<u64> = caused.keys().copied().collect();
+    for position in positions {
+        // Along the causes, to the first of which it is known whether it comes from the event.
+        let mut way = Vec::new();
+        let mut at = position;
+        let comes = loop {
+            match (known.get(&at), caused.get(&at)) {
+                (Some(comes), _) => break *comes,
+                (None, None) => break false,
+                (None, Some((cause, _))) => {
+                    known.insert(at, false);
+                    way.push(at);
+                    at = *cause;
+                }
+            }
+        };
+        known.extend(way.into_iter().map(|at| (at, comes)));
+    }
+    let own = detail.event.position;
+    let comes = |at: &u64| *at != own && known.get(at) == Some(&true);
+    let effects = caused.into_iter().filter(|(at, _)| comes(at));
+    Ok(effects.map(|(_, (_, event))| event).collect())
 }
 
 fn row(

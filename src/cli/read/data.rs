@@ -47,11 +47,14 @@ impl DataReader {
         let head = self.store.head().position;
         let moment = match at {
             None => Moment::Head,
-            Some(at @ (Pos::StartPlus(_) | Pos::EndMinus(_))) => {
+            Some(at) if at.needs_session() => {
                 let now = self.told(last_known(&*self.store, room))?;
-                Moment::of(at, head, session_span(&now.room))
+                if now.room.version == Version(0) {
+                    return Ok(now);
+                }
+                Moment::of(at, head, session_span(&now.room))?
             }
-            Some(at) => Moment::of(at, head, None),
+            Some(at) => Moment::of(at, head, None)?,
         };
         self.told(as_of(&*self.store, room, moment))
     }
@@ -134,9 +137,12 @@ impl Reader for DataReader {
         let event = found
             .filter(|event| event.position == position)
             .ok_or_else(|| Failure::new(Exit::NotFound, format!("there is no #{position}")))?;
+        let before = Position(position.saturating_sub(1));
+        let record = self.told(self.store.read_all(before, 1))?.pop();
         let commit = self.told(self.store.commit_of(Position(position)))?;
         Ok(EventDetail {
             event,
+            command: record.map_or(position, |record| record.command_first.0),
             commit: commit.position.0,
             chain: commit.chain.to_string(),
         })

@@ -87,6 +87,8 @@ pub struct EventDetail {
     /// The event.
     #[serde(flatten)]
     pub event: EventView,
+    /// The first position of its command, before which nothing of it lies.
+    pub command: u64,
     /// The last position of its commit.
     pub commit: u64,
     /// The chain hash there, in hex.

@@ -167,6 +167,7 @@ pub(super) async fn one(
         let link = store.commit_of(record.position)?;
         Ok(EventInChain {
             event: past.lock().show(store, &record)?,
+            command: record.command_first,
             commit: link.position,
             chain: link.chain,
         })
@@ -179,6 +180,9 @@ pub(super) async fn one(
 pub(super) struct EventInChain {
     #[serde(flatten)]
     event: EventView,
+    /// The first position of its command: what it brought about may stand before it, not before
+    /// that.
+    command: Position,
     /// The last position of its commit.
     commit: Position,
     /// The chain hash there.

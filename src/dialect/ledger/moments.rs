@@ -28,13 +28,16 @@ impl Ledger {
             self.wait_for(Position(position)).await?;
         }
         let session = if needs_session(first, text) {
-            let now = self.engine.room(room).await?;
-            now.as_deref().and_then(session_span)
+            let Some(now) = self.engine.room(room).await? else {
+                // Whoever asks for nothing at any moment is told that there is no such room.
+                return Ok(Moment::Head);
+            };
+            session_span(&now)
         } else {
             None
         };
         let written = self.written(text, session)?;
-        Ok(Moment::of(written, self.engine.head(), session))
+        Moment::of(written, self.engine.head(), session).map_err(unreadable)
     }
 
     /// A text as the grammar reads it, all in UTC.
@@ -44,7 +47,7 @@ impl Ledger {
             ..Frame::utc(self.engine.clock().wall().micros())
         };
         let read = Pos::parse(text, &frame);
-        read.map_err(|error: PositionError| Problem::malformed(error.to_string()))
+        read.map_err(unreadable)
     }
 
     /// Waits until a position is visible, for as long as a reader of its own write may have to.
@@ -65,11 +68,13 @@ impl Ledger {
 
 /// Whether a text is relative to a session: by its form, or as a bare time of day.
 fn needs_session(written: Pos, text: &str) -> bool {
-    match written {
-        Pos::StartPlus(_) | Pos::EndMinus(_) => true,
-        Pos::Time(_) => !text.contains('-') && text.contains(':'),
-        Pos::Position(_) | Pos::Head { .. } => false,
-    }
+    let is_time_of_day = matches!(written, Pos::Time(_)) && !text.contains('-');
+    written.needs_session() || is_time_of_day && text.contains(':')
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "what map_err takes")]
+fn unreadable(error: PositionError) -> Problem {
+    Problem::malformed(error.to_string())
 }
 
 /// As api.md promises of `?at=`.

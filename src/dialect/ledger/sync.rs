@@ -1,7 +1,7 @@
 //! The report of all that a media server still has: what it lost is closed. Apart because it is the
 //! one report about many rooms.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Json;
@@ -18,7 +18,7 @@ use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::state::Ledger;
 use crate::dialect::ledger::write::{Asked, Named, Need, Write, answer};
 use crate::domain::state::Session;
-use crate::domain::{Command, Event, Room, RoomName};
+use crate::domain::{Command, Event, Room, RoomName, Version};
 use crate::engine::Receipt;
 use crate::replay::Moment;
 use crate::store::Position;
@@ -35,26 +35,34 @@ pub(super) async fn sync(
     }
     // The body is about no one room, so what is wrong with it is recorded in none.
     let listing = asked.read_alone(read)?;
-    let listed = rooms_meant(&ledger, listing.rooms).await?;
+    let listed_in = rooms_meant(&ledger, listing.rooms).await?;
     let write = Write::begin(&ledger, asked, FIRST_ROOM, Need::Report).await?;
+    let close = |as_of: Version, listed: Vec<String>| Command::CloseLost {
+        reporter: reporter.clone(),
+        as_of,
+        listed,
+    };
+    // A repeat asks the rooms of the first call first: they answer as they did then, or tell that
+    // the id belongs to another body before anything is closed for this one.
+    let mut rooms = write.earlier_rooms(close(Version(0), Vec::new())).await?;
+    let live = ledger.engine.live_rooms();
+    let concerned = live.iter().filter(|room| has_any(room, &reporter));
+    let concerned: Vec<RoomName> = concerned.map(|room| room.name.clone()).collect();
+    let earlier: BTreeSet<RoomName> = rooms.iter().cloned().collect();
+    rooms.extend(concerned.into_iter().filter(|it| !earlier.contains(it)));
     let mut closed = Vec::new();
-    let mut last = None;
-    for room in ledger.engine.live_rooms() {
-        if !has_any(&room, &reporter) {
-            continue;
-        }
-        let command = Command::CloseLost {
-            reporter: reporter.clone(),
-            as_of: ledger
-                .engine
-                .version_at(&room.name, Moment::Position(listing.as_of))
-                .await?,
-            listed: listed.get(&room.name).cloned().unwrap_or_default(),
-        };
-        let write = write.in_room(&room.name);
-        let receipt = write.execute(write.request(command)).await?;
+    let mut last: Option<Receipt> = None;
+    for room in rooms {
+        let moment = Moment::Position(listing.as_of);
+        let as_of = ledger.engine.version_at(&room, moment).await?;
+        let listed = listed_in.get(&room).cloned().unwrap_or_default();
+        let write = write.in_room(&room);
+        let receipt = write.execute(write.request(close(as_of, listed))).await?;
         closed.extend(closed_by(&receipt));
-        last = Some(receipt);
+        last = last
+            .into_iter()
+            .chain([receipt])
+            .max_by_key(|it| (!it.records.is_empty(), it.position));
     }
     let body = Lost { closed };
     Ok(match last {

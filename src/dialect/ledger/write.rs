@@ -225,6 +225,15 @@ impl Write {
         }
     }
 
+    /// The rooms of the call that this one repeats, as far as that is remembered.
+    ///
+    /// # Errors
+    /// 400 for headers that cannot be recorded; why the engine does not answer.
+    pub(super) async fn earlier_rooms(&self, command: Command) -> Result<Vec<RoomName>, Problem> {
+        let call = self.engine_call(self.request(command))?;
+        Ok(self.ledger.engine.earlier_rooms(&call).await?)
+    }
+
     fn engine_call(&self, request: Request) -> Result<Call, Problem> {
         let provenance = self.caller.provenance(DIALECT, request.command.name());
         let provenance = provenance.map_err(|error| Problem::malformed(error.to_string()))?;

@@ -140,10 +140,7 @@ fn revoke_moment(revoke_token_ts: i64) -> (Option<Timestamp>, Option<Rejection>)
             (None, Some(invalid("revoke_token_ts", problem)))
         }
         seconds @ 1..=REVOKE_SECONDS_MAX => (Some(Timestamp::from_seconds(seconds)), None),
-        millis => {
-            let micros = millis.saturating_mul(1_000);
-            (Some(Timestamp::from_micros(micros)), None)
-        }
+        millis => (Some(Timestamp::from_millis(millis)), None),
     }
 }
 

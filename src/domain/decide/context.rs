@@ -10,6 +10,8 @@ use crate::domain::time::Timestamp;
 pub struct Context<'a> {
     /// The ledger's time.
     pub now: Timestamp,
+    /// What the wall clock says: credentials expire by it (log.md rule 21).
+    pub wall: Timestamp,
     /// The server's own settings.
     pub defaults: &'a Defaults,
     /// 128 random bits, of which every id that the decision mints is made.

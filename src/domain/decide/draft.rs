@@ -13,7 +13,9 @@ use crate::domain::event::{
     Reference, Selector, TracksUnpublished, Who,
 };
 use crate::domain::evolve::evolve;
-use crate::domain::id::{ConnectionNumber, Id, Identity, ParticipantNumber, TrackNumber, Version};
+use crate::domain::id::{
+    Alias, ConnectionNumber, Id, Identity, ParticipantNumber, TrackNumber, Version,
+};
 use crate::domain::permission::Permission;
 use crate::domain::personal::Personal;
 use crate::domain::rejection::Rejection;
@@ -129,6 +131,17 @@ impl<'a> Draft<'a> {
     /// The room's name, for messages.
     pub(super) fn name(&self) -> String {
         self.room.name.as_str().to_owned()
+    }
+
+    /// An id of the caller's own must not mean anything in this room yet.
+    pub(super) fn require_free(&self, alias: Option<&Alias>) -> Result<(), Rejection> {
+        match alias.filter(|alias| self.room.is_taken(alias.as_str())) {
+            None => Ok(()),
+            Some(alias) => Err(Rejection::AliasTaken {
+                room: self.name(),
+                alias: alias.as_str().to_owned(),
+            }),
+        }
     }
 
     /// The open connection with that id.

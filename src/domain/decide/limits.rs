@@ -75,6 +75,24 @@ pub(super) fn profile(update: &ProfileUpdate) -> Result<(), Rejection> {
     )
 }
 
+/// Attributes with those that stay: else they would grow by each change.
+pub(super) fn merged(
+    given: &BTreeMap<String, Option<String>>,
+    before: &BTreeMap<String, String>,
+) -> Result<(), Rejection> {
+    let kept = before.iter().filter(|(key, _)| !given.contains_key(*key));
+    let kept: usize = kept.map(|(key, value)| key.len() + value.len()).sum();
+    let given: usize = given
+        .iter()
+        .filter_map(|(key, value)| Some(key.len() + value.as_ref()?.len()))
+        .sum();
+    // Who takes some away, of too many, is not refused.
+    if given == 0 {
+        return Ok(());
+    }
+    bytes("all attributes", kept + given, METADATA_BYTES_MAX)
+}
+
 fn attribute_bytes(attributes: &BTreeMap<String, Option<String>>) -> usize {
     attributes
         .iter()

@@ -12,7 +12,7 @@ use crate::domain::id::Version;
 use crate::domain::patch::PermissionPatch;
 use crate::domain::permission::Permission;
 use crate::domain::rejection::Rejection;
-use crate::domain::state::{Connection, ConnectionState, Room};
+use crate::domain::state::{Connection, Room};
 
 /// Decides a move, under the destination's admission. Each live connection that is meant opens
 /// anew there with its profile and permission; rules about single others stay behind, since they
@@ -46,6 +46,13 @@ pub fn decide_move(
     source.require_room()?;
     let found = source.resolve(target)?;
     let who = source.who(target, &found);
+    if found.is_empty() {
+        source.no_effect(Some(who), "nobody is inside");
+        return Ok(MoveDecision {
+            from: source.finish(),
+            to: Draft::new(to, request, context).finish(),
+        });
+    }
     let asked = who.asked.clone();
     let requested = source.push(MoveRequested {
         who,
@@ -74,15 +81,14 @@ fn rejoin(from: &Room, connection: &Connection, to: &Room, requested: Version) -
     let identity = from
         .person(connection.participant)
         .map(|person| person.identity.clone());
-    let free = |alias: &str| !to.aliases.contains_key(alias);
     let attributes = connection.attributes.iter();
     Join {
         identity,
         alias: connection
             .alias
             .clone()
-            .filter(|alias| free(alias.as_str())),
-        active: connection.state != ConnectionState::Joining,
+            .filter(|alias| !to.is_taken(alias.as_str())),
+        active: connection.was_active,
         kind: connection.kind,
         profile: ProfileUpdate {
             name: Some(connection.name.value.to_string()),

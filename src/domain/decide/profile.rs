@@ -22,7 +22,7 @@ impl Draft<'_> {
         self.require_room()?;
         let found = self.resolve(&it.target)?;
         let who = self.who(&it.target, &found);
-        let profile = self.change_profile(who.clone(), &found, &it.profile, ByWhom::Admin);
+        let profile = self.change_profile(who.clone(), &found, &it.profile, ByWhom::Admin)?;
         let permission = match &it.permission {
             Some(update) => self.change_permission(who.clone(), update),
             None => false,
@@ -50,7 +50,7 @@ impl Draft<'_> {
             });
         }
         let who = Who::connection(connection.number);
-        self.change_profile(who, &[connection], update, ByWhom::Itself);
+        self.change_profile(who, &[connection], update, ByWhom::Itself)?;
         Ok(())
     }
 
@@ -60,14 +60,17 @@ impl Draft<'_> {
         found: &[Arc<Connection>],
         update: &ProfileUpdate,
         by: ByWhom,
-    ) -> bool {
+    ) -> Result<bool, Rejection> {
+        for connection in found {
+            limits::merged(&update.attributes, &connection.attributes)?;
+        }
         let name = text_change(found, update.name.as_deref(), |connection| &connection.name);
         let metadata = text_change(found, update.metadata.as_deref(), |connection| {
             &connection.metadata
         });
         let attributes = attributes_change(found, &update.attributes);
         if name.is_none() && metadata.is_none() && attributes.is_none() {
-            return false;
+            return Ok(false);
         }
         self.push(ProfileChanged {
             who,
@@ -76,7 +79,7 @@ impl Draft<'_> {
             attributes,
             by,
         });
-        true
+        Ok(true)
     }
 }
 

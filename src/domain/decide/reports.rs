@@ -3,6 +3,8 @@
 //! Apart because a report that tells nothing new records nothing, while an admin's command always
 //! leaves a trace.
 
+use std::collections::BTreeSet;
+
 use super::draft::Draft;
 use super::limits;
 use super::target::{selector, text_of};
@@ -16,12 +18,12 @@ use crate::domain::limits::{ACTIVITY_ITEMS_MAX, DATA_BYTES_MAX, NOTE_BYTES_MAX, 
 use crate::domain::personal::Personal;
 use crate::domain::ranges::Ranges;
 use crate::domain::rejection::Rejection;
-use crate::domain::state::{ConnectionState, Session};
+use crate::domain::state::{Aliased, ConnectionState, Session};
 
 impl Draft<'_> {
     pub(super) fn activate(&mut self, id: &str) -> Result<(), Rejection> {
         let connection = self.open_connection(id)?;
-        if connection.state == ConnectionState::Joining {
+        if !connection.was_active {
             self.push(ConnectionActivated {
                 connection: connection.number,
             });
@@ -51,9 +53,13 @@ impl Draft<'_> {
 
     /// A stint closes once. The first leave after a removal confirms it; any later one is old news.
     pub(super) fn leave(&mut self, id: &str, reason: Option<&str>) -> Result<(), Rejection> {
-        let connection = self.any_connection(id)?;
-        let reported_reason = reason.map(str::to_owned);
         limits::note("reason", reason.unwrap_or_default())?;
+        let connection = match self.any_connection(id) {
+            // Of a session that is over, and so closed long since.
+            Err(_) if self.is_of_another_session(id) => return Ok(()),
+            found => found?,
+        };
+        let reported_reason = reason.map(str::to_owned);
         match &connection.closed {
             None => {
                 let closing = Closing {
@@ -79,9 +85,13 @@ impl Draft<'_> {
         Ok(())
     }
 
+    fn is_of_another_session(&self, id: &str) -> bool {
+        matches!(self.room.aliases.get(id), Some(Aliased::Connection(_)))
+    }
+
     /// Closes what a media server no longer lists, but for those who joined after its list.
     pub(super) fn close_lost(&mut self, reporter: &str, as_of: Version, listed: &[String]) {
-        let kept: Vec<ConnectionNumber> = listed
+        let kept: BTreeSet<ConnectionNumber> = listed
             .iter()
             .filter_map(|id| self.room.connection_by_ref(id))
             .map(|connection| connection.number)

@@ -254,17 +254,24 @@ impl Draft<'_> {
     }
 
     fn change_metadata(&mut self, metadata: &str, session_only: bool) {
+        let differs = |text: &Text| *text.value != *metadata;
         let shown = self.room.metadata();
-        if shown.is_some_and(|text| *text.value == *metadata) {
+        let room = !session_only
+            && self
+                .room
+                .life
+                .as_ref()
+                .is_some_and(|it| differs(&it.metadata));
+        let session = self.room.open_session().is_some() && shown.is_some_and(differs);
+        if !room && !session {
             return;
         }
         let before = before_of(shown);
-        let session = self.room.open_session().is_some();
         let metadata = Personal::from(metadata);
         self.push(RoomMetadataChanged {
             metadata,
             before,
-            room: !session_only,
+            room,
             session,
         });
     }

@@ -28,15 +28,7 @@ impl Draft<'_> {
             connection.tracks.len() + 1,
             TRACKS_PER_CONNECTION_MAX,
         )?;
-        if let Some(alias) = &it.alias
-            && self.room.aliases.contains_key(alias.as_str())
-        {
-            let alias = alias.as_str().to_owned();
-            return Err(Rejection::AliasTaken {
-                room: self.name(),
-                alias,
-            });
-        }
+        self.require_free(it.alias.as_ref())?;
         let track_id = self.mint(|room, key| {
             room.session
                 .as_ref()

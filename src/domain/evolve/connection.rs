@@ -74,7 +74,7 @@ pub(super) fn closed(room: &mut Room, place: Place, it: &ConnectionsClosed) {
             continue;
         };
         let participant = connection.participant;
-        let counted = Tally::of(connection).counts;
+        let counted = counts(room, number);
         change(room, number, |connection| {
             connection.state = ConnectionState::Closed;
             connection.changes = connection.changes.saturating_add(1);
@@ -131,12 +131,21 @@ pub(super) fn profile_changed(room: &mut Room, place: Place, it: &ProfileChanged
 pub(super) fn permissions_changed(room: &mut Room, place: Place, it: &PermissionsChanged) {
     for group in &it.groups {
         for number in group.connections.iter() {
+            let counted = counts(room, number);
             change(room, number, |connection| {
                 connection.permission = Arc::clone(&group.after);
                 connection.permission_set = place.version;
                 connection.is_publisher = group.after.send.enabled;
                 connection.changes = connection.changes.saturating_add(1);
             });
+            let counts = counts(room, number);
+            if let Some(session) = &mut room.session {
+                session.joined_ever |= counts;
+                // Who counts no longer has left, as far as the end of the session goes.
+                if counted && !counts {
+                    session.last_left_at = Some(place.at);
+                }
+            }
         }
     }
 }
@@ -169,6 +178,11 @@ pub(super) fn change(
     change(Arc::make_mut(slot));
     let after = Tally::of(slot);
     before.replace(after, session, number);
+}
+
+fn counts(room: &Room, number: ConnectionNumber) -> bool {
+    let connection = room.connection(number);
+    connection.is_some_and(|connection| Tally::of(connection).counts)
 }
 
 /// What a session counts of one connection.

@@ -92,6 +92,13 @@ impl Room {
         Some((connection, connection.track_by_ref(id)?))
     }
 
+    /// Whether an id means a connection or track of this room, in any form, or ever was brought.
+    pub fn is_taken(&self, id: &str) -> bool {
+        self.aliases.contains_key(id)
+            || self.connection_by_ref(id).is_some()
+            || self.track_by_ref(id).is_some()
+    }
+
     /// The metadata in force: the open session's own, else the room's.
     pub fn metadata(&self) -> Option<&Text> {
         self.open_session()

@@ -218,8 +218,9 @@ impl Bridge<'_> {
         let mut next_position = gap.left.next_position;
         let segments = self.survey.segments.iter();
         for segment in segments.filter(|segment| segment.ordinal >= gap.at.segment) {
-            let length = usize::try_from(segment.layout.segment_bytes).unwrap_or(0);
-            let mut bytes = vec![0; length];
+            // No more than there is: behind it only zeros would be read.
+            let length = segment.layout.segment_bytes.min(segment.size()?);
+            let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
             segment.read(&mut bytes, 0)?;
             let starts = bytes.windows(MAGIC.len()).enumerate();
             let found = starts.filter(|(_, window)| *window == MAGIC);

@@ -1,15 +1,21 @@
 //! Copies a journal, frame by frame, into a directory of its own, and adds to it later only what
 //! is new: apart because it reads one journal without a lock while it writes another. It never
 //! writes to the one it reads, and copies nothing that it has not verified.
+//!
+//! A last commit that nothing seals is copied too: somebody may have been answered (log.md rule
+//! 11). Beside a writer it may also be one that a power cut takes back, and the ledger then goes on
+//! with another. So HEAD of a copy knows sealed frames only, and what a copy has behind HEAD gives
+//! way to what the original has there, and is kept aside.
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::store::journal::aside;
 use crate::store::journal::disk::Disk;
 use crate::store::journal::error::JournalError;
 use crate::store::journal::footer::Sum;
 use crate::store::journal::frame::{Frame, FrameKind, Link, short_hex};
 use crate::store::journal::head::{self, Head};
-use crate::store::journal::layout::{FRAMES_OFFSET, Layout};
+use crate::store::journal::layout::{FRAMES_OFFSET, Layout, Place};
 use crate::store::journal::reader::JournalReader;
 use crate::store::journal::scan::left_of;
 use crate::store::journal::segment::{self, Segment, journal_dir};
@@ -24,9 +30,14 @@ pub struct Copied {
     pub to: Link,
     /// Bytes of the frames that were added.
     pub bytes: u64,
+    /// First and last position of its last commit, where nothing seals that yet.
+    pub unsealed: Option<(u64, u64)>,
+    /// First and last position of an unsealed commit of the copy that is not in the original: what
+    /// stands there instead was copied, and the commit is in `aside/`.
+    pub replaced: Option<(u64, u64)>,
 }
 
-/// Brings the journal below `to` up to the last sealed frame of the one below `from`; begins it
+/// Brings the journal below `to` up to the last intact frame of the one below `from`; begins it
 /// when there is none. Works beside a writer of `from`, and takes the LOCK of `to`.
 ///
 /// # Errors
@@ -62,38 +73,44 @@ pub fn backup(
     };
     let mut target = Target::open(disk, to, log_id, rooms_of)?;
     let before = target.link;
-    let mut bytes = 0;
-    // One frame is held back: only its successor seals it (rule 3).
-    let mut held: Option<Frame> = None;
-    let mut known = before == Link::GENESIS;
-    for frame in source.frames_from(before.position())? {
+    let (mut bytes, mut replaced) = (0, None);
+    let (sealed, mut loose) = (target.sealed(), target.loose.clone());
+    let mut known = sealed == Link::GENESIS;
+    for frame in source.frames_from(sealed.position())? {
         let frame = frame?;
         if !known {
-            known = frame.link() == before;
+            known = frame.link() == sealed;
             continue;
         }
-        if let Some(sealed) = held.replace(frame) {
-            bytes += target.add(&sealed, layout_of(sealed.header().segment))?;
+        if let Some((loose, place)) = loose.take() {
+            if frame.link() == loose.link() {
+                continue;
+            }
+            replaced = Some(reach(&loose));
+            target = target.without(&loose, place)?;
         }
+        bytes += target.add(&frame, layout_of(frame.header().segment))?;
     }
     if !known {
-        let actual = source.frame_containing(before.position())?;
+        let actual = source.frame_containing(sealed.position())?;
         return Err(JournalError::OtherHistory {
-            position: before.position(),
-            head: short_hex(&before.hash),
+            position: sealed.position(),
+            head: short_hex(&sealed.hash),
             journal: actual.map_or_else(|| "none".to_owned(), |frame| short_hex(frame.hash())),
         });
-    }
-    // A seal, or what an operator accepted, needs no other.
-    if let Some(last) = held.filter(|last| last.kind() != FrameKind::Commit) {
-        bytes += target.add(&last, layout_of(last.header().segment))?;
     }
     target.finish()?;
     Ok(Copied {
         from: before,
         to: target.link,
         bytes,
+        unsealed: target.loose.map(|(loose, _)| reach(&loose)),
+        replaced,
     })
+}
+
+fn reach(commit: &Frame) -> (u64, u64) {
+    (commit.first_position(), commit.last_position())
 }
 
 /// The copy that is written.
@@ -104,6 +121,8 @@ struct Target<'a> {
     rooms_of: fn(&[u8]) -> Vec<u64>,
     active: Option<Active>,
     link: Link,
+    /// Its last commit and where it stands, where nothing seals it and HEAD does not know it.
+    loose: Option<(Frame, Place)>,
 }
 
 /// The segment that is written to.
@@ -131,6 +150,7 @@ impl<'a> Target<'a> {
             rooms_of,
             active: None,
             link: Link::GENESIS,
+            loose: None,
         };
         let Some(mut found) = survey(&scope)? else {
             // HEAD first: a copy that was cut short is then the beginning of one.
@@ -149,6 +169,14 @@ impl<'a> Target<'a> {
         }
         target.link = found.left;
         let active = found.segments.last().cloned();
+        // A footer is written only once there is something to follow.
+        let is_open = match &active {
+            Some(segment) => segment.footer(log_id)?.good().is_none(),
+            None => false,
+        };
+        target.loose = found.last.take().filter(|(last, _)| {
+            is_open && last.kind() == FrameKind::Commit && last.link() != found.head.link
+        });
         target.active = active.map(|segment| {
             let new = || Sum::new(found.left, segment.layout);
             let sum = found.sums.remove(&segment.ordinal).unwrap_or_else(new);
@@ -165,6 +193,28 @@ impl<'a> Target<'a> {
             segment.zero(active.offset, segment.layout.footer_offset())?;
         }
         Ok(target)
+    }
+
+    /// Where the chain of the copy is what the original's must be.
+    fn sealed(&self) -> Link {
+        self.loose
+            .as_ref()
+            .map_or(self.link, |(loose, _)| left_of(loose))
+    }
+
+    /// The copy without its last commit, which stands at `place` and is kept aside.
+    fn without(self, loose: &Frame, place: Place) -> Result<Self, JournalError> {
+        let (disk, dir) = (self.disk, self.dir);
+        let (from, to) = (place.offset, place.offset + loose.len());
+        if let Some(Active { segment, .. }) = self.active {
+            let folder = aside::folder(&dir);
+            let made = disk.create_dir(&folder);
+            made.map_err(|error| JournalError::io("create", &folder, &error))?;
+            aside::keep(disk.as_ref(), &dir, &segment, from, to)?;
+            segment.zero(from, to)?;
+            segment.settle()?;
+        }
+        Self::open(disk, &dir, self.log_id, self.rooms_of)
     }
 
     fn add(&mut self, frame: &Frame, layout: Option<Layout>) -> Result<u64, JournalError> {
@@ -190,6 +240,12 @@ impl<'a> Target<'a> {
         };
         active.segment.write(frame.bytes(), active.offset)?;
         active.sum.add(frame, active.offset, &rooms);
+        let place = Place {
+            segment: ordinal,
+            offset: active.offset,
+        };
+        let is_loose = frame.kind() == FrameKind::Commit;
+        self.loose = is_loose.then(|| (frame.clone(), place));
         active.offset += frame.len();
         self.link = frame.link();
         Ok(frame.len())
@@ -224,7 +280,7 @@ impl<'a> Target<'a> {
             boot_id: String::new(),
             clean: false,
             segment,
-            link: self.link,
+            link: self.sealed(),
         };
         head.write(self.disk.as_ref(), &self.dir)
     }

@@ -23,6 +23,18 @@ pub trait FrameSource {
     fn frames_at(&self, first_position: u64) -> Vec<Vec<u8>>;
 }
 
+/// What became of one hole.
+pub(crate) enum Mended {
+    /// It was filled.
+    Healed(Repair),
+    /// Read afresh, nothing is wrong there.
+    Gone,
+    /// The other copy does not have what belongs there.
+    Lacking,
+    /// It is not enough to look at the hole: [`Journal::heal`].
+    Wider,
+}
+
 impl Journal {
     /// Heals what is damaged from `source`, after a fresh read past the cache, with the bad bytes
     /// kept aside; starts the writer if the end was waiting for this. `Recovery::damage` has what
@@ -34,14 +46,16 @@ impl Journal {
     pub fn heal(&mut self, source: &dyn FrameSource) -> Result<Recovery, JournalError> {
         self.shared.sound()?;
         let healed = self.heal_all(source);
-        match healed {
-            // What cannot be read leaves what is written as it was.
-            Err(
-                error @ JournalError::Io {
-                    action: "write" | "sync" | "create",
-                    ..
-                },
-            ) => Err(self.shared.poison(error)),
+        healed.map_err(|error| self.poisoned(error))
+    }
+
+    /// What cannot be read leaves what is written as it was.
+    pub(crate) fn poisoned(&self, error: JournalError) -> JournalError {
+        match error {
+            JournalError::Io {
+                action: "write" | "sync" | "create",
+                ..
+            } => self.shared.poison(error),
             other => other,
         }
     }
@@ -93,14 +107,15 @@ impl Journal {
     ) -> Result<Option<Repair>, JournalError> {
         let work = Healer {
             shared: &self.shared,
-            survey,
+            segments: &survey.segments,
+            head: Some(survey.head.link),
             source,
             layout: self.layout(),
         };
         for gap in survey.gaps.iter().chain(survey.waits_for().as_ref()) {
             let key = (gap.at, gap.right == Some(gap.left));
             if !healed.contains(&key)
-                && let Some(repair) = work.heal(gap)?
+                && let Mended::Healed(repair) = work.heal(gap)?
             {
                 healed.insert(key);
                 return Ok(Some(repair));
@@ -150,18 +165,21 @@ impl Journal {
         Ok(())
     }
 
-    fn layout(&self) -> Layout {
+    pub(crate) fn layout(&self) -> Layout {
         Layout {
             segment_bytes: self.options.segment_bytes,
         }
     }
 }
 
-struct Healer<'a> {
-    shared: &'a Shared,
-    survey: &'a Survey,
-    source: &'a dyn FrameSource,
-    layout: Layout,
+/// Fills holes of `segments`.
+pub(crate) struct Healer<'a> {
+    pub(crate) shared: &'a Shared,
+    pub(crate) segments: &'a [Arc<Segment>],
+    /// What HEAD knows; `None` where only `segments` are healed, and nothing beside them.
+    pub(crate) head: Option<Link>,
+    pub(crate) source: &'a dyn FrameSource,
+    pub(crate) layout: Layout,
 }
 
 /// Bytes of one segment that healed frames cover.
@@ -169,6 +187,14 @@ struct Range {
     segment: u64,
     from: u64,
     to: u64,
+}
+
+/// What the other copy has for a hole.
+enum Found {
+    Row(Row),
+    Lacking,
+    /// Frames that go on beyond the segments that may be healed.
+    Wider,
 }
 
 /// A row of frames that links to both neighbours.
@@ -180,15 +206,22 @@ struct Row {
 }
 
 impl Healer<'_> {
-    /// Fills one hole; `None` when the other copy does not have what belongs there.
-    fn heal(&self, gap: &Gap) -> Result<Option<Repair>, JournalError> {
-        if gap.rest && gap.right == Some(gap.left) {
-            return self.clear_rest(gap);
+    /// Fills one hole.
+    pub(crate) fn heal(&self, gap: &Gap) -> Result<Mended, JournalError> {
+        if is_rest(gap) {
+            let cleared = self.clear_rest(gap)?;
+            return Ok(cleared.map_or(Mended::Lacking, Mended::Healed));
         }
+        let mut without = Mended::Lacking;
         let starts = [Some((gap.at, gap.left)), gap.before];
         for (at, left) in starts.into_iter().flatten() {
-            let Some(row) = self.find(at, left)? else {
-                continue;
+            let row = match self.find(at, left)? {
+                Found::Row(row) => row,
+                Found::Lacking => continue,
+                Found::Wider => {
+                    without = Mended::Wider;
+                    continue;
+                }
             };
             self.put(&row)?;
             let kind = RepairKind::Frames {
@@ -197,15 +230,29 @@ impl Healer<'_> {
                 fault: gap.fault,
             };
             let bytes = row.ranges.iter().map(|range| range.to - range.from).sum();
-            return Ok(row.ranges.first().map(|first| {
+            if let Some(first) = row.ranges.first() {
                 let at = Place {
                     segment: first.segment,
                     offset: first.from,
                 };
-                Repair { kind, at, bytes }
-            }));
+                return Ok(Mended::Healed(Repair { kind, at, bytes }));
+            }
         }
-        Ok(None)
+        Ok(without)
+    }
+
+    /// Whether what was missing is there.
+    pub(crate) fn is_gone(&self, gap: &Gap) -> Result<bool, JournalError> {
+        let place = if is_rest(gap) { gap.seen } else { gap.at };
+        let Some(segment) = self.segment(place.segment) else {
+            return Ok(false);
+        };
+        if is_rest(gap) {
+            let end = segment.layout.footer_offset();
+            return Ok(segment.content_end(place.offset, end)?.is_none());
+        }
+        let frame = read_frame(segment, self.shared.log_id, place.offset)?;
+        Ok(frame.is_ok_and(|frame| frame.follows(&gap.left)))
     }
 
     /// Where the chain goes on unbroken behind a segment, what stands after its frames is nothing.
@@ -225,7 +272,7 @@ impl Healer<'_> {
 
     /// Follows the other copy from `left` until its frames meet something intact here. Frames are
     /// fetched twice, here and to be written, so that a long hole needs no memory.
-    fn find(&self, at: Place, left: Link) -> Result<Option<Row>, JournalError> {
+    fn find(&self, at: Place, left: Link) -> Result<Found, JournalError> {
         let mut walk = Walk {
             source: self.source,
             log_id: self.shared.log_id,
@@ -237,9 +284,12 @@ impl Healer<'_> {
         let mut after_seal = false;
         while let Some((frame, place)) = walk.next(after_seal) {
             after_seal = frame.kind() == FrameKind::Seal;
+            if self.head.is_none() && self.segment(place.segment).is_none() {
+                return Ok(Found::Wider);
+            }
             let (from, to) = (place.offset, place.offset + frame.len());
             if to > self.layout_of(place.segment).footer_offset() {
-                return Ok(None);
+                return Ok(Found::Lacking);
             }
             differs |= !self.has(&frame, place)?;
             match ranges
@@ -254,15 +304,20 @@ impl Healer<'_> {
                 }),
             }
             if self.confirms(walk.at, &walk.link)? {
-                return Ok(differs.then_some(Row {
+                let row = Row {
                     at,
                     left,
                     right: walk.link,
                     ranges,
-                }));
+                };
+                return Ok(if differs {
+                    Found::Row(row)
+                } else {
+                    Found::Lacking
+                });
             }
         }
-        Ok(None)
+        Ok(Found::Lacking)
     }
 
     fn put(&self, row: &Row) -> Result<(), JournalError> {
@@ -304,7 +359,7 @@ impl Healer<'_> {
     /// Whether what follows `link` at `at` is intact and says so: the next frame, the footer, or
     /// HEAD.
     fn confirms(&self, at: Place, link: &Link) -> Result<bool, JournalError> {
-        if *link == self.survey.head.link {
+        if self.head == Some(*link) {
             return Ok(true);
         }
         let log_id = self.shared.log_id;
@@ -324,7 +379,6 @@ impl Healer<'_> {
             }
         }
         let next = self
-            .survey
             .segments
             .iter()
             .find(|segment| segment.ordinal > at.segment);
@@ -341,9 +395,8 @@ impl Healer<'_> {
         Ok(found.is_ok_and(|found| found.bytes() == frame.bytes()))
     }
 
-    fn segment(&self, ordinal: u64) -> Option<&Arc<Segment>> {
-        self.survey
-            .segments
+    pub(crate) fn segment(&self, ordinal: u64) -> Option<&Arc<Segment>> {
+        self.segments
             .iter()
             .find(|segment| segment.ordinal == ordinal)
     }
@@ -352,6 +405,11 @@ impl Healer<'_> {
         self.segment(ordinal)
             .map_or(self.layout, |segment| segment.layout)
     }
+}
+
+/// Whether the chain goes on unbroken, and the hole is only bytes that are none.
+fn is_rest(gap: &Gap) -> bool {
+    gap.rest && gap.right == Some(gap.left)
 }
 
 /// A walk along the frames of the other copy.

@@ -1,6 +1,8 @@
 //! Where things stand in a segment file, apart because everything that touches one must agree; it
 //! knows no bytes.
 
+use std::ops::RangeInclusive;
+
 /// Where things stand in a segment of a given size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Layout {
@@ -51,3 +53,6 @@ pub(crate) const HEADER_BYTES: usize = 64;
 pub(crate) const FRAMES_OFFSET: u64 = HEADER_BYTES as u64;
 /// A footer without its room filter, zero filled.
 pub(crate) const FOOTER_BYTES: usize = 128;
+/// Sizes that a segment can have: a header and a footer at least; at most one that is read whole
+/// into memory. A header that says otherwise is a bad one, whatever its checksum.
+pub(crate) const SEGMENT_BYTES: RangeInclusive<u64> = 256..=1 << 28;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use crate::store::journal::disk::{Disk, RealDisk};
 use crate::store::journal::error::JournalError;
-use crate::store::journal::layout::Layout;
+use crate::store::journal::layout::{Layout, SEGMENT_BYTES};
 
 /// How a journal is opened.
 #[derive(Clone)]
 pub struct Options {
-    /// Size of new segments, in bytes; existing ones keep theirs.
+    /// Size of new segments, in bytes, up to 256 MiB; existing ones keep theirs.
     pub segment_bytes: u64,
     /// Largest frame, overhead included, in bytes; more is refused.
     pub frame_bytes_max: u32,
@@ -52,6 +52,13 @@ impl Options {
             segment_bytes: self.segment_bytes,
         }
         .frame_bytes_max();
+        if !SEGMENT_BYTES.contains(&self.segment_bytes) {
+            let (least, most) = (SEGMENT_BYTES.start(), SEGMENT_BYTES.end());
+            return Err(JournalError::Options(format!(
+                "a segment of {} bytes is not between {least} and {most}",
+                self.segment_bytes
+            )));
+        }
         if u64::from(self.frame_bytes_max) <= room {
             return Ok(());
         }

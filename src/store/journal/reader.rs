@@ -158,6 +158,7 @@ impl JournalReader {
             scan: Some(scan),
             position,
             behind_head: head,
+            hole: None,
             suspects,
         })
     }
@@ -197,21 +198,29 @@ pub struct Frames {
     scan: Option<ChainScan>,
     position: u64,
     behind_head: Option<Damage>,
+    hole: Option<Gap>,
     /// Where damage is reported to the writer of this process, which heals it (rule 20).
     suspects: Option<Arc<Shared>>,
 }
 
 impl Frames {
+    /// The hole of the last `Damaged`, for the writer of this process.
+    pub(crate) fn hole(&self) -> Option<Gap> {
+        self.hole
+    }
+
     fn nothing() -> Self {
         Self {
             scan: None,
             position: 1,
             behind_head: None,
+            hole: None,
             suspects: None,
         }
     }
 
-    fn damaged(&self, gap: &Gap) -> JournalError {
+    fn damaged(&mut self, gap: &Gap) -> JournalError {
+        self.hole = Some(*gap);
         if let Some(shared) = &self.suspects {
             shared.suspects().extend([gap.at.segment, gap.seen.segment]);
         }

@@ -52,7 +52,7 @@ impl SegmentScan {
     ) -> Self {
         let footer = segment.layout.footer_offset();
         let limit = durable_end.unwrap_or(footer).min(footer);
-        let window = Window::default();
+        let window = Window::ahead();
         let (offset, exact) = (FRAMES_OFFSET, durable_end.is_some());
         Self {
             segment,
@@ -207,7 +207,7 @@ pub(crate) fn read_frame(
     offset: u64,
 ) -> Result<Result<Frame, Fault>, JournalError> {
     frame_at(
-        &mut Window::default(),
+        &mut Window::exact(),
         segment,
         log_id,
         offset,
@@ -256,14 +256,31 @@ fn frame_at(
     Ok(Frame::decode(window.at(segment, offset, length)?))
 }
 
-/// A buffer over a segment, so that small frames do not cost a system call each.
-#[derive(Default)]
+/// A buffer over a segment.
 struct Window {
     bytes: Vec<u8>,
     start: u64,
+    ahead_bytes: usize,
 }
 
 impl Window {
+    /// One that reads ahead, so that small frames do not cost a system call each.
+    fn ahead() -> Self {
+        Self {
+            ahead_bytes: WINDOW_BYTES,
+            ..Self::exact()
+        }
+    }
+
+    /// One for a single frame.
+    fn exact() -> Self {
+        Self {
+            bytes: Vec::new(),
+            start: 0,
+            ahead_bytes: 0,
+        }
+    }
+
     /// `length` bytes from `offset`; zeros stand for what lies behind the end of the file.
     fn at(&mut self, segment: &Segment, offset: u64, length: usize) -> Result<&[u8], JournalError> {
         let inside = |window: &Self| {
@@ -276,7 +293,7 @@ impl Window {
             let rest = segment.layout.segment_bytes.saturating_sub(offset);
             let ahead = usize::try_from(rest)
                 .unwrap_or(WINDOW_BYTES)
-                .min(WINDOW_BYTES);
+                .min(self.ahead_bytes);
             self.bytes.resize(length.max(ahead), 0);
             self.start = offset;
             segment.read(&mut self.bytes, offset)?;

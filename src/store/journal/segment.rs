@@ -8,7 +8,9 @@ use crate::store::journal::disk::{Disk, DiskFile};
 use crate::store::journal::error::JournalError;
 use crate::store::journal::footer::{Footer, FooterState};
 use crate::store::journal::frame::Fields;
-use crate::store::journal::layout::{FOOTER_BYTES, FRAMES_OFFSET, HEADER_BYTES, Layout};
+use crate::store::journal::layout::{
+    FOOTER_BYTES, FRAMES_OFFSET, HEADER_BYTES, Layout, SEGMENT_BYTES,
+};
 
 /// A segment file. It is open while it is written to; a read opens it for itself, so that the
 /// files a process holds do not grow with the log.
@@ -25,7 +27,8 @@ pub(crate) struct Segment {
 }
 
 impl Segment {
-    /// Looks at the segment at `path`; a bad header is no error, it can be written again.
+    /// Looks at the segment at `path`; a bad header is no error, it can be written again. One whose
+    /// size no journal of ours can have is bad, too: a checksum can be forged.
     ///
     /// # Errors
     /// `Io`.
@@ -56,6 +59,7 @@ impl Segment {
         };
         if let Some((log_id, found, segment_bytes)) = decode_header(&bytes)
             && found == ordinal
+            && SEGMENT_BYTES.contains(&segment_bytes)
         {
             segment.log_id = Some(log_id);
             segment.layout = Layout { segment_bytes };

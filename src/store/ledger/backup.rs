@@ -3,7 +3,7 @@
 //! copies (log.md rule 11).
 
 use std::fs;
-use std::path::Path;
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use crate::store::journal::{self, Disk, RealDisk};
@@ -23,21 +23,31 @@ pub struct BackupReport {
     pub to: Link,
     /// Bytes that were added.
     pub bytes: u64,
+    /// First and last position of its last commit, where nothing seals that yet: it is intact, but
+    /// whether anyone was answered cannot be told. A later run completes or replaces it.
+    pub unsealed: Option<(Position, Position)>,
+    /// First and last position of an unsealed commit of the backup that the ledger does not have:
+    /// it gave way to what the ledger has there, and is in the backup's `aside/`.
+    pub replaced: Option<(Position, Position)>,
 }
 
-/// Brings the backup below `to` up to the last sealed commit of the ledger below `from`, which may
+/// Brings the backup below `to` up to the last intact commit of the ledger below `from`, which may
 /// be running, or be a backup itself; begins it when there is none.
 ///
 /// # Errors
 /// `Corrupt` where `from` is damaged: repair it first; `Refused` when `to` belongs to another log
-/// or history; `Locked` while another backup writes to it; `Io`.
+/// or history, or is what would be copied; `Locked` while another backup writes to it; `Io`.
 pub fn backup(from: &Path, to: &Path) -> Result<BackupReport, StoreError> {
+    are_apart(from, to)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let copied = journal::backup(&disk, from, to, streams_of).map_err(of_journal)?;
+    let reach = |(first, last)| (Position(first), Position(last));
     Ok(BackupReport {
         from: link_of(copied.from).position,
         to: LedgerReader::open(to)?.head(),
         bytes: copied.bytes,
+        unsealed: copied.unsealed.map(reach),
+        replaced: copied.replaced.map(reach),
     })
 }
 
@@ -55,4 +65,36 @@ pub fn copy_to_new(from: &Path, to: &Path) -> Result<BackupReport, StoreError> {
         problem: "there is something there already: name a directory that does not exist"
             .to_owned(),
     })
+}
+
+/// Refuses a copy that would be written over what it copies, or among its segments.
+fn are_apart(from: &Path, to: &Path) -> Result<(), StoreError> {
+    let (source, target) = (resolved(from), resolved(to));
+    let is_among = |one: &Path, other: &Path| one.starts_with(other.join("journal"));
+    if source != target && !is_among(&source, &target) && !is_among(&target, &source) {
+        return Ok(());
+    }
+    Err(StoreError::Refused {
+        path: to.display().to_string(),
+        problem: format!("{} would be copied into itself", from.display()),
+    })
+}
+
+/// The path without links, also where its end does not exist yet.
+fn resolved(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let known = path
+        .ancestors()
+        .find_map(|known| Some((known, fs::canonicalize(known).ok()?)));
+    let Some((known, mut found)) = known else {
+        return path;
+    };
+    for missing in path.strip_prefix(known).unwrap_or(&path).components() {
+        if missing == Component::ParentDir {
+            found.pop();
+        } else {
+            found.push(missing);
+        }
+    }
+    found
 }

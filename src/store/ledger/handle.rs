@@ -124,7 +124,7 @@ impl Ledger {
         admitted?;
         journal.set_owed(disk_bytes_for(unapplied_bytes));
         let firsts = firsts_of(commit);
-        let streams: Vec<u64> = firsts.iter().map(|(stream, _)| *stream).collect();
+        let streams: Vec<u64> = firsts.iter().map(|(name, _)| stream_hash(name)).collect();
         let frame = journal
             .append(first.0, count, &[&payload], &streams)
             .map_err(of_journal)?;

@@ -28,7 +28,7 @@ pub(crate) fn read_room(
     let (last, tail) = {
         let recent = shared.recent();
         let last = last_of(first, limit).min(recent.heads.of(room).0);
-        let tail = recent.tail.frames_of(stream_hash(name), first, limit);
+        let tail = recent.tail.frames_of(name, first, limit);
         (last, tail)
     };
     if last < first {
@@ -214,33 +214,89 @@ fn commits_of_room(
     last: u64,
 ) -> Result<Vec<Frame>, CopyError> {
     let stream = stream_hash(room);
-    let mut found = Vec::new();
-    let mut next = first;
-    while next <= last {
-        let before = next;
-        for (version, position) in copy.places_of(stream, next, PLACES_PER_READ)? {
-            if version > last || next > last {
+    let mut walk = RoomWalk {
+        copy,
+        room,
+        next: first,
+        last,
+        found: Vec::new(),
+    };
+    while walk.next <= last {
+        let places = copy.places_of(stream, walk.next, PLACES_PER_READ)?;
+        let mut places = places.into_iter();
+        let mut start = places.next();
+        loop {
+            let Some(place) = start else {
+                return Err(walk.missing());
+            };
+            match walk.take(place)? {
+                Met::Next => break,
+                Met::Room => return Err(walk.missing()),
+                Met::Other => start = copy.place_before(stream, place)?,
+            }
+        }
+        for place in places {
+            if place.0 > last || walk.next > last {
                 break;
             }
-            for frame in copy.block_at(position)?.unwrap_or_default() {
-                if frame.last_position() < position {
-                    continue;
-                }
-                let here = places(frame.payload()).unwrap_or_default();
-                let mut versions = here.iter().filter(|place| place.room == room);
-                if next <= last && versions.any(|place| place.version.0 == next) {
-                    next = versions.next_back().map_or(next, |place| place.version.0) + 1;
-                    found.push(frame);
-                }
-            }
-        }
-        if next == before {
-            return Err(CopyError::Damaged(format!(
-                "version {next} of {room:?} is not in it"
-            )));
+            walk.take(place)?;
         }
     }
-    Ok(found)
+    Ok(walk.found)
+}
+
+/// A walk along the versions of a stream, by places that may be those of another stream with the
+/// same number.
+struct RoomWalk<'a> {
+    copy: &'a SledCopy,
+    room: &'a str,
+    /// The version that comes next, and the last one wanted.
+    next: u64,
+    last: u64,
+    found: Vec<Frame>,
+}
+
+/// What a place leads to.
+enum Met {
+    /// The version that comes next.
+    Next,
+    /// Other versions of the room. Where it is the last place before the next version, that one is
+    /// nowhere, since versions are dense.
+    Room,
+    /// Another room, or nothing: the room's own places may be before it.
+    Other,
+}
+
+impl RoomWalk<'_> {
+    /// Takes the commits behind a place, in its block, that go on with the room.
+    fn take(&mut self, (_, position): (u64, u64)) -> Result<Met, CopyError> {
+        let before = self.next;
+        let mut met = Met::Other;
+        for frame in self.copy.block_at(position)?.unwrap_or_default() {
+            if frame.last_position() < position {
+                continue;
+            }
+            let here = places(frame.payload()).unwrap_or_default();
+            let mut numbered = (frame.first_position()..).zip(&here);
+            if numbered.any(|(at, place)| at == position && place.room == self.room) {
+                met = Met::Room;
+            }
+            let mut versions = here.iter().filter(|place| place.room == self.room);
+            if self.next <= self.last && versions.any(|place| place.version.0 == self.next) {
+                let end = versions
+                    .next_back()
+                    .map_or(self.next, |last| last.version.0);
+                self.next = end + 1;
+                self.found.push(frame);
+            }
+        }
+        Ok(if self.next > before { Met::Next } else { met })
+    }
+
+    fn missing(&self) -> CopyError {
+        let (version, room) = (self.next, self.room);
+        CopyError::Damaged(format!("version {version} of {room:?} is not in it"))
+    }
 }
 
 /// The records of `frames` whose number, as `number` tells it, is in `first..=last`, without gap

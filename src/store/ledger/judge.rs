@@ -24,6 +24,10 @@ pub(crate) fn copy_of(
         Some(copy) => Ok(copy),
         None => open_copy(shared),
     };
+    if let Ok(copy) = &opened {
+        // It is opened once.
+        let _ = shared.copy_found_at.set(Position(copy.mark().position()));
+    }
     let checked = opened.and_then(|copy| compare_healing(shared, &copy).map(|()| copy));
     let copy = match checked {
         Ok(copy) => {

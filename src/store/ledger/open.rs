@@ -3,7 +3,6 @@
 //! because it happens once. It deletes nothing.
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 
@@ -20,7 +19,7 @@ use super::heads::Heads;
 use super::heal::{confirms, heal, healed_frames, notes_of, salvage};
 use super::options::LedgerOptions;
 use super::scan::JournalScan;
-use super::shared::{CopyState, Ending, Recent, Shared, Told, guard};
+use super::shared::{CopyState, Distrusted, Ending, Recent, Shared, Told, guard};
 use super::tail::Tail;
 
 /// What an open found and did.
@@ -36,6 +35,9 @@ pub struct OpenReport {
     pub same_boot: bool,
     /// The end of the log.
     pub head: Link,
+    /// Through which position the indexed copy was complete as it was found, before it was given
+    /// what it lacked; `None` where it could not be opened, or not within `open_wait`.
+    pub copy_found_at: Option<Position>,
     /// What was put right. The engine records each as `history_repaired`; what is learned after
     /// the open comes from `Caches::take_repairs`.
     pub repairs: Vec<Repaired>,
@@ -93,10 +95,11 @@ pub(crate) fn open(
         }),
         work: Condvar::new(),
         copy: Mutex::new(CopyState::Opening),
+        copy_found_at: OnceLock::new(),
         opened: Condvar::new(),
         stopped: OnceLock::new(),
         repairs: Mutex::new(Vec::new()),
-        distrusted: AtomicBool::new(false),
+        distrusted: Distrusted::default(),
         scrub: Mutex::default(),
         lost: Told::default(),
         options,
@@ -114,6 +117,7 @@ pub(crate) fn open(
         was_clean: recovery.was_clean,
         same_boot: recovery.same_boot,
         head,
+        copy_found_at: shared.copy_found_at.get().copied(),
         repairs,
         notes,
     };
@@ -221,4 +225,46 @@ fn wait_a_little(shared: &Shared) {
         .opened
         .wait_timeout_while(state, shared.options.open_wait, opening);
     drop(waited.unwrap_or_else(PoisonError::into_inner));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{Ending, LedgerOptions, open, sled_folder};
+    use crate::store::sled::CopyError;
+
+    /// What a full table of files answers cannot be had from sled on order: it keeps its own open.
+    #[test]
+    fn a_copy_that_could_not_be_read_once_is_condemned_when_it_is_bad() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let options = LedgerOptions {
+            reserve_bytes: 0,
+            read_wait: Duration::from_secs(600),
+            ..LedgerOptions::new(7, [3; 16], "a boot".to_owned())
+        };
+        let (shared, applier, report) = open(dir.path(), options).expect("opens");
+        assert_eq!(report.repairs, []);
+        let copy = shared.copy().expect("in time").expect("a copy");
+        let is_condemned = || sled_folder(dir.path()).join("CONDEMNED").exists();
+        let tell = |why: CopyError| {
+            shared.distrust(&copy, 1, 2, &why);
+            let notes: Vec<_> = shared.take_repairs();
+            notes
+                .into_iter()
+                .map(|note| note.problem)
+                .collect::<Vec<_>>()
+        };
+        let refused = || CopyError::Io("too many open files".to_owned());
+        assert_eq!(tell(refused()), [""; 0], "no copy was bad");
+        assert!(!is_condemned());
+        assert_eq!(tell(CopyError::Damaged("a hash".to_owned())), ["a hash"]);
+        assert!(is_condemned());
+        // Told once.
+        assert_eq!(tell(refused()), [""; 0]);
+        assert_eq!(tell(CopyError::Panicked("again".to_owned())), [""; 0]);
+        shared.recent().ending = Ending::Abandon;
+        shared.work.notify_all();
+        applier.join().expect("ends");
+    }
 }

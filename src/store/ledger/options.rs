@@ -16,7 +16,7 @@ pub struct LedgerOptions {
     pub log_id: [u8; 16],
     /// The machine's boot id, see [`boot_id`].
     pub boot_id: String,
-    /// Size of new segments of the journal, in bytes.
+    /// Size of new segments of the journal, in bytes, up to 256 MiB.
     pub segment_bytes: u64,
     /// Largest frame, overhead included, in bytes.
     pub frame_bytes_max: u32,

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use crate::store::StoreError;
 use crate::store::caches::{LogCopy, Repaired};
-use crate::store::journal::{Damage, Frame, FrameKind, FrameSource as _, JournalError};
+use crate::store::journal::{
+    Damage, Frame, FrameKind, FrameSource as _, Gap, JournalError, Mended,
+};
 use crate::store::record::Position;
-use crate::store::sled::{CopyError, SledSource};
+use crate::store::sled::{CopyError, SledCopy, SledSource};
 
 use super::convert::of_journal;
 use super::heal::healed_frames;
@@ -93,9 +95,8 @@ pub(crate) fn pass(shared: &Shared, pace: &dyn Fn(u64) -> bool) -> Result<(), St
             Ok(frame) => frame,
             Err(JournalError::Damaged(damage)) => {
                 let from = Position(damage.first_position);
-                let to = damage.last_position.map_or(from, Position);
                 let again = healed.replace(from) == Some(from);
-                if !again && heal_now(shared, from, to, &damage.to_string())? {
+                if !again && heal_now(shared, frames.hole(), &damage)? {
                     // The bytes it had in hand are those before the healing.
                     frames = scan.reader().frames_from(next).map_err(of_journal)?;
                 }
@@ -123,41 +124,78 @@ pub(crate) fn pass(shared: &Shared, pace: &dyn Fn(u64) -> bool) -> Result<(), St
     Ok(())
 }
 
-/// Heals the journal from the indexed copy; `false` when that has not got it either.
-fn heal_now(
-    shared: &Shared,
-    from: Position,
-    to: Position,
-    damage: &str,
-) -> Result<bool, StoreError> {
-    let copy = shared.copy_now();
-    let healed = {
-        let mut writer = shared.writer();
-        let journal = writer.as_mut().ok_or(StoreError::Closed)?;
-        let healed = copy.map(|copy| journal.heal(&SledSource::new(&copy)));
-        healed.transpose().map_err(of_journal)?
-    };
-    let repairs = healed.iter().flat_map(|healed| &healed.repairs);
-    for repair in repairs.filter_map(healed_frames) {
-        shared.scrubbed(|it| it.healed += 1);
-        shared.note(repair);
-    }
-    let is_bad = |damage: &Damage| damage.first_position == from.0;
-    if healed.is_some_and(|healed| !healed.damage.iter().any(is_bad)) {
-        return Ok(true);
-    }
+/// Heals a hole from the indexed copy; `false` when that has not got it either. The writer waits
+/// meanwhile: as little as can be is done under its lock, and nothing once nothing can be.
+fn heal_now(shared: &Shared, hole: Option<Gap>, damage: &Damage) -> Result<bool, StoreError> {
+    let from = Position(damage.first_position);
     // Told once: the next passes meet it again.
+    if shared.lost.has(from) {
+        return Ok(false);
+    }
+    let copy = match shared.copy() {
+        // The next pass asks it.
+        Err(StoreError::Opening) => return Ok(false),
+        other => other?,
+    };
+    let to = damage.last_position.map_or(from, Position);
+    if let Some(copy) = &copy {
+        if !has_taken(shared, copy, to) {
+            return Ok(false);
+        }
+        if heal(shared, copy, hole, from)? {
+            return Ok(true);
+        }
+    }
     if shared.lost.insert(from) {
+        let why = match copy {
+            Some(_) => "db/ does not have them either",
+            None => "db/ cannot be asked",
+        };
         shared.scrubbed(|it| it.unhealed += 1);
         shared.note(Repaired {
             from,
             to,
             copy: LogCopy::Journal,
             restored: false,
-            problem: format!("{damage}; db/ does not have them either"),
+            problem: format!("{damage}; {why}"),
         });
     }
     Ok(false)
+}
+
+/// Whether the copy has been given everything up to behind `last`; if not, it is asked later.
+fn has_taken(shared: &Shared, copy: &SledCopy, last: Position) -> bool {
+    copy.mark().position() > last.0 || shared.recent().tail.is_empty()
+}
+
+/// Heals the hole, or where that is not enough to look at, all that is known to be damaged; whether
+/// the hole is none any more.
+fn heal(
+    shared: &Shared,
+    copy: &SledCopy,
+    hole: Option<Gap>,
+    from: Position,
+) -> Result<bool, StoreError> {
+    let source = SledSource::new(copy);
+    let mut writer = shared.writer();
+    let journal = writer.as_mut().ok_or(StoreError::Closed)?;
+    let mended = hole.map_or(Ok(Mended::Wider), |hole| journal.heal_hole(&hole, &source));
+    let (repairs, is_healed) = match mended.map_err(of_journal)? {
+        Mended::Healed(repair) => (vec![repair], true),
+        Mended::Gone => (Vec::new(), true),
+        Mended::Lacking => (Vec::new(), false),
+        Mended::Wider => {
+            let healed = journal.heal(&source).map_err(of_journal)?;
+            let is_bad = |damage: &Damage| damage.first_position == from.0;
+            (healed.repairs, !healed.damage.iter().any(is_bad))
+        }
+    };
+    drop(writer);
+    for repair in repairs.iter().filter_map(healed_frames) {
+        shared.scrubbed(|it| it.healed += 1);
+        shared.note(repair);
+    }
+    Ok(is_healed)
 }
 
 /// A frame of the journal beside the indexed copy's.

@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     /// Tells the applier, when it sleeps.
     pub(crate) work: Condvar,
     pub(crate) copy: Mutex<CopyState>,
+    /// Where the indexed copy ended when it was opened.
+    pub(crate) copy_found_at: OnceLock<Position>,
     /// Tells that `copy` changed.
     pub(crate) opened: Condvar,
     /// `None` once closed: whoever reads the journal holds its LOCK.
@@ -41,8 +43,8 @@ pub(crate) struct Shared {
     /// Why nothing more is acknowledged.
     pub(crate) stopped: OnceLock<StoreError>,
     pub(crate) repairs: Mutex<Vec<Repaired>>,
-    /// Whether the indexed copy gave something bad already.
-    pub(crate) distrusted: AtomicBool,
+    /// What was told of the indexed copy already.
+    pub(crate) distrusted: Distrusted,
     /// What the scrub has read and found.
     pub(crate) scrub: Mutex<Scrubbed>,
     /// Holes that the scrub has told of.
@@ -58,11 +60,25 @@ pub(crate) struct Recent {
     pub(crate) ending: Ending,
 }
 
+/// What was told of the indexed copy, each thing once and each for itself: the system's refusal
+/// to read it says nothing of its bytes, and must not hide what does.
+#[derive(Default)]
+pub(crate) struct Distrusted {
+    refused: AtomicBool,
+    bad: AtomicBool,
+    condemned: AtomicBool,
+}
+
 /// Positions that were told of, each once.
 #[derive(Default)]
 pub(crate) struct Told(Mutex<BTreeSet<Position>>);
 
 impl Told {
+    /// Whether it was told.
+    pub(crate) fn has(&self, position: Position) -> bool {
+        guard(&self.0).contains(&position)
+    }
+
     /// Whether it was not told before.
     pub(crate) fn insert(&self, position: Position) -> bool {
         guard(&self.0).insert(position)
@@ -185,24 +201,34 @@ impl Shared {
         std::mem::take(&mut *guard(&self.repairs))
     }
 
-    /// The indexed copy gave something bad while it was read: it is answered around, and rebuilt
-    /// at the next open (log.md rules 19 and 20). Told once.
+    /// The indexed copy could not be read, or gave something bad: it is answered around, and where
+    /// it is itself at fault rebuilt at the next open (log.md rules 19 and 20). Each told once.
     pub(crate) fn distrust(&self, copy: &SledCopy, from: u64, to: u64, why: &CopyError) {
-        if self.distrusted.swap(true, Ordering::Relaxed) {
+        let told = &self.distrusted;
+        if !why.calls_for_rebuild() {
+            if !told.refused.swap(true, Ordering::Relaxed) {
+                tracing::warn!(error = %why, "the indexed copy cannot be read, the journal is");
+            }
             return;
         }
-        if why.calls_for_rebuild()
-            && let Err(error) = copy.condemn(why)
-        {
-            tracing::warn!(%error, "the indexed copy could not be marked for a rebuild");
+        if !told.condemned.load(Ordering::Relaxed) {
+            match copy.condemn(why) {
+                Ok(()) => told.condemned.store(true, Ordering::Relaxed),
+                // Tried again with the next thing that is bad.
+                Err(error) => {
+                    tracing::warn!(%error, "the indexed copy could not be marked for a rebuild");
+                }
+            }
         }
-        self.note(Repaired {
-            from: Position(from),
-            to: Position(to),
-            copy: LogCopy::Sled,
-            restored: false,
-            problem: why.to_string(),
-        });
+        if !told.bad.swap(true, Ordering::Relaxed) {
+            self.note(Repaired {
+                from: Position(from),
+                to: Position(to),
+                copy: LogCopy::Sled,
+                restored: false,
+                problem: why.to_string(),
+            });
+        }
     }
 }
 

@@ -2,11 +2,12 @@
 //! both the writer and every reader meet here. It never forgets a frame before sled serves it.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
+use crate::domain::RoomName;
 use crate::store::StoreError;
 use crate::store::journal::Frame;
 use crate::store::record::Commit;
-use crate::store::stream::stream_hash;
 
 use super::heads::{events_of, name_of};
 
@@ -15,15 +16,19 @@ use super::heads::{events_of, name_of};
 pub(crate) struct Tail {
     held: VecDeque<Held>,
     bytes: u64,
-    /// By stream: the version of its first record in a frame, and that frame's first position.
-    streams: BTreeMap<u64, VecDeque<(u64, u64)>>,
+    /// By name of the stream: the version of its first record in a frame, and that frame's first
+    /// position.
+    streams: BTreeMap<Arc<str>, VecDeque<(u64, u64)>>,
 }
 
 /// A frame and the first version of each stream in it.
 struct Held {
     frame: Frame,
-    firsts: Vec<(u64, u64)>,
+    firsts: Firsts,
 }
+
+/// The first version of each stream in a commit, by name; the system stream is the empty one.
+pub(crate) type Firsts = Vec<(Arc<str>, u64)>;
 
 impl Tail {
     /// Refuses before anything is written when the bound is reached (log.md rule 17). A frame
@@ -45,10 +50,10 @@ impl Tail {
     }
 
     /// Takes the frame after the last one, with its [`firsts_of`].
-    pub(crate) fn push(&mut self, frame: Frame, firsts: Vec<(u64, u64)>) {
+    pub(crate) fn push(&mut self, frame: Frame, firsts: Firsts) {
         self.bytes += bytes_of(&frame);
         for (stream, version) in &firsts {
-            let places = self.streams.entry(*stream).or_default();
+            let places = self.streams.entry(Arc::clone(stream)).or_default();
             places.push_back((*version, frame.first_position()));
         }
         self.held.push_back(Held { frame, firsts });
@@ -109,8 +114,8 @@ impl Tail {
     }
 
     /// The frames that hold records of a stream from `version` on, up to `limit` frames.
-    pub(crate) fn frames_of(&self, stream: u64, version: u64, limit: usize) -> TailFrames {
-        let Some(places) = self.streams.get(&stream) else {
+    pub(crate) fn frames_of(&self, stream: &str, version: u64, limit: usize) -> TailFrames {
+        let Some(places) = self.streams.get(stream) else {
             return TailFrames::default();
         };
         // The last place at or before the version holds it, if any does.
@@ -145,16 +150,15 @@ pub(crate) struct TailFrames {
 }
 
 /// The first version of each stream in a commit.
-pub(crate) fn firsts_of(commit: &Commit) -> Vec<(u64, u64)> {
-    let mut firsts: BTreeMap<&str, u64> = BTreeMap::new();
+pub(crate) fn firsts_of(commit: &Commit) -> Firsts {
+    let mut firsts: BTreeMap<&str, (Arc<str>, u64)> = BTreeMap::new();
     for record in events_of(commit) {
-        let room = name_of(record.room.as_ref());
-        firsts.entry(room).or_insert(record.version.0);
+        let room = record.room.as_ref();
+        let name = || room.map(RoomName::shared).cloned().unwrap_or_default();
+        let first = firsts.entry(name_of(room));
+        first.or_insert_with(|| (name(), record.version.0));
     }
-    let numbered = firsts.into_iter();
-    numbered
-        .map(|(room, version)| (stream_hash(room), version))
-        .collect()
+    firsts.into_values().collect()
 }
 
 fn bytes_of(frame: &Frame) -> u64 {

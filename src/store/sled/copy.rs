@@ -177,8 +177,9 @@ impl SledCopy {
         Ok(ends(self.block_at(end.position())?) || ends(self.block_in(&least, &greatest)?))
     }
 
-    /// Where the records of a stream begin, in blocks: from the last such place at or before
-    /// `version` on, up to `limit` of them, as (version, position).
+    /// Where the records of streams with a number begin, in blocks: from the last such place at or
+    /// before `version` on, up to `limit` of them, as (version, position). They may be those of
+    /// another stream with the same number.
     ///
     /// # Errors
     /// Any [`CopyError`].
@@ -204,6 +205,23 @@ impl SledCopy {
             .iter()
             .filter_map(|key| key::parse_index(key))
             .collect())
+    }
+
+    /// The last place of [`Self::places_of`] before one of them.
+    ///
+    /// # Errors
+    /// Any [`CopyError`].
+    pub(crate) fn place_before(
+        &self,
+        stream: u64,
+        (version, position): (u64, u64),
+    ) -> Result<Option<(u64, u64)>, CopyError> {
+        let least = key::index(stream, 0, 0).to_vec();
+        let here = key::index(stream, version, position).to_vec();
+        let before = self
+            .sled
+            .call(|db| db.range(least..here).keys().next_back().transpose())?;
+        Ok(before.and_then(|key| key::parse_index(&key)))
     }
 
     /// Whether anything was lost and accepted: then a stream may lack versions.
@@ -363,3 +381,46 @@ const UNSYNCED_BYTES_MAX: usize = 2 << 20;
 /// How much sled's file grows for each byte of frames: at most this was measured in `full_disk`.
 const DISK_BYTES_PER_BYTE: u64 = 3;
 const MARK_FORMAT: u8 = 1;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::{CopyError, Entry, SledCopy};
+
+    /// Whether a sync was tried shows where it cannot succeed: sled and we hold the file open, and
+    /// the folder, which is synced with it, is elsewhere.
+    #[test]
+    fn rule_16_no_more_than_2_mib_is_written_between_two_syncs() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let copy = SledCopy::open(dir.path(), [3; 16], 8 << 20).expect("opens");
+        let (here, elsewhere) = (dir.path().join("db"), dir.path().join("elsewhere"));
+        let mut number = 0_u64;
+        let mut entry = |value_bytes: usize| {
+            number += 1;
+            let (key, value) = (number.to_be_bytes().to_vec(), vec![0x5a; value_bytes]);
+            Entry { key, value }
+        };
+        // A block alone, many small ones, and as many as one batch takes.
+        for (value_bytes, entries) in [(60 << 10, 1), (300, 100), (60 << 10, 8)] {
+            copy.sync().expect("syncs");
+            fs::rename(&here, &elsewhere).expect("moved");
+            let mut bytes = 0;
+            let refused = loop {
+                let group: Vec<_> = (0..entries).map(|_| entry(value_bytes)).collect();
+                let group_bytes: usize = group.iter().map(Entry::bytes).sum();
+                match copy.put(group) {
+                    Ok(()) => bytes += group_bytes,
+                    Err(refused) => break refused,
+                }
+                assert!(bytes <= 2 << 20, "{bytes} bytes without a sync");
+            };
+            assert!(matches!(refused, CopyError::Io(_)), "{refused}");
+            assert!(
+                bytes > 1 << 20,
+                "{bytes} bytes: a sync for each write is not meant"
+            );
+            fs::rename(&elsewhere, &here).expect("moved");
+        }
+    }
+}

@@ -68,6 +68,7 @@ impl Model {
         let defaults = Defaults::default();
         let context = Context {
             now: command.header.recorded_at,
+            wall: command.header.wall_at,
             defaults: &defaults,
             entropy: 0,
         };

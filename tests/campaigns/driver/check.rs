@@ -5,20 +5,27 @@
 //! Prints one line of JSON.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use roomledger::domain::Event;
 use roomledger::engine::Engine;
+use roomledger::store::journal::{JournalReader, RealDisk};
 use roomledger::store::ledger::verify;
 use roomledger::store::{EventStore, LogCopy, Position, Record};
 use serde_json::json;
 
 use super::Fallible;
 use super::acks::{self, Acknowledged, Turn};
-use super::options::Options;
+use super::options::{Options, READ_WAIT};
 
 pub(crate) fn run(options: &Options) -> Fallible<u8> {
     let acknowledged = acks::read(&options.acks, options.acks_bytes)?;
     let count: usize = acknowledged.values().map(BTreeMap::len).sum();
+    // Where sled stood is a part of the report only once it is open.
+    let options = &Options {
+        open_wait: READ_WAIT,
+        ..options.clone()
+    };
     let (engine, report) = match options.open() {
         Ok(opened) => opened,
         Err(error) => {
@@ -29,6 +36,10 @@ pub(crate) fn run(options: &Options) -> Fallible<u8> {
             );
             return Ok(3);
         }
+    };
+    let sled_behind_bytes = match report.copy_found_at {
+        Some(position) => Some(bytes_between(options, position, report.head.position)?),
+        None => None,
     };
     let mut found = Found::default();
     found.walk(&**engine.store())?;
@@ -59,6 +70,7 @@ pub(crate) fn run(options: &Options) -> Fallible<u8> {
             "lost": found.lost,
             "torn": found.torn,
             "sled_rebuilt": repaired(LogCopy::Sled),
+            "sled_behind_bytes": sled_behind_bytes,
             "was_clean": report.was_clean,
             "notes": report.notes,
             "repairs": report.repairs.iter().map(|one| &one.problem).collect::<Vec<_>>(),
@@ -66,6 +78,20 @@ pub(crate) fn run(options: &Options) -> Fallible<u8> {
         })
     );
     Ok(if found.problems.is_empty() { 0 } else { 5 })
+}
+
+/// How many bytes of the journal lie behind `after`, up to `last`.
+fn bytes_between(options: &Options, after: Position, last: Position) -> Fallible<u64> {
+    let reader = JournalReader::open(Arc::new(RealDisk), &options.data)?;
+    let mut bytes = 0;
+    for frame in reader.frames_from(after.next().0)? {
+        let frame = frame?;
+        if frame.first_position() > last.0 {
+            break;
+        }
+        bytes += u64::try_from(frame.bytes().len())?;
+    }
+    Ok(bytes)
 }
 
 /// What stands in the log.

@@ -44,6 +44,8 @@ pub(crate) struct Options {
     pub(crate) commands_per_second: u64,
     /// Outcomes kept for repeats: what makes memory grow until there are so many.
     pub(crate) outcomes: usize,
+    /// How long an open waits for the indexed copy.
+    pub(crate) open_wait: Duration,
 }
 
 impl Options {
@@ -67,6 +69,7 @@ impl Options {
             rooms: 10_000,
             commands_per_second: 1_000,
             outcomes: config.outcomes_max,
+            open_wait: LedgerOptions::new(0, [0; 16], String::new()).open_wait,
         };
         while let Some(name) = words.next() {
             if name == "--unsynced" {
@@ -111,6 +114,7 @@ impl Options {
         options.frame_bytes_max = options.frame_bytes_max.min(fits);
         options.reserve_bytes = self.reserve_kib << 10;
         options.read_wait = READ_WAIT;
+        options.open_wait = self.open_wait;
         if self.unsynced {
             options.disk = Arc::new(Unsynced(RealDisk));
         }
@@ -130,4 +134,4 @@ impl Options {
 }
 
 /// A rebuild of the indexed copy on a busy machine must not look like a failure to read.
-const READ_WAIT: Duration = Duration::from_secs(60);
+pub(crate) const READ_WAIT: Duration = Duration::from_secs(60);

@@ -33,7 +33,7 @@ export function nowSeconds() {
 export function mint(claims, signedWith = secret) {
   const now = nowSeconds();
   const part = (value) => Buffer.from(JSON.stringify(value)).toString('base64url');
-  const all = { iss: key, nbf: now, exp: now + 600, ...claims };
+  const all = { iss: key, nbf: now, exp: now + 3600, ...claims };
   const body = `${part({ alg: 'HS256', typ: 'JWT' })}.${part(all)}`;
   return `${body}.${createHmac('sha256', signedWith).update(body).digest('base64url')}`;
 }

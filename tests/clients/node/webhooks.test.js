@@ -26,7 +26,7 @@ after(() => server.close() && server.closeAllConnections());
 
 /** The first `count` webhooks of a room, decoded by the SDK; waits for them. */
 async function told(room, count) {
-  for (let left = 600; left > 0; left -= 1) {
+  for (let left = 3000; left > 0; left -= 1) {
     const ofRoom = seen.filter(({ body }) => JSON.parse(body).room.name === room);
     if (ofRoom.length >= count) {
       return Promise.all(ofRoom.map(async (request) => ({

@@ -34,12 +34,12 @@ ANSWERS = (
 def mint(ledger):
     """A token of the dev key with our own claim."""
     now = int(time.time())
-    claims = {"iss": KEY, "nbf": now, "exp": now + 600, "ledger": ledger}
+    claims = {"iss": KEY, "nbf": now, "exp": now + 3600, "ledger": ledger}
     return jwt.encode(claims, SECRET, "HS256")
 
 
 def get(path):
-    with urllib.request.urlopen(f"{URL}{path}", timeout=10) as answer:
+    with urllib.request.urlopen(f"{URL}{path}", timeout=60) as answer:
         return answer.read().decode()
 
 
@@ -49,7 +49,7 @@ def report(path, body):
         data=json.dumps(body).encode(),
         headers={"authorization": f"Bearer {mint(ALL)}"},
     )
-    with urllib.request.urlopen(request, timeout=10):
+    with urllib.request.urlopen(request, timeout=60):
         pass
 
 
@@ -79,7 +79,7 @@ class Contract(unittest.TestCase):
                 ],
                 capture_output=True,
                 text=True,
-                timeout=300,
+                timeout=1200,
                 check=False,
                 cwd=scratch,
             )

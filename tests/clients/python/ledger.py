@@ -35,7 +35,7 @@ def new_room(name):
 def mint(**claims):
     """An HS256 token of the dev key."""
     now = int(time.time())
-    return jwt.encode({"iss": KEY, "nbf": now, "exp": now + 600, **claims}, SECRET, "HS256")
+    return jwt.encode({"iss": KEY, "nbf": now, "exp": now + 3600, **claims}, SECRET, "HS256")
 
 
 def join_token(room, identity, **grants):
@@ -56,7 +56,7 @@ def call(method, path, body=None, *, ledger, base=None):
         },
     )
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:

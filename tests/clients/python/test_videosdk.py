@@ -20,11 +20,11 @@ class Seed(unittest.TestCase):
             ledger.join(room, identity=identity, name="John Dow")
         claims = {"apikey": ledger.KEY, "permissions": ["allow_mod"], "roles": ["crawler"]}
         now = int(time.time())
-        YOUR_JWT_TOKEN = jwt.encode({**claims, "exp": now + 600}, ledger.SECRET, "HS256")
+        YOUR_JWT_TOKEN = jwt.encode({**claims, "exp": now + 3600}, ledger.SECRET, "HS256")
         listed = requests.get(
             f"{ledger.URL}/videosdk/v2/sessions/?roomId={room}",
             headers={"authorization": YOUR_JWT_TOKEN},
-            timeout=10,
+            timeout=60,
         )
         session = listed.json()["data"][0]["id"]
 
@@ -41,7 +41,7 @@ class Seed(unittest.TestCase):
         self.assertEqual((result["id"], result["end"]), (session, None))
         ends = [one["timelog"][0]["end"] for one in result["participants"]]
         self.assertEqual(ends, [None, None])
-        after = requests.get(url.rsplit("/", 1)[0], headers=headers, timeout=10).json()
+        after = requests.get(url.rsplit("/", 1)[0], headers=headers, timeout=60).json()
         ends = [one["timelog"][0]["end"] is None for one in after["participants"]]
         self.assertEqual(ends, [True, False])
 

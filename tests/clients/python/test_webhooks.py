@@ -33,7 +33,7 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 
 def told(room, count):
     """The first `count` webhooks of a room; waits for them."""
-    for _ in range(600):
+    for _ in range(3000):
         of_room = [one for one in list(seen) if json.loads(one[1])["room"]["name"] == room]
         if len(of_room) >= count:
             return of_room

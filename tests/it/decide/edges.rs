@@ -395,6 +395,7 @@ fn request(command: Command) -> Request {
 fn context(defaults: &Defaults, entropy: u128) -> Context<'_> {
     Context {
         now: Timestamp::from_seconds(1_700_000_000),
+        wall: Timestamp::from_seconds(1_700_000_000),
         defaults,
         entropy,
     }

@@ -157,6 +157,7 @@ fn a_closing_points_to_its_cause_in_this_room_alone() {
         let now = Timestamp::from_seconds(1_700_000_000);
         let context = Context {
             now,
+            wall: now,
             defaults: &defaults,
             entropy: 1,
         };

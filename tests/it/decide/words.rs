@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use roomledger::domain::command::{PermissionUpdate, ProfileUpdate, UpdatePermissions};
 use roomledger::domain::event::UpdateMode;
-use roomledger::domain::{AdminRight, Allowed, Command, Identity, PermissionPatch, Source, Target};
+use roomledger::domain::{
+    AdminRight, Allowed, Command, Identity, PermissionPatch, Rejection, Source, Target,
+};
 
 pub(super) fn permit(targets: &str, words: &[&str]) -> Command {
     let on = |key| value(words, key).map(|word: &str| word == "on");
@@ -12,6 +14,7 @@ pub(super) fn permit(targets: &str, words: &[&str]) -> Command {
         send_enabled: on("send"),
         send_allowed: value(words, "only").map(|_| Allowed::Listed(vec![Source::Camera])),
         data: on("data"),
+        agent: on("agent"),
         admin: words
             .contains(&"admin")
             .then(|| [AdminRight::Participants].into()),
@@ -88,4 +91,14 @@ pub(super) fn value<'a>(words: &[&'a str], key: &str) -> Option<&'a str> {
 pub(super) fn properties(words: &[&str]) -> BTreeMap<String, String> {
     let said = ["p", "q"].map(|key| Some((key.to_owned(), value(words, key)?.to_owned())));
     said.into_iter().flatten().collect()
+}
+
+/// The codes of a refusal.
+pub(super) fn refused(no: &Rejection) -> String {
+    let codes: Vec<&str> = no
+        .reasons()
+        .iter()
+        .map(|reason| reason.code().as_str())
+        .collect();
+    format!("! {}", codes.join(" "))
 }

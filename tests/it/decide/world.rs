@@ -9,13 +9,13 @@ use roomledger::domain::event::{
 };
 use roomledger::domain::{
     Alias, Command, Context, Decision, Defaults, Digest, Event, Id, NewEvent, PermissionPatch,
-    Personal, Rejection, Request, Room, RoomName, Source, Timestamp, Version, decide, decide_move,
-    evolve, refusal,
+    Personal, Request, Room, RoomName, Source, Timestamp, Version, decide, decide_move, evolve,
+    refusal,
 };
 use roomledger::testing::invariants::broken;
 
 use super::seen::seen;
-use super::words::{identity, permit, profile, properties, target, value};
+use super::words::{identity, permit, profile, properties, refused, target, value};
 
 /// A room, another one to move to, and a clock.
 pub(super) struct World {
@@ -23,6 +23,8 @@ pub(super) struct World {
     other: Room,
     now: Timestamp,
     entropy: u128,
+    /// How far the wall clock is before the ledger's time.
+    skew_s: i64,
     /// The sessions that began here, in order.
     sessions: Vec<Id>,
 }
@@ -36,6 +38,7 @@ impl World {
             other: room("city"),
             now,
             entropy: 1,
+            skew_s: 0,
             sessions: Vec::new(),
         }
     }
@@ -48,6 +51,10 @@ impl World {
         if words[0] == "there" {
             return seen(&self.other, words[2], self.now);
         }
+        if words[0] == "skew" {
+            self.skew_s = words[1].parse().unwrap();
+            return String::new();
+        }
         if words[0] == "swap" {
             std::mem::swap(&mut self.room, &mut self.other);
             return String::new();
@@ -55,20 +62,7 @@ impl World {
         let told = ["told", "refused", "whom"]
             .contains(&words[0])
             .then(|| words.remove(0));
-        let mut request = Request::new(self.room.name.clone(), Command::Tick);
-        if words[0] == "as" {
-            request.as_connection = Some(self.newest(words[1]));
-            words.drain(..2);
-        }
-        if words[0] == "expecting" {
-            request.expected_version = Some(Version(words[1].parse().unwrap()));
-            words.drain(..2);
-        }
-        if words[0] == "meaning" {
-            let number: usize = words[1].parse().unwrap();
-            request.session = Some(self.sessions[number - 1]);
-            words.drain(..2);
-        }
+        let mut request = self.conditions(&mut words);
         request.command = self.command(&words);
         self.entropy = self
             .entropy
@@ -77,6 +71,7 @@ impl World {
         let defaults = Defaults::default();
         let context = Context {
             now: self.now,
+            wall: Timestamp::from_seconds(self.now.seconds() + self.skew_s),
             defaults: &defaults,
             entropy: self.entropy,
         };
@@ -111,6 +106,25 @@ impl World {
                 None => refused(&no),
             },
         }
+    }
+
+    /// A request with what the line begins with: as whom, at which version, in which session.
+    fn conditions(&self, words: &mut Vec<&str>) -> Request {
+        let mut request = Request::new(self.room.name.clone(), Command::Tick);
+        if words[0] == "as" {
+            request.as_connection = Some(self.newest(words[1]));
+            words.drain(..2);
+        }
+        if words[0] == "expecting" {
+            request.expected_version = Some(Version(words[1].parse().unwrap()));
+            words.drain(..2);
+        }
+        if words[0] == "meaning" {
+            let number: usize = words[1].parse().unwrap();
+            request.session = Some(self.sessions[number - 1]);
+            words.drain(..2);
+        }
+        request
     }
 
     /// Records a refusal, and tells whom the record names.
@@ -379,7 +393,7 @@ impl World {
         let marked = value(words, "marked");
         Join {
             identity: Some(identity(who)),
-            alias: value(words, "alias").map(|alias| Alias::new(alias).unwrap()),
+            alias: self.alias(words, "alias"),
             active: !words.contains(&"joining"),
             kind: if words.contains(&"agent") {
                 ConnectionKind::Agent
@@ -428,13 +442,20 @@ impl World {
         };
         PublishTrack {
             connection: self.newest(who),
-            alias: value(words, "id").map(|alias| Alias::new(alias).unwrap()),
+            alias: self.alias(words, "id"),
             kind,
             source,
             name: String::new(),
             muted: false,
             shape: TrackShape::default(),
         }
+    }
+
+    /// An id of the caller's own, or the one that somebody's connection has got.
+    fn alias(&self, words: &[&str], key: &str) -> Option<Alias> {
+        let alias = value(words, key)?;
+        let taken = alias.strip_prefix("the:").map(|who| self.newest(who));
+        Some(Alias::new(taken.as_deref().unwrap_or(alias)).unwrap())
     }
 
     /// The newest connection of somebody, open or not.
@@ -473,13 +494,4 @@ fn about(event: &Event) -> String {
     let number = |item: &ActivityItem| item.connection.map_or("-".to_owned(), |it| it.to_string());
     let numbers: Vec<String> = it.items.iter().map(number).collect();
     format!(":{}", numbers.join(","))
-}
-
-fn refused(no: &Rejection) -> String {
-    let codes: Vec<&str> = no
-        .reasons()
-        .iter()
-        .map(|reason| reason.code().as_str())
-        .collect();
-    format!("! {}", codes.join(" "))
 }

@@ -12,10 +12,10 @@ use roomledger::testing::virtual_time;
 
 use super::support::{GateStore, create, join, open_on, remove, room, run, with_id};
 
-type Told = Result<Receipt, EngineError>;
+pub(crate) type Told = Result<Receipt, EngineError>;
 
 /// Queues all calls while the writer stands at a shut gate, so that they make one batch.
-async fn in_one_batch(engine: &Engine, gate: &GateStore, calls: Vec<Call>) -> Vec<Told> {
+pub(crate) async fn in_one_batch(engine: &Engine, gate: &GateStore, calls: Vec<Call>) -> Vec<Told> {
     gate.shut();
     let ask = |call| {
         let engine = engine.clone();

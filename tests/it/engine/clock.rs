@@ -54,6 +54,20 @@ fn a_jump_pauses_timers_until_ten_steady_minutes_have_passed() {
     );
 }
 
+/// While timers rest the clock is looked at once a minute, though nothing is recorded.
+#[test]
+fn a_writer_whose_clock_is_held_rests_between_two_looks() {
+    let engine = open();
+    engine.execute_blocking(create("r")).unwrap();
+    engine.clock().set_wall(START.plus_seconds(2_000_000_000));
+    for minute in 1..9 {
+        let due = engine.fire_timers_blocking().unwrap();
+        assert_eq!(due, Some(START.plus_seconds(60 * minute)));
+        engine.clock().advance(Duration::from_secs(60));
+    }
+    assert_eq!(clock_kinds(&engine), [Kind::ClockHeld]);
+}
+
 #[test]
 fn an_operator_releases_the_clock_at_once() {
     let engine = open();

@@ -1,6 +1,7 @@
 //! What callers are told when the store fails, and when the engine stops.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use roomledger::domain::Kind;
 use roomledger::engine::{EngineConfig, EngineError};
@@ -8,7 +9,7 @@ use roomledger::store::{Commit, EventStore, Position, StoreError};
 use roomledger::testing::virtual_time::VirtualEngine;
 
 use super::execute::kinds;
-use super::support::{GateStore, join, open, open_on, remove, room, run, with_id};
+use super::support::{GateStore, create, join, open, open_on, remove, room, run, with_id};
 
 fn gated() -> (VirtualEngine, Arc<GateStore>) {
     let gate = Arc::new(GateStore::default());
@@ -75,6 +76,17 @@ fn the_first_failed_append_poisons_and_reads_go_on() {
     );
 }
 
+/// Timers that are due never fire any more: nobody waits for them.
+#[test]
+fn a_poisoned_writer_rests() {
+    let (engine, gate) = gated();
+    engine.execute_blocking(create("r")).unwrap();
+    gate.fail_after(0, io());
+    engine.execute_blocking(join("r", "alice")).unwrap_err();
+    engine.clock().advance(Duration::from_secs(10_000));
+    assert_eq!(engine.fire_timers_blocking().unwrap(), None);
+}
+
 #[test]
 fn a_full_disk_refuses_and_recovers() {
     let (engine, gate) = gated();
@@ -97,10 +109,10 @@ fn timers_that_met_a_full_disk_fire_later() {
     engine.execute_blocking(join("r", "alice")).unwrap();
     engine.execute_blocking(remove("r", "alice")).unwrap();
     gate.fail_after(0, full());
-    engine.advance(std::time::Duration::from_secs(30)).unwrap();
+    engine.advance(Duration::from_secs(30)).unwrap();
     assert!(engine.live(&room("r")).unwrap().open_session().is_some());
     gate.heal();
-    engine.advance(std::time::Duration::from_secs(2)).unwrap();
+    engine.advance(Duration::from_secs(2)).unwrap();
     assert!(engine.live(&room("r")).unwrap().open_session().is_none());
 }
 

@@ -9,5 +9,6 @@ mod failure;
 #[cfg(feature = "sled")]
 mod ledger;
 mod restart;
+mod rules;
 mod subscription;
 mod timers;

@@ -203,6 +203,11 @@ const NEVER_REFUSED: &[(&[Dialect], &[Code], &str)] = &[
         "nobody joins or is moved by one of its calls",
     ),
     (
+        &[Dialect::LiveKit],
+        &[Code::TokenExpired],
+        "nobody joins by one of its calls, and who is moved was let in",
+    ),
+    (
         &[Dialect::VideoSdk],
         &[Code::RoomExpired],
         "nobody joins by one of its calls, and it knows no end of a room",

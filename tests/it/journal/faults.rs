@@ -113,7 +113,10 @@ fn a_short_write_at_any_call_is_gone_on_with_or_loses_nothing_acknowledged() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: ProptestConfig::default().cases.max(256),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn a_power_cut_at_any_moment_loses_nothing_acknowledged(

@@ -1,9 +1,13 @@
 //! One test or more for rules 10 to 20 and for files of other logs: histories, readers, poison.
+use std::any::Any;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use roomledger::store::journal::{Journal, JournalError, JournalReader, RepairKind};
-use roomledger::testing::faults::DiskFault;
+use roomledger::store::journal::{
+    Disk, DiskFile, Journal, JournalError, JournalReader, Options, RepairKind, check, head_fault,
+};
+use roomledger::testing::faults::{DiskFault, SimulatedDisk};
 
 use super::{Copy, FRAMES_OFFSET, Rig, append, dir, options, read, read_whole};
 use super::{real_options, segment_path};
@@ -84,40 +88,77 @@ fn rule_11_a_reader_writes_nothing_and_works_beside_a_writer() {
     assert_eq!(reader.end().expect("reads").unsealed, None);
 }
 
+/// On a disk on which every open for writing, creation, write, sync, rename and removal fails.
 #[test]
 fn rule_11_a_preserved_copy_is_read_in_place_from_a_read_only_directory() {
-    let dir = tempfile::tempdir().expect("a directory");
-    let (mut journal, _) = Journal::open(dir.path(), real_options(1)).expect("opens");
-    let written: Vec<_> = (0..50)
-        .map(|_| append(&mut journal).expect("appends"))
-        .collect();
-    let copy = tempfile::tempdir().expect("a directory");
-    std::fs::create_dir(copy.path().join("journal")).expect("creates");
-    let mut names: Vec<_> = std::fs::read_dir(dir.path().join("journal"))
-        .expect("lists")
-        .collect();
-    names.sort_by_key(|entry| entry.as_ref().expect("lists").file_name());
-    let from = names.into_iter().map(|entry| entry.expect("lists").path());
-    let mut files = Vec::new();
-    for from in from.chain([dir.path().join("HEAD")]) {
-        let to = copy
-            .path()
-            .join(from.strip_prefix(dir.path()).expect("inside"));
-        std::fs::copy(&from, &to).expect("copies");
-        files.push(to);
-    }
-    let content = || {
-        files
-            .iter()
-            .map(|f| std::fs::read(f).expect("reads"))
-            .collect::<Vec<_>>()
+    let rig = Rig::filled(50);
+    let copy = rig.disk.power_cut(&mut || true);
+    let files = copy.files();
+    let disk: Arc<dyn Disk> = Arc::new(ReadOnly(copy.clone()));
+    let reader = JournalReader::open(Arc::clone(&disk), dir()).expect("opens for reading");
+    assert_eq!(read_whole(&reader), rig.written);
+    let end = reader.end().expect("reads");
+    assert_eq!(Some(end.hash), rig.written.last().map(|it| *it.hash()));
+    let checked = check(&disk, dir(), real_options(0).rooms_of, &mut |_| {});
+    assert_eq!(checked.expect("reads").faults, 0);
+    assert_eq!(head_fault(&disk, dir()).expect("reads"), None);
+    assert_eq!((copy.changes(), copy.files()), (0, files));
+    // It does refuse: a writer gets nowhere.
+    let writing = Options {
+        disk,
+        ..real_options(9)
     };
-    let before = content();
-    let disk = Arc::new(roomledger::store::journal::RealDisk);
-    let reader = JournalReader::open(disk, copy.path()).expect("opens for reading");
-    assert_eq!(read_whole(&reader), written);
-    assert_eq!(content(), before);
-    assert!(!copy.path().join("LOCK").exists() && !copy.path().join("aside").exists());
+    let opened = Journal::open(dir(), writing).map(|_| ());
+    assert!(matches!(opened, Err(JournalError::Io { .. })), "{opened:?}");
+}
+
+/// A disk that is mounted read-only.
+struct ReadOnly(SimulatedDisk);
+
+impl Disk for ReadOnly {
+    fn create_dir(&self, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn create(&self, _: &Path) -> io::Result<Box<dyn DiskFile>> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn open(&self, path: &Path, write: bool) -> io::Result<Box<dyn DiskFile>> {
+        if write {
+            return Err(io::ErrorKind::ReadOnlyFilesystem.into());
+        }
+        // A write through it is a change, which is counted.
+        self.0.open(path, false)
+    }
+
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        self.0.read(path)
+    }
+
+    fn rename(&self, _: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn remove(&self, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn sync_dir(&self, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
+        self.0.list(path)
+    }
+
+    fn free_bytes(&self, path: &Path) -> io::Result<u64> {
+        self.0.free_bytes(path)
+    }
+
+    fn lock(&self, _: &Path, _: &str) -> io::Result<Result<Box<dyn Any + Send + Sync>, String>> {
+        Err(io::ErrorKind::ReadOnlyFilesystem.into())
+    }
 }
 
 #[test]
@@ -241,8 +282,8 @@ fn rule_20_a_read_reports_and_only_the_writer_heals_with_the_bad_bytes_aside() {
 fn a_segment_of_another_log_is_refused_and_named() {
     let mut rig = Rig::filled(40);
     let other = {
-        let disk = roomledger::testing::faults::SimulatedDisk::new();
-        let options = roomledger::store::journal::Options {
+        let disk = SimulatedDisk::new();
+        let options = Options {
             log_id: [8; 16],
             ..options(1, &disk)
         };

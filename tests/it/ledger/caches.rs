@@ -56,18 +56,53 @@ fn the_checkpoint_is_given_back_only_to_the_same_reducer_and_history() {
         .expect("saves");
     assert_eq!(ledger.load_checkpoint(&reducer).expect("loads"), None);
     ledger.close().expect("closes");
+}
 
-    // Any damage: as if it were not there.
+/// As if it were not there: what is wrong about a checkpoint is no damage of the log.
+#[test]
+fn any_changed_bit_of_a_checkpoint_leaves_every_answer_as_it_is() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (ledger, _) = open_small(dir.path());
+    let mut written = fill(&ledger, 40);
+    let (reducer, link) = (Digest::of(b"reducer"), ledger.head());
+    let saved = ledger.save_checkpoint(link, &reducer, b"state");
+    saved.expect("saves");
+    // Heads that are wrong by one would be found by these.
+    written.extend(fill(&ledger, 5));
+    ledger.close().expect("closes");
     let path = dir.path().join("checkpoint");
     let bytes = fs::read(&path).expect("read");
-    for at in (0..bytes.len()).step_by(7) {
+    for (number, at) in (0..bytes.len()).step_by(7).enumerate() {
         let mut bad = bytes.clone();
-        bad[at] ^= 1;
+        bad[at] ^= 1 << (number % 8);
         fs::write(&path, &bad).expect("written");
-        assert_eq!(checked(dir.path(), false).problems, vec![]);
+        assert_eq!(checked(dir.path(), false).problems, vec![], "byte {at}");
+        if number % 5 != 0 {
+            continue;
+        }
+        let (ledger, report) = open_small(dir.path());
+        assert_eq!(report.repairs, vec![], "byte {at}");
+        let found = ledger.load_checkpoint(&reducer).expect("loads");
+        assert_eq!(found, None, "byte {at}");
+        assert_eq!(read(&ledger).expect("reads"), written, "byte {at}");
+        for record in &written {
+            let same = written.iter().filter(|other| other.room == record.room);
+            let last = same.map(|other| other.version).max();
+            let head = ledger.room_head(record.room.as_ref()).expect("known");
+            assert_eq!(Some(head), last, "byte {at}");
+        }
+        // A wrong head refuses, or takes the place of what is there.
+        written.extend(fill(&ledger, 3));
+        ledger.close().expect("closes");
     }
+    fs::write(&path, &bytes).expect("written");
     let (ledger, _) = open_small(dir.path());
-    read(&ledger).expect("reads");
+    let found = ledger.load_checkpoint(&reducer).expect("loads");
+    assert_eq!(
+        found.map(|it| (it.link, it.bytes)),
+        Some((link, b"state".to_vec()))
+    );
+    assert_eq!(read(&ledger).expect("reads"), written);
 }
 
 /// A cache: whatever is in its place, the journal has all that it says.

@@ -15,7 +15,7 @@ use roomledger::store::journal::{JournalReader, RealDisk};
 use roomledger::store::ledger::{Ledger, LedgerReader, Met, RepairReport, verify};
 use roomledger::store::{Caches as _, EventStore as _, LogCopy, Position, Record, StoreError};
 
-use super::damage::{overwrite, segments};
+use super::damage::{commits, damage_commit, overwrite, segments};
 use super::{SEGMENT_BYTES, checked, closed, copy_files, fill, open_small, options, read};
 
 pub(super) fn repaired(dir: &Path, accept_loss: bool) -> RepairReport {
@@ -103,7 +103,7 @@ fn the_journal_is_healed_from_sled_and_the_repair_is_on_record() {
     let dir = tempfile::tempdir().expect("a directory");
     let written = closed(dir.path(), 200);
     let files = segments(dir.path());
-    overwrite(&files[1], SEGMENT_BYTES / 3, b"damage");
+    damage_commit(dir.path(), 1);
     fs::remove_file(&files[2]).expect("removed");
     let report = repaired(dir.path(), false);
     assert!(
@@ -146,19 +146,17 @@ fn rule_06_repair_writes_a_lost_or_bad_head_anew() {
     ] {
         let dir = tempfile::tempdir().expect("a directory");
         let written = closed(dir.path(), 100);
+        if harm == "bad and the journal cut short" {
+            cut_short(dir.path());
+        }
         let head = dir.path().join("HEAD");
         if harm == "missing" || harm == "journal and HEAD gone" {
             fs::remove_file(&head).expect("removed");
         } else {
             overwrite(&head, 20, b"damage");
         }
-        let files = segments(dir.path());
-        if harm == "bad and the journal cut short" {
-            fs::remove_file(files.last().expect("one")).expect("removed");
-            overwrite(&files[files.len() - 2], 200, &[0; 12_000]);
-        }
         if harm.starts_with("journal") {
-            for path in &files {
+            for path in segments(dir.path()) {
                 fs::remove_file(path).expect("removed");
             }
         }
@@ -265,9 +263,7 @@ const HARMS: &[(&str, Harm)] = &[
         without_db(dir);
     }),
     ("the end that HEAD knows", |dir, _| {
-        let files = segments(dir);
-        fs::remove_file(files.last().expect("one")).expect("removed");
-        overwrite(&files[files.len() - 2], 200, &[0; 14_000]);
+        cut_short(dir);
         without_db(dir);
     }),
     ("everything", |dir, _| {
@@ -277,6 +273,18 @@ const HARMS: &[(&str, Harm)] = &[
         without_db(dir);
     }),
 ];
+
+/// Takes the end of the journal away, from within the tenth commit before the last.
+fn cut_short(dir: &Path) {
+    let commits = commits(dir);
+    let (segment, middle) = commits[commits.len() - 10];
+    let files = segments(dir);
+    for path in &files[segment + 1..] {
+        fs::remove_file(path).expect("removed");
+    }
+    let rest = usize::try_from(SEGMENT_BYTES - middle).expect("small");
+    overwrite(&files[segment], middle, &vec![0; rest]);
+}
 
 fn without_db(dir: &Path) {
     fs::remove_dir_all(dir.join("db")).expect("removed");
@@ -429,7 +437,7 @@ fn damage_met_while_db_is_rebuilt_is_healed_from_the_copy_that_was_moved_aside()
     let reducer = roomledger::domain::Digest::of(b"reducer");
     let saved = ledger.save_checkpoint(ledger.head(), &reducer, b"state");
     saved.and_then(|()| ledger.close()).expect("closes");
-    overwrite(&segments(dir.path())[1], SEGMENT_BYTES / 3, b"damage");
+    damage_commit(dir.path(), 1);
     fs::write(dir.path().join("db").join("CONDEMNED"), "a test").expect("written");
     let (ledger, report) = open_small(dir.path());
     let copies: Vec<LogCopy> = report.repairs.iter().map(|it| it.copy).collect();

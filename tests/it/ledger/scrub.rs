@@ -1,7 +1,9 @@
 //! The background scrub: what went bad since it was written is healed or told, and counted.
 
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -9,10 +11,11 @@ use roomledger::domain::Event;
 use roomledger::engine::{Engine, EngineConfig, ManualClock, SeededIds};
 use roomledger::store::ledger::{Ledger, LedgerOptions};
 use roomledger::store::{Caches as _, EventStore as _, LogCopy, Position, Record, Scrubbed};
+use roomledger::testing::faults::SimulatedDisk;
 
 use super::chunks::{large, large_commit};
 use super::damage::{overwrite, segments};
-use super::{SEGMENT_BYTES, checked, closed, fill, open_small, options};
+use super::{SEGMENT_BYTES, checked, closed, fill, open_small, options, read};
 
 #[test]
 fn a_scrub_of_a_whole_ledger_counts_and_finds_nothing() {
@@ -60,22 +63,30 @@ fn rule_20_the_scrub_heals_the_journal_and_reports_what_no_copy_has() {
     ledger.close().expect("closes");
     assert_eq!(checked(dir.path(), true).problems, vec![]);
 
-    // Where sled has not got it either, it is told once, however often it is met.
-    let (ledger, _) = open_small(dir.path());
-    overwrite(&files[1], SEGMENT_BYTES / 2, b"damage");
+    // Where sled has not got it either, that is told, and what it cannot give is not made up.
+    let dir = tempfile::tempdir().expect("a directory");
+    large_ledger(dir.path());
+    let (ledger, _) = Ledger::open(dir.path(), large(1 << 20)).expect("opens");
     damage_every_block(dir.path());
-    ledger.scrub().expect("scrubs");
+    let path = segments(dir.path()).swap_remove(0);
+    overwrite(&path, 250 << 10, b"damage");
+    let damaged = fs::read(&path).expect("read");
     ledger.scrub().expect("scrubs");
     let found = ledger.scrubbed();
-    assert_eq!(found.passes, 2);
-    // sled answers from its cache what its file no longer has: then it was healed.
-    assert_eq!(found.unhealed + found.healed, 1, "{found:?}");
+    assert_eq!((found.healed, found.unhealed), (0, 1), "{found:?}");
     let told = ledger.take_repairs();
-    let journal = told.iter().filter(|it| it.copy == LogCopy::Journal);
-    assert_eq!(journal.count(), 1, "{told:?}");
+    let of_journal: Vec<_> = told
+        .iter()
+        .filter(|it| it.copy == LogCopy::Journal)
+        .collect();
+    let [told] = of_journal.as_slice() else {
+        panic!("told once: {told:?}");
+    };
+    assert!(!told.restored && told.problem.contains("db/ does not have them either"));
+    assert_eq!(fs::read(&path).expect("read"), damaged);
 }
 
-pub(super) fn damage_every_block(dir: &std::path::Path) {
+pub(super) fn damage_every_block(dir: &Path) {
     let path = dir.join("db").join("db");
     let mut bytes = fs::read(&path).expect("read");
     bytes.iter_mut().step_by(64).for_each(|byte| *byte ^= 0xff);
@@ -172,9 +183,13 @@ fn is_told_in_figures(engine: &Engine) {
 
 /// A ledger of many pages in db/, of which an open reads the last alone: what is done to the others
 /// is met by whoever reads them first.
-pub(super) fn large_ledger(dir: &std::path::Path) -> Vec<Record> {
-    let (ledger, _) = Ledger::open(dir, large(1 << 20)).expect("opens");
-    for version in 1..=24 {
+pub(super) fn large_ledger(dir: &Path) -> Vec<Record> {
+    fill_large(dir, 24, large(1 << 20))
+}
+
+fn fill_large(dir: &Path, commits: u64, options: LedgerOptions) -> Vec<Record> {
+    let (ledger, _) = Ledger::open(dir, options).expect("opens");
+    for version in 1..=commits {
         let commit = large_commit(version, 100 << 10);
         ledger.append(&commit).expect("appends");
     }
@@ -203,21 +218,126 @@ fn a_scrub_finds_what_went_bad_in_db_and_the_next_open_builds_it_anew() {
     assert_eq!(ledger.read_all(Position(0), 99).expect("reads"), written);
 }
 
+/// What waits while a hole is healed is every command: what is read for that is counted here.
 #[test]
-fn a_scrub_tells_once_what_no_copy_has_however_often_it_is_met() {
+fn a_scrub_heals_a_hole_without_reading_the_journal_again() {
     let dir = tempfile::tempdir().expect("a directory");
-    large_ledger(dir.path());
-    let (ledger, _) = Ledger::open(dir.path(), large(1 << 20)).expect("opens");
+    let (disk, ledger) = simulated(dir.path());
+    let written = fill(&ledger, 1_500);
+    wait_until_applied(&ledger);
+    let pass = || {
+        let before = disk.bytes_read();
+        ledger.scrub().expect("scrubs");
+        disk.bytes_read() - before
+    };
+    let sound = pass();
+    let few_bytes = 8 * SEGMENT_BYTES;
+    assert!(sound > 2 * few_bytes, "several times as much: {sound}");
+    // A bit of a frame, a page, and a bit of the zeros behind the last frame.
+    let zeros = |bytes: &[u8]| bytes.windows(64).position(|it| it == [0; 64]);
+    let behind = |file: &[u8]| zeros(file).filter(|from| *from > 12_288);
+    let files = disk.files();
+    let mut closed = files
+        .iter()
+        .take(20)
+        .skip_while(|(path, _)| path.ends_with("HEAD"));
+    let (path, before, rest) = closed
+        .find_map(|(path, file)| Some((path, file, behind(file)?)))
+        .expect("a segment with zeros behind its frames");
+    for (from, bytes) in [(8_000, 1), (4_096, 4_096), (rest + 32, 1)] {
+        disk.edit(path, |file| {
+            let harmed = file.iter_mut().skip(from).take(bytes);
+            harmed.for_each(|byte| *byte ^= 1);
+        });
+        let read = pass();
+        assert!(read < sound + few_bytes, "{read} beside {sound}: {from}");
+        assert_eq!(&disk.files()[path], before, "bit for bit");
+    }
+    assert_eq!(ledger.scrubbed().healed, 2);
+    assert_eq!(read(&ledger).expect("reads"), written);
+    ledger.close().expect("closes");
+}
+
+/// What no copy has is looked for once, and told once: not for every pass commands wait for it.
+#[test]
+fn a_scrub_tells_once_what_no_copy_has_and_looks_for_it_no_more() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let disk = SimulatedDisk::new();
+    let options = LedgerOptions {
+        disk: Arc::new(disk.clone()),
+        ..large(1 << 20)
+    };
+    fill_large(dir.path(), 96, options.clone());
+    let (ledger, _) = Ledger::open(dir.path(), options).expect("opens");
+    let pass = || {
+        let before = disk.bytes_read();
+        ledger.scrub().expect("scrubs");
+        disk.bytes_read() - before
+    };
     damage_every_block(dir.path());
-    overwrite(&segments(dir.path())[0], 250 << 10, b"damage");
-    ledger.scrub().expect("scrubs");
-    ledger.scrub().expect("scrubs");
+    let sound = pass();
+    let path = dir.path().join("journal").join("00000001.seg");
+    disk.edit(&path, |file| file[250 << 10] ^= 1);
+    for _ in 0..2 {
+        let read = pass();
+        assert!(read < sound + sound / 2, "{read} beside {sound}");
+    }
     let found = ledger.scrubbed();
-    assert_eq!((found.passes, found.healed, found.unhealed), (2, 0, 1));
+    assert_eq!((found.passes, found.healed, found.unhealed), (3, 0, 1));
     let told = ledger.take_repairs();
     let of_journal = told.iter().filter(|it| it.copy == LogCopy::Journal);
     assert_eq!(of_journal.count(), 1, "{told:?}");
     assert!(told.iter().all(|it| !it.restored), "{told:?}");
+}
+
+/// What the indexed copy lags behind is in memory: it heals the journal as soon as it is there.
+#[test]
+fn a_scrub_does_not_give_up_what_db_has_not_taken_yet() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let (disk, ledger) = simulated(dir.path());
+    wait_until_applied(&ledger);
+    let holds = Arc::new(AtomicBool::new(true));
+    let held = Arc::clone(&holds);
+    disk.set_free(move || {
+        let is_applier = thread::current().name() == Some("ledger-applier");
+        let is_held = is_applier && held.load(Ordering::SeqCst);
+        Ok(if is_held { 0 } else { u64::MAX })
+    });
+    let written = fill(&ledger, 100);
+    let path = dir.path().join("journal").join("00000001.seg");
+    let before = disk.files()[&path].clone();
+    disk.edit(&path, |file| file[8_000] ^= 1);
+    ledger.scrub().expect("scrubs");
+    assert_eq!(ledger.scrubbed().unhealed, 0);
+    assert_eq!(ledger.take_repairs(), vec![]);
+    holds.store(false, Ordering::SeqCst);
+    wait_until_applied(&ledger);
+    ledger.scrub().expect("scrubs");
+    let found = ledger.scrubbed();
+    assert_eq!((found.healed, found.unhealed), (1, 0), "{found:?}");
+    assert_eq!(disk.files()[&path], before, "bit for bit");
+    assert_eq!(read(&ledger).expect("reads"), written);
+    ledger.close().expect("closes");
+}
+
+/// A ledger whose journal is on a simulated disk, which is asked what is free.
+fn simulated(dir: &Path) -> (SimulatedDisk, Ledger) {
+    let disk = SimulatedDisk::new();
+    let options = LedgerOptions {
+        reserve_bytes: 1,
+        disk: Arc::new(disk.clone()),
+        ..options()
+    };
+    let (ledger, _) = Ledger::open(dir, options).expect("opens");
+    (disk, ledger)
+}
+
+pub(super) fn wait_until_applied(ledger: &Ledger) {
+    let applied = (0..6_000).any(|_| {
+        thread::sleep(Duration::from_millis(10));
+        ledger.copy_behind() == Some(0)
+    });
+    assert!(applied, "{:?} behind", ledger.copy_behind());
 }
 
 /// A scrub that has read its share waits, and ends with the ledger in the middle of it.

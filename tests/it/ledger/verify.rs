@@ -9,7 +9,7 @@ use roomledger::store::ledger::{Ledger, LedgerOptions, VerifyReport, verify};
 use roomledger::store::{Caches as _, EventStore as _, StoreError};
 use std::sync::Arc;
 
-use super::damage::{overwrite, segments};
+use super::damage::{damage_commit, overwrite, segments};
 use super::repair::repaired;
 use super::{SEGMENT_BYTES, checked, closed, copy_files, fill, open_small, options};
 
@@ -89,7 +89,7 @@ const HARMS: &[(&str, &str, Harm)] = &[
         },
     ),
     ("a frame", "journal: ", |dir, _| {
-        overwrite(&segments(dir)[0], SEGMENT_BYTES / 2, b"damage");
+        damage_commit(dir, 0);
     }),
     (
         "another history's checkpoint",

@@ -209,11 +209,12 @@ fn one_event_stands_in_the_chain() {
     let event = server.read(&format!("/events/{}", all[3]["position"]));
     assert_eq!(event["chain"].as_str().unwrap().len(), 64);
     assert!(event["commit"].as_u64() >= event["position"].as_u64());
+    assert!(event["command"].as_u64() <= event["position"].as_u64());
     let mut alone = event.clone();
     alone
         .as_object_mut()
         .unwrap()
-        .retain(|name, _| name != "chain" && name != "commit");
+        .retain(|name, _| !["chain", "commit", "command"].contains(&name.as_str()));
     assert_eq!(alone, all[3]);
     assert_eq!(
         server.read("/events/@")["position"],

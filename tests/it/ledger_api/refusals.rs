@@ -1,7 +1,7 @@
 //! Bad callers, bad bodies and repeats: clear answers, and a record wherever the caller is known.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use axum::http::Method;
 use roomledger::dialect::auth::claims::{Grants, LedgerGrant, VideoGrant};
@@ -9,7 +9,9 @@ use roomledger::dialect::ledger::status_of;
 use roomledger::domain::{Code, Timestamp};
 use roomledger::engine::EngineConfig;
 use roomledger::store::ledger::{Ledger, LedgerOptions};
+use roomledger::store::{Appended, Commit, EventStore, MemoryStore, StoreError};
 use roomledger::testing::faults::SimulatedDisk;
+use roomledger::testing::front::{Front, Fronted};
 use roomledger::testing::virtual_time::VirtualEngine;
 use serde_json::{Value, json};
 
@@ -396,4 +398,71 @@ fn a_full_disk_stops_writing_before_it_is_full_and_not_reading() {
         server.command(room, &create);
         server.engine.shutdown_blocking().unwrap();
     }
+}
+
+/// A log whose history is still being opened, for as long as it is told.
+#[derive(Default)]
+struct Opening {
+    log: MemoryStore,
+    is_opening: AtomicBool,
+}
+
+impl Front for Opening {
+    fn log(&self) -> &dyn EventStore {
+        &self.log
+    }
+
+    fn append(&self, commit: &Commit) -> Result<Appended, StoreError> {
+        self.log.append(commit)
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        self.log.close()
+    }
+
+    fn reads_history(&self) -> Result<(), StoreError> {
+        if self.is_opening.load(Ordering::SeqCst) {
+            return Err(StoreError::Opening);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn rule_09_what_needs_history_is_told_to_come_again_while_it_is_opened() {
+    let store = Arc::new(Fronted(Opening::default()));
+    let config = EngineConfig {
+        idle_rooms_max: 0,
+        ..EngineConfig::default()
+    };
+    let log = Arc::clone(&store) as Arc<dyn EventStore>;
+    let start = Timestamp::from_seconds(1_800_000_000);
+    let server = Server::on(VirtualEngine::open(log, config, start).unwrap());
+    // One room leaves memory when its session ends, another stays.
+    let (create, end) = (
+        json!({ "command": "create_room" }),
+        json!({ "command": "end_session" }),
+    );
+    for room in ["past", "live"] {
+        server.join(room, "alice");
+        server.command(room, &create);
+    }
+    server.command("past", &end);
+    store.is_opening.store(true, Ordering::SeqCst);
+    let head = server.engine.head();
+    let still_opening = [
+        server.post("/rooms/past/commands", &create),
+        server.get("/rooms/past"),
+        server.get("/events"),
+    ];
+    for answer in still_opening {
+        assert_eq!(answer.header("retry-after"), Some("1"));
+        assert_eq!(answer.expect(503)["type"], "still-opening");
+    }
+    assert_eq!(server.engine.head(), head, "nothing is recorded");
+    server.join("live", "bob");
+    store.is_opening.store(false, Ordering::SeqCst);
+    server.command("past", &create);
+    server.read("/rooms/past");
+    server.read("/events");
 }

@@ -62,7 +62,7 @@ fn converse(mut stream: TcpStream, into: &Seen) -> Option<()> {
 
 /// The first `count` webhooks of a room; waits for them.
 fn told(seen: &Seen, room: &str, count: usize) -> Vec<(String, String)> {
-    for _ in 0..600 {
+    for _ in 0..3_000 {
         let mut of_room = seen.lock().expect("the list").clone();
         of_room.retain(|(_, body)| {
             let body: Value = serde_json::from_str(body).expect("JSON");

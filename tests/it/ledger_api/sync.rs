@@ -1,0 +1,72 @@
+//! A media server's list of who is connected: repeats of it, and across a restart.
+
+use std::sync::Arc;
+
+use roomledger::domain::Timestamp;
+use roomledger::engine::EngineConfig;
+use roomledger::store::ledger::{Ledger, LedgerOptions};
+use roomledger::testing::faults::SimulatedDisk;
+use roomledger::testing::virtual_time::VirtualEngine;
+use serde_json::{Value, json};
+
+use super::support::Server;
+use crate::ledger::options;
+
+#[test]
+fn a_repeated_sync_answers_as_the_first_did_also_after_a_restart() {
+    let place = tempfile::tempdir().unwrap();
+    let disk = SimulatedDisk::new();
+    let open = || {
+        let options = LedgerOptions {
+            disk: Arc::new(disk.clone()),
+            ..options()
+        };
+        let (ledger, _) = Ledger::open(place.path(), options).unwrap();
+        let start = Timestamp::from_seconds(1_800_000_000);
+        let config = EngineConfig::default();
+        Server::on(VirtualEngine::open(Arc::new(ledger), config, start).unwrap())
+    };
+    let sync = |server: &Server, request_id: &str, as_of: u64| {
+        let body = json!({ "as_of": as_of, "connections": [] });
+        let headers = [("x-request-id", request_id)];
+        server.post_with("/reporters/sfu-1/sync", &headers, &body)
+    };
+    let join = |server: &Server, room: &str| {
+        let body = json!({ "identity": "alice", "reporter": "sfu-1" });
+        server
+            .post(&format!("/rooms/{room}/joins"), &body)
+            .expect(201)
+    };
+    let server = open();
+    for room in ["b", "a"] {
+        join(&server, room);
+    }
+    let as_of = server.engine.head().0;
+    let first = sync(&server, "q-1", as_of);
+    let position = first.header("x-ledger-position").unwrap().to_owned();
+    assert_eq!(first.header("x-ledger-replayed"), None);
+    let first = first.expect(200);
+    let rooms: Vec<&Value> = first["closed"].as_array().unwrap().iter().collect();
+    let rooms: Vec<&Value> = rooms.iter().map(|closed| &closed["room"]).collect();
+    assert_eq!(rooms, ["a", "b"]);
+    // Later than what was asked for, in a room that has to be asked again and in another.
+    for room in ["a", "c"] {
+        join(&server, room);
+    }
+    let check = |server: &Server| {
+        let head = server.engine.head();
+        let again = sync(server, "q-1", as_of);
+        assert_eq!(again.header("x-ledger-replayed"), Some("true"));
+        assert_eq!(again.header("x-ledger-position"), Some(position.as_str()));
+        assert_eq!(again.expect(200), first);
+        let other = sync(server, "q-1", head.0).expect(409);
+        assert_eq!(other["type"], "request-id-reused");
+        assert_eq!(server.engine.head(), head, "neither records anything");
+    };
+    check(&server);
+    server.engine.shutdown_blocking().unwrap();
+    let server = open();
+    check(&server);
+    let next = sync(&server, "q-2", server.engine.head().0).expect(200);
+    assert_eq!(next["closed"].as_array().unwrap().len(), 2, "{next}");
+}
