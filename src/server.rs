@@ -214,7 +214,7 @@ fn routes(
         call,
     };
     let dialect = livekit::LiveKit::new(
-        livekit::service::Service::new(engine.clone()),
+        livekit::service::Service::new(engine.clone()).sharing(catalogue.clone()),
         Arc::clone(keys),
         move || clock.wall().seconds(),
     );

@@ -3,7 +3,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::domain::Room;
+use crate::domain::{Id, Rejection, Room, RoomName};
 use crate::engine::{Engine, EngineError};
 use crate::replay::{Catalogue, Moment, SessionEntry};
 
@@ -42,7 +42,42 @@ impl SharedCatalogue {
         read.await
     }
 
-    /// The room as it keeps that session: as it is now, or as it was when the session ended. `None`
+    /// The room that has this name as its id, in VideoSDK's form, and another name of its own: no
+    /// other room may take that name, or it would take the id over. `None` where there is a room of
+    /// the name.
+    ///
+    /// # Errors
+    /// As [`Engine::read`].
+    pub async fn room_by_id(&self, name: &RoomName) -> Result<Option<RoomName>, EngineError> {
+        let is_room = |room: Arc<Room>| room.life.is_some();
+        if Id::parse_meeting_code(name.as_str()).is_none()
+            || self.engine.live(name).is_some_and(is_room)
+        {
+            return Ok(None);
+        }
+        let asked = name.clone();
+        let found = self.read(move |all| {
+            let found = all.room(asked.as_str())?;
+            let is_other = found.deleted_at.is_none() && found.name != asked;
+            is_other.then(|| found.name.clone())
+        });
+        found.await
+    }
+
+    /// Why no room may be made of that name, if so.
+    ///
+    /// # Errors
+    /// As [`Engine::read`].
+    pub async fn objection(&self, name: &RoomName) -> Result<Option<Rejection>, EngineError> {
+        let other = self.room_by_id(name).await?;
+        Ok(other.map(|other| Rejection::Invalid {
+            what: "name",
+            problem: format!("{name} is the id of room {other}: take another"),
+        }))
+    }
+
+    /// The room as it keeps that session: as it is now while the session is open, else as it was
+    /// when it ended, since the room may have been deleted, and made again, after that. `None`
     /// where the log has no such session.
     ///
     /// # Errors
@@ -50,7 +85,8 @@ impl SharedCatalogue {
     pub async fn room_of(&self, entry: &SessionEntry) -> Result<Option<Arc<Room>>, EngineError> {
         let id = entry.id;
         let keeps = |room: &Arc<Room>| room.session.as_ref().is_some_and(|it| it.id == id);
-        if let Some(room) = self.engine.live(&entry.room).filter(keeps) {
+        let is_open = |room: &Arc<Room>| room.open_session().is_some_and(|it| it.id == id);
+        if let Some(room) = self.engine.live(&entry.room).filter(is_open) {
             return Ok(Some(room));
         }
         let mut ended = entry.ended;

@@ -77,6 +77,8 @@ pub enum Command {
     DeleteRoom,
     /// Make an end of the open session alone.
     EndSession,
+    /// The same, and nothing where the session that is meant is over already.
+    EndSessionIfOpen,
     /// Change name, metadata, attributes and permission of somebody at once.
     UpdateParticipant(UpdateParticipant),
     /// Change what people may do.
@@ -250,8 +252,10 @@ pub struct CreateRoom {
     /// Other names that the room answers to.
     pub aliases: Vec<String>,
     /// Whether a room of that name is deleted first where its time is over and nobody is inside, as
-    /// for a vendor to whom it is gone by then.
+    /// for a vendor to whom it is gone by then; it is refused while somebody is inside.
     pub replaces_expired: bool,
+    /// Whether it is refused where there is a room of that name.
+    pub refuse_existing: bool,
 }
 
 /// See [`Command::UpdateRoom`].
@@ -455,7 +459,7 @@ impl Command {
             Self::CreateRoom(_) => "create_room",
             Self::UpdateRoom(_) => "update_room",
             Self::DeleteRoom => "delete_room",
-            Self::EndSession => "end_session",
+            Self::EndSession | Self::EndSessionIfOpen => "end_session",
             Self::UpdateParticipant(_) => "update_participant",
             Self::UpdatePermissions(_) => "update_permissions",
             Self::MuteTrack(_) => "mute_track",

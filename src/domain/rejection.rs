@@ -232,6 +232,14 @@ pub enum Rejection {
 }
 
 impl Rejection {
+    /// There is a room of the name that another should have.
+    pub fn name_taken(name: &RoomName) -> Self {
+        Self::Invalid {
+            what: "name",
+            problem: format!("a room named {name} already exists"),
+        }
+    }
+
     /// What kind of refusal it is: of several, the first.
     pub fn code(&self) -> Code {
         match self {

@@ -100,17 +100,26 @@ impl Catalogue {
 
     /// The newest generation of the room of that name or alias; else the one of that id, as a UUID,
     /// as 24 hexadecimal digits or as VideoSDK's `xxxx-xxxx-xxxx`. Of two that share a short form,
-    /// the newer.
+    /// the newer; one that was deleted only where no other answers to it.
     pub fn room(&self, text: &str) -> Option<&RoomEntry> {
         let name = RoomName::new(text).ok();
         let named = name.and_then(|name| self.named.get(&name));
-        let place = named.or_else(|| self.aliased.get(text)).copied();
-        let place = place.or_else(|| {
-            let keys = Key::of_text(text).into_iter();
-            let mut found = keys.flat_map(|key| places(&self.room_keys, key));
-            found.find(|&place| self.rooms.get(place).is_some_and(|it| is_form(it.id, text)))
-        });
-        self.rooms.get(place?)
+        let aliased = self.aliased.get(text);
+        let by_word = named.into_iter().chain(aliased).copied();
+        let keys = Key::of_text(text).into_iter();
+        let by_id = keys.flat_map(|key| places(&self.room_keys, key));
+        let is_own = |place: &usize| {
+            self.rooms
+                .get(*place)
+                .is_some_and(|it| is_form(it.id, text))
+        };
+        let mut found = by_word.chain(by_id.filter(is_own));
+        let mut found = found
+            .by_ref()
+            .filter_map(|place| self.rooms.get(place))
+            .peekable();
+        let first = found.peek().copied();
+        found.find(|room| room.deleted_at.is_none()).or(first)
     }
 
     /// The session with that id, in LiveKit's form, as a UUID or as 24 hexadecimal digits; of two

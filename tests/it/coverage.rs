@@ -47,7 +47,9 @@ fn every_call_has_its_line_in_the_dialects_page() {
     let livekit = Call::ALL.iter().map(|it| it.name());
     let daily = daily::call::Call::ALL.iter().map(|it| it.name());
     explains("docs/livekit.md", livekit);
+    let videosdk = videosdk::Call::ALL.iter().map(|it| it.name());
     explains("docs/daily.md", daily);
+    explains("docs/videosdk.md", videosdk);
 }
 
 fn explains(page: &str, calls: impl Iterator<Item = &'static str>) {

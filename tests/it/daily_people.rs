@@ -2,7 +2,9 @@
 
 pub(crate) mod bodies;
 mod calls;
+mod edges;
 mod history;
+mod logs;
 mod model;
 mod permissions;
 pub(crate) mod support;

@@ -12,6 +12,7 @@ use thiserror::Error;
 use crate::dialect::auth::claims::{Claims, Grants};
 use crate::dialect::auth::keys::{KeyRing, Secret};
 use crate::dialect::auth::payload::{Reader, WrongClaim};
+use crate::dialect::javascript;
 use crate::domain::Digest;
 
 /// The token in an `Authorization` header.
@@ -210,13 +211,13 @@ pub fn mint(
     sign(claims, secret)
 }
 
-/// Signs claims as they are.
+/// Signs claims as they are, numbers as JavaScript writes them.
 ///
 /// # Errors
 /// As [`mint`].
 pub fn sign(claims: Map<String, Value>, secret: &Secret) -> Result<String, TokenError> {
     let header = json!({"alg": "HS256", "typ": "JWT"});
-    let part = |value: &Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let part = |value: &Value| URL_SAFE_NO_PAD.encode(javascript::json(value));
     let message = format!("{}.{}", part(&header), part(&Value::Object(claims)));
     let signature = signature_of(secret, &message).ok_or(TokenError::Unsigned)?;
     Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))

@@ -169,12 +169,22 @@ impl Asked {
 
     /// Records that what came could not be done, and answers with the error.
     pub(super) async fn refuse(&self, room: &RoomName, error: Error) -> Error {
-        let call = self.call.name();
-        let mut request = Request::new(room.clone(), Command::Unread(call));
-        request.objection = Some(Rejection::Invalid {
-            what: call,
+        let objection = Rejection::Invalid {
+            what: recorded_as(&error).unwrap_or(self.call.name()),
             problem: error.info().to_owned(),
-        });
+        };
+        self.record(room, objection, error).await
+    }
+
+    /// Records why what came cannot be done, and answers with that.
+    pub(super) async fn object(&self, room: &RoomName, objection: Rejection) -> Error {
+        let error = Error::rejected(&objection);
+        self.record(room, objection, error).await
+    }
+
+    async fn record(&self, room: &RoomName, objection: Rejection, error: Error) -> Error {
+        let mut request = Request::new(room.clone(), Command::Unread(self.call.name()));
+        request.objection = Some(objection);
         match self.send(request).await {
             Ok(receipt) => error.recorded_by(Recorded::of(&receipt)),
             Err(other) => other,
@@ -191,7 +201,14 @@ impl Asked {
         room: &RoomName,
         command: Command,
     ) -> Result<Receipt, Error> {
-        let request = Request::new(room.clone(), command);
+        self.settle(Request::new(room.clone(), command)).await
+    }
+
+    /// The same for a request that says more than its command.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) async fn settle(&self, request: Request) -> Result<Receipt, Error> {
         let receipt = self.send(request).await?;
         match &receipt.status {
             Status::Refused(refused) => Err(Error::refused(refused, &receipt)),
@@ -218,6 +235,26 @@ impl Asked {
         Ok(self.daily.engine.execute(call).await?)
     }
 }
+
+/// What stands on record before the sentence about a body that could not be read, where it was
+/// answered with more than 400 and `invalid-request-error`.
+fn recorded_as(error: &Error) -> Option<&'static str> {
+    let told = (error.status(), error.kind());
+    let mut known = UNREAD.iter();
+    let found = known.find(|(_, status, kind)| (*status, *kind) == told);
+    found.map(|(what, _, _)| *what)
+}
+
+/// Bodies that could not be read: what is recorded, and what was answered.
+pub(super) const UNREAD: &[(&str, StatusCode, Kind)] = &[
+    ("json", StatusCode::BAD_REQUEST, Kind::JsonParsing),
+    ("size", StatusCode::PAYLOAD_TOO_LARGE, Kind::InvalidRequest),
+    (
+        "content-encoding",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Kind::InvalidRequest,
+    ),
+];
 
 /// As the other dialects: what rights of everybody in the largest room need.
 const BODY_BYTES_MAX: usize = 10 << 20;

@@ -7,20 +7,21 @@ use crate::dialect::daily::asked::{Answer, Asked};
 use crate::dialect::daily::error::Error;
 use crate::dialect::daily::fields::{Fields, Wrong};
 use crate::dialect::daily::rooms::{self, NewRoom};
-use crate::domain::RoomName;
 use crate::domain::command::Command;
+use crate::domain::{Rejection, RoomName};
 
 /// `POST /batch/rooms`
 pub(super) async fn create(asked: &Asked) -> Result<Answer, Error> {
     let all = asked.read(read_new)?;
     let mut named = Vec::with_capacity(all.len());
+    let is_first = asked.said.request_id.is_none();
     for (index, new) in all.into_iter().enumerate() {
         let name = match new.name {
             Some(name) => name,
             None => rooms::made_up(asked, index)?,
         };
-        if is_taken(asked, &name).await? && asked.said.request_id.is_none() {
-            return Err(asked.refuse(&name, rooms::taken(&name)).await);
+        if is_first && let Some(objection) = objection(asked, &name).await? {
+            return Err(asked.object(&name, objection).await);
         }
         named.push((name, new.given));
     }
@@ -43,8 +44,8 @@ pub(super) async fn delete(asked: &Asked) -> Result<Answer, Error> {
     let names = asked.read(read_names)?;
     for name in &names {
         if rooms::found(asked, name).await?.is_none() && asked.said.request_id.is_none() {
-            let error = rooms::no_such_room(name.as_str());
-            return Err(asked.refuse(name, error).await);
+            let room = name.to_string();
+            return Err(asked.object(name, Rejection::NoSuchRoom { room }).await);
         }
     }
     let mut last = None;
@@ -95,10 +96,14 @@ fn check_count(fields: &Fields, count: usize) -> Result<(), Wrong> {
     Ok(())
 }
 
-async fn is_taken(asked: &Asked, name: &RoomName) -> Result<bool, Error> {
+/// Why no room can be made of that name, if so.
+async fn objection(asked: &Asked, name: &RoomName) -> Result<Option<Rejection>, Error> {
     let room = asked.daily.engine.room(name).await?;
     let now = asked.daily.engine.clock().wall();
-    Ok(room.is_some_and(|room| room.life.is_some() && !room.is_over(now)))
+    if room.is_some_and(|room| room.life.is_some() && !room.is_over(now)) {
+        return Ok(Some(Rejection::name_taken(name)));
+    }
+    Ok(asked.daily.catalogue.objection(name).await?)
 }
 
 /// Daily's own bound.

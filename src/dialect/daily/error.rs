@@ -137,6 +137,25 @@ impl Error {
     pub fn info(&self) -> &str {
         &self.info
     }
+
+    /// The HTTP status.
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// What kind it is.
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The body as it is sent.
+    pub fn body(&self) -> String {
+        let mut body = json!({"error": self.kind.name(), "info": self.info});
+        if let (true, Some(body)) = (self.is_deleted, body.as_object_mut()) {
+            body.insert(String::from("deleted"), json!(true));
+        }
+        body.to_string()
+    }
 }
 
 impl From<EngineError> for Error {
@@ -171,13 +190,9 @@ impl From<&TooOften> for Error {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let mut body = json!({"error": self.kind.name(), "info": self.info});
-        if let (true, Some(body)) = (self.is_deleted, body.as_object_mut()) {
-            body.insert(String::from("deleted"), json!(true));
-        }
         let kind = HeaderValue::from_static("application/json");
-        let body = body.to_string();
-        let mut response = (self.status, [(header::CONTENT_TYPE, kind)], body).into_response();
+        let headers = [(header::CONTENT_TYPE, kind)];
+        let mut response = (self.status, headers, self.body()).into_response();
         let headers = response.headers_mut();
         if let Some(seconds) = self.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));

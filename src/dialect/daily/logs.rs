@@ -4,10 +4,11 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::dialect::daily::asked::{Answer, Asked, DIALECT};
+use crate::dialect::daily::asked::{Answer, Asked, DIALECT, UNREAD};
+use crate::dialect::daily::call::Call;
 use crate::dialect::daily::error::{Error, kind_of};
 use crate::dialect::daily::page::OLDEST;
-use crate::dialect::daily::rooms::DOMAIN_ID;
+use crate::dialect::daily::rooms::{self, DOMAIN_ID};
 use crate::dialect::javascript;
 use crate::domain::event::CommandRefused;
 use crate::domain::{Code, Event, Personal};
@@ -23,7 +24,7 @@ pub(super) async fn list(asked: &Asked) -> Result<Answer, Error> {
     let older_than = query.parsed("starting_after", id)?;
     let newer_than = query.parsed("ending_before", end)?;
     let source = query.parsed("source", source)?;
-    let url = query.text("url")?;
+    let url = query.filter("url")?;
     query.finish()?;
     if older_than.is_some() && newer_than.is_some() {
         let info = "give `starting_after` or `ending_before`, not both";
@@ -38,15 +39,55 @@ pub(super) async fn list(asked: &Asked) -> Result<Answer, Error> {
         Some(id) => newer(asked, id, limit, is_wanted).await?,
         None => older(asked, older_than, limit, is_wanted).await?,
     };
-    Ok(Answer::read(
-        rows.into_iter().map(|row| row.shown).collect(),
-    ))
+    let mut shown = Vec::with_capacity(rows.len());
+    for row in rows {
+        shown.push(row.shown(asked).await?);
+    }
+    Ok(Answer::read(Value::Array(shown)))
 }
 
-/// One call, as Daily shows it.
+/// One call, by its first event.
 struct Row {
+    method: String,
     url: String,
-    shown: Value,
+    first: Record,
+}
+
+impl Row {
+    /// The call as Daily shows it.
+    async fn shown(self, asked: &Asked) -> Result<Value, Error> {
+        let refused = self.refused(asked).await?;
+        let status = refused.as_ref().map_or(StatusCode::OK, Error::status);
+        let provenance = &self.first.command.provenance;
+        Ok(json!({
+            "id": self.first.position.0.to_string(),
+            "userId": provenance.actor.id,
+            "domainId": DOMAIN_ID,
+            "source": "api",
+            "ip": provenance.source_ip.as_ref().map(Personal::as_str),
+            "method": self.method,
+            "url": self.url,
+            "status": status.as_u16(),
+            "createdAt": javascript::iso(self.first.command.recorded_at),
+            "request": null,
+            "response": refused.map(|error| error.body()),
+        }))
+    }
+
+    /// The error that it was answered with, if it was: all refusals are on record but that of a
+    /// deletion which came too late, and deletes all the same.
+    async fn refused(&self, asked: &Asked) -> Result<Option<Error>, Error> {
+        let call = &self.first.command.provenance.via.call;
+        if let Event::CommandRefused(no) = &self.first.event.event {
+            return Ok(Some(refusal(no, call)));
+        }
+        match &self.first.room {
+            Some(room) if *call == Call::DeleteRoom.name() => {
+                rooms::was_over(asked, room, &self.first).await
+            }
+            Some(_) | None => Ok(None),
+        }
+    }
 }
 
 /// The latest calls before a position, newest first.
@@ -63,7 +104,7 @@ async fn older(
         let low = Position(high.0.saturating_sub(BATCH));
         let mut records = asked.daily.engine.records(low, BATCH_RECORDS).await?;
         records.retain(|record| record.position <= high);
-        let found = records.iter().rev().filter_map(row);
+        let found = records.into_iter().rev().filter_map(row);
         rows.extend(found.filter(&is_wanted));
         looked_at += BATCH;
         high = low;
@@ -88,7 +129,7 @@ async fn newer(
             break;
         };
         low = last.position;
-        rows.extend(records.iter().filter_map(row).filter(&is_wanted));
+        rows.extend(records.into_iter().filter_map(row).filter(&is_wanted));
         looked_at += BATCH;
     }
     rows.truncate(limit);
@@ -98,7 +139,7 @@ async fn newer(
 
 /// The call that an event is the first of; `None` for any other event, and for other dialects'
 /// calls. A refusal is one event, so that the first tells whether it was one.
-fn row(first: &Record) -> Option<Row> {
+fn row(first: Record) -> Option<Row> {
     let provenance = &first.command.provenance;
     if provenance.via.dialect != DIALECT || first.position != first.command_first {
         return None;
@@ -109,37 +150,29 @@ fn row(first: &Record) -> Option<Row> {
         Some(room) => path.replace(":name", room.as_str()),
         None => path.to_owned(),
     };
-    let url = format!("{VERSION}{path}");
-    let (status, response) = if let Event::CommandRefused(no) = &first.event.event {
-        refusal(no, &provenance.via.call)
-    } else {
-        (StatusCode::OK, None)
-    };
-    let shown = json!({
-        "id": first.position.0.to_string(),
-        "userId": provenance.actor.id,
-        "domainId": DOMAIN_ID,
-        "source": "api",
-        "ip": provenance.source_ip.as_ref().map(Personal::as_str),
-        "method": method,
-        "url": url,
-        "status": status.as_u16(),
-        "createdAt": javascript::iso(first.command.recorded_at),
-        "request": null,
-        "response": response,
-    });
-    Some(Row { url, shown })
+    Some(Row {
+        method: method.to_owned(),
+        url: format!("{VERSION}{path}"),
+        first,
+    })
 }
 
-/// What a refusal was answered with. A body that was no JSON is an invalid request in the log.
-fn refusal(no: &CommandRefused, call: &str) -> (StatusCode, Option<String>) {
+/// What a refusal was answered with.
+fn refusal(no: &CommandRefused, call: &str) -> Error {
     let code = no.codes.first().and_then(|code| Code::from_slug(code));
     let (status, kind) = kind_of(code.unwrap_or(Code::Invalid));
+    let detail = no.detail.as_str();
+    let info = |what: &str| detail.strip_prefix(what)?.strip_prefix(": ");
+    if no.command != call {
+        return Error::new(status, kind, detail);
+    }
     // What could not be read is refused in the name of its call.
-    let info = no.detail.as_str();
-    let info = info.strip_prefix(&format!("{call}: ")).unwrap_or(info);
-    let response = json!({"error": kind.name(), "info": info});
-    (status, Some(response.to_string()))
+    for (what, status, kind) in UNREAD {
+        if let Some(info) = info(what) {
+            return Error::new(*status, *kind, info);
+        }
+    }
+    Error::new(status, kind, info(call).unwrap_or(detail))
 }
 
 /// Where calls come from.

@@ -19,7 +19,7 @@ use crate::replay::SessionEntry;
 pub(super) async fn list(asked: &Asked) -> Result<Answer, Error> {
     let mut query = asked.query()?;
     let page = Page::read(&mut query)?;
-    let room = query.text("room")?;
+    let room = query.filter("room")?;
     let start = query.parsed("timeframe_start", epoch_seconds)?;
     let end = query.parsed("timeframe_end", epoch_seconds)?;
     let ongoing = query.parsed("ongoing", str::parse::<bool>)?;
@@ -113,12 +113,10 @@ fn shown(asked: &Asked, entry: &SessionEntry, room: &Room, with_people: bool) ->
     let now = asked.daily.engine.clock().wall();
     let start = entry.active_at.unwrap_or(entry.opened_at);
     // A meeting is over when the last one leaves, a session when nobody came back for a while.
-    let last_left = || rows(room).filter_map(|row| row.left_at()).max();
+    let left: Option<Vec<Timestamp>> = rows(room).map(|row| row.left_at()).collect();
+    let last_left = left.and_then(|left| left.into_iter().max());
     let ended = room.session.as_ref().and_then(|session| session.ended);
-    let end = match ended {
-        Some(ended) => last_left().unwrap_or(ended.at),
-        None => now,
-    };
+    let end = last_left.unwrap_or_else(|| ended.map_or(now, |ended| ended.at));
     let mut meeting = json!({
         "id": entry.id.uuid().to_string(),
         "room": entry.room.as_str(),

@@ -124,7 +124,7 @@ async fn carry_out(asked: &Asked) -> Result<Answer, Error> {
     }
 }
 
-/// All routes, at `/daily/v1`.
+/// All routes, at `/daily/v1`; whatever else is below `/daily` is no route of Daily's.
 pub fn router(daily: Daily, requests: Requests) -> Router {
     let counting = Counting {
         requests,
@@ -135,7 +135,7 @@ pub fn router(daily: Daily, requests: Requests) -> Router {
     let answer = any(async move |request: Request| daily.respond(request).await);
     let routes = ["", "/", "/{*rest}"].into_iter();
     let router = routes.fold(Router::new(), |router, rest| {
-        router.route(&format!("{PREFIX}{rest}"), answer.clone())
+        router.route(&format!("{DAILY}{rest}"), answer.clone())
     });
     counting.of(router)
 }
@@ -150,8 +150,13 @@ fn call_name(request: &Request) -> String {
     name.to_owned()
 }
 
+/// The path below the version; the whole of one that has none, which is no route.
 fn below(path: &str) -> &str {
-    path.strip_prefix(PREFIX).unwrap_or(path)
+    let own = path.strip_prefix(DAILY);
+    let own = own.and_then(|path| path.strip_prefix(VERSION));
+    let own = own.filter(|path| path.is_empty() || path.starts_with('/'));
+    own.unwrap_or(path)
 }
 
-const PREFIX: &str = "/daily/v1";
+const DAILY: &str = "/daily";
+const VERSION: &str = "/v1";

@@ -34,7 +34,7 @@ fn targets(fields: &mut Fields) -> Result<BTreeMap<Target, PermissionUpdate>, Wr
     let read = data.iter().map(|(id, value)| {
         let target = match id.as_str() {
             EVERYBODY => Target::Everyone,
-            id => connection(fields, "data", id)?,
+            id => connection(fields, &format!("data.{}", cut(id)), id)?,
         };
         let said = parse_permissions_at(&format!("data.{id}"), value);
         let said = said.map_err(|wrong| fields.wrong(&wrong.field, wrong.problem))?;
@@ -106,7 +106,14 @@ fn connection(fields: &Fields, name: &str, id: &str) -> Result<Target, Wrong> {
     }
 }
 
+/// As much of a caller's word as a sentence repeats.
+fn cut(text: &str) -> String {
+    text.chars().take(ECHO_CHARS_MAX).collect()
+}
+
 /// Everybody whom no other key names.
 pub(super) const EVERYBODY: &str = "*";
 /// Ids of one kind in one request (Daily's figure).
 const EJECTED_MAX: usize = 100;
+/// Longer words of a caller are cut before they are repeated.
+const ECHO_CHARS_MAX: usize = 64;

@@ -35,8 +35,8 @@ pub(super) async fn in_room(asked: &Asked) -> Result<Answer, Error> {
     let name = asked.room()?;
     let mut query = asked.query()?;
     let limit = query.parsed("limit", at_least_one)?;
-    let user_id = query.text("userId")?;
-    let user_name = query.text("userName")?;
+    let user_id = query.filter("userId")?;
+    let user_name = query.filter("userName")?;
     query.finish()?;
     let room = asked.daily.engine.room(&name).await?;
     let now = asked.daily.engine.clock().wall();

@@ -46,12 +46,14 @@ impl Given {
         Ok(Self(given))
     }
 
-    /// As settings of a new room, of which clients with the same user id may each have their own.
+    /// As settings of a new room, in which clients with the same user id may each be, and which has
+    /// Daily's own size.
     pub(super) fn of_new(&self) -> ConfigPatch {
         let mut patch = self.over(None);
         patch
             .duplicate_identity
             .get_or_insert(DuplicatePolicy::Allow);
+        patch.max_participants.get_or_insert(MAX_DEFAULT);
         patch
     }
 
@@ -67,7 +69,10 @@ impl Given {
             expires_at: self.0.get("exp").map(moment),
             eject_at_expiry: self.0.get(EJECT_AT_EXP).map(|value| *value == json!(true)),
             eject_after_s: self.0.get(EJECT_AFTER).map(count),
-            max_participants: self.0.get(MAX).map(|value| count(value).unwrap_or(0)),
+            max_participants: self
+                .0
+                .get(MAX)
+                .map(|value| count(value).unwrap_or(MAX_DEFAULT)),
             duplicate_identity: self.0.get(UNIQUE).map(unique),
             default_permission: self.bears_on_rights().then(|| {
                 let mut rights = before.map(Rights::of).unwrap_or_default();
@@ -112,7 +117,8 @@ pub(super) fn render(config: &RoomConfig) -> Value {
         ("exp", config.expires_at.map(javascript::seconds)),
         (
             MAX,
-            (config.max_participants > 0).then(|| json!(config.max_participants)),
+            (![0, MAX_DEFAULT].contains(&config.max_participants))
+                .then(|| json!(config.max_participants)),
         ),
         (
             EJECT_AT_EXP,
@@ -258,6 +264,8 @@ fn is_setting(name: &str) -> bool {
 
 const PRIVACY: &str = "privacy";
 const MAX: &str = "max_participants";
+/// Daily's documented default.
+const MAX_DEFAULT: u32 = 200;
 const EJECT_AT_EXP: &str = "eject_at_room_exp";
 const EJECT_AFTER: &str = "eject_after_elapsed";
 const UNIQUE: &str = "enforce_unique_user_ids";

@@ -12,9 +12,10 @@ use crate::dialect::daily::properties::{Given, privacy, render};
 use crate::dialect::javascript;
 use crate::dialect::recorded::Recorded;
 use crate::domain::command::{Command, CreateRoom, UpdateRoom};
-use crate::domain::{Digest, Id, Room, RoomName, Timestamp, Version};
-use crate::engine::{Receipt, Status};
+use crate::domain::{Digest, Id, Request, Room, RoomName, Timestamp, Version};
+use crate::engine::Receipt;
 use crate::replay::{Moment, RoomEntry};
+use crate::store::Record;
 
 /// `GET /`
 pub(super) fn domain() -> Answer {
@@ -111,9 +112,10 @@ pub(super) async fn update(asked: &Asked) -> Result<Answer, Error> {
 pub(super) async fn delete(asked: &Asked) -> Result<Answer, Error> {
     let name = asked.room()?;
     let receipt = asked.execute(&name, Command::DeleteRoom).await?;
-    if was_over(asked, &name, &receipt).await? {
-        let over = Error::not_found(format!("the time of room {name} was over"));
-        return Err(over.deleted().recorded_by(Recorded::of(&receipt)));
+    if let Some(first) = receipt.records.first()
+        && let Some(over) = was_over(asked, &name, first).await?
+    {
+        return Err(over.recorded_by(Recorded::of(&receipt)));
     }
     let answer = json!({"deleted": true, "name": name.as_str()});
     Ok(Answer::recorded(answer, &receipt))
@@ -149,20 +151,15 @@ pub(super) async fn make(
     let command = Command::CreateRoom(CreateRoom {
         config: given.of_new(),
         replaces_expired: true,
+        refuse_existing: true,
         ..CreateRoom::default()
     });
-    let receipt = asked.execute(name, command).await?;
-    if receipt.status == Status::NoEffect {
-        return Err(taken(name).recorded_by(Recorded::of(&receipt)));
-    }
+    let mut request = Request::new(name.clone(), command);
+    request.objection = asked.daily.catalogue.objection(name).await?;
+    let receipt = asked.settle(request).await?;
     let shown = receipt.room.as_deref().and_then(|room| show(asked, room));
     let shown = shown.ok_or_else(|| no_such_room(name.as_str()))?;
     Ok((receipt, shown))
-}
-
-/// There is a room of that name already.
-pub(super) fn taken(name: &RoomName) -> Error {
-    Error::invalid(format!("a room named {name} already exists"))
 }
 
 /// There is none.
@@ -215,14 +212,17 @@ pub(super) fn show(asked: &Asked, room: &Room) -> Option<Value> {
     }))
 }
 
-/// Whether the room's time was over when it was deleted.
-async fn was_over(asked: &Asked, name: &RoomName, receipt: &Receipt) -> Result<bool, Error> {
-    let Some(first) = receipt.records.first() else {
-        return Ok(false);
-    };
+/// What a deletion is answered with where the room's time was over; `first` is its first event.
+pub(super) async fn was_over(
+    asked: &Asked,
+    name: &RoomName,
+    first: &Record,
+) -> Result<Option<Error>, Error> {
     let before = Moment::Version(Version(first.version.0.saturating_sub(1)));
     let room = asked.daily.engine.as_of(name, before).await?;
-    Ok(room.is_some_and(|room| room.expired(first.command.recorded_at).is_some()))
+    let is_over = room.is_some_and(|room| room.expired(first.command.recorded_at).is_some());
+    let over = || Error::not_found(format!("the time of room {name} was over")).deleted();
+    Ok(is_over.then(over))
 }
 
 /// A name that Daily takes: one segment of a path as it is.

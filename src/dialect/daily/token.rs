@@ -81,7 +81,9 @@ pub fn join_of(
 ) -> Result<(Option<RoomName>, Join), TokenError> {
     let signed = Signed::search(keys, token)?;
     // An application may sign other things with its secret; only these have a domain.
-    signed.text("d")?.ok_or_else(|| claim("d", "a domain id"))?;
+    if signed.text("d")?.as_deref() != Some(DOMAIN_ID) {
+        return Err(claim("d", "the domain id that `GET /` shows"));
+    }
     let not_before_s = signed.date("nbf")?;
     if let Some(not_before_s) = not_before_s.filter(|at| now_s < at.saturating_sub(LEEWAY_S)) {
         return Err(TokenError::NotYet {
@@ -96,6 +98,10 @@ pub fn join_of(
     };
     let text = |name: &str| said.get(name).and_then(Value::as_str);
     let is_on = |name: &str| said.get(name) == Some(&Value::Bool(true));
+    if is_on("knocking") {
+        let expected = "false: whoever knocks is let in with another token";
+        return Err(claim("k", expected));
+    }
     let room = text("room_name").map(RoomName::new).transpose();
     let identity = text("user_id").map(Identity::new).transpose();
     let expires_at_s = signed.date("exp")?;

@@ -22,7 +22,7 @@ pub(super) async fn command(
     Named(room): Named<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let write = Write::begin(&ledger, asked, &room, Need::Admin)?;
+    let write = Write::begin(&ledger, asked, &room, Need::Admin).await?;
     let mut asked = write.read("command", command_body::read).await?;
     if let (Some(position), Command::AddNote { about, .. }) =
         (asked.note_position, &mut asked.command)
@@ -33,6 +33,9 @@ pub(super) async fn command(
             return Err(write.unread("add_note", problem).await);
         };
         *about = NoteTarget::Event(version);
+    }
+    if let Command::Move { to_room, .. } = &mut asked.command {
+        *to_room = ledger.room_meant(to_room.as_str()).await?;
     }
     let mut request = write.request(asked.command);
     request.expected_version = asked.expected_version;

@@ -95,7 +95,7 @@ pub(super) async fn publish(
     Named((room, connection)): Connection,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let write = Write::begin(&ledger, asked, &room, Need::Report)?;
+    let write = Write::begin(&ledger, asked, &room, Need::Report).await?;
     let command = |track| {
         Command::PublishTrack(PublishTrack {
             connection,
@@ -149,7 +149,7 @@ pub(super) async fn activity(
     Named(room): Named<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let write = Write::begin(&ledger, asked, &room, Need::Report)?;
+    let write = Write::begin(&ledger, asked, &room, Need::Report).await?;
     let items = write.read("report_activity", items).await?;
     let request = write.request(Command::ReportActivity { items });
     let receipt = write.execute(request).await?;
@@ -167,7 +167,7 @@ async fn told<T>(
     call: &'static str,
     report: (Read<T>, impl FnOnce(T) -> Command),
 ) -> Result<Response, Problem> {
-    let write = Write::begin(ledger, asked, room, Need::Report)?;
+    let write = Write::begin(ledger, asked, room, Need::Report).await?;
     let receipt = report_of(&write, call, report).await?;
     let body = Told {
         position: receipt.position,

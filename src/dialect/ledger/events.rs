@@ -105,6 +105,7 @@ async fn found(ledger: &Ledger, query: Query) -> Result<EventQuery, Problem> {
         until,
     } = read(&mut query)?;
     query.finish()?;
+    asked.room = ledger.maybe_meant(asked.room).await?;
     if let Some(session) = session {
         let place = ledger.session_place(&session).await?;
         let place = place.filter(|place| asked.room.as_ref().is_none_or(|it| *it == place.room));

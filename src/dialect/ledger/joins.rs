@@ -27,7 +27,7 @@ pub(super) async fn join(
     Named(room): Named<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let write = Write::begin(&ledger, asked, &room, Need::Report)?;
+    let write = Write::begin(&ledger, asked, &room, Need::Report).await?;
     let asked = write.read(CALL, read).await?;
     let (join, objection) = match asked.token {
         None => (asked.join, None),

@@ -13,7 +13,7 @@ use crate::dialect::auth::claims::{Claims, Right};
 use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::query::Query;
-use crate::dialect::ledger::state::{Ledger, room_name};
+use crate::dialect::ledger::state::Ledger;
 use crate::dialect::ledger::write::Named;
 use crate::domain::{Code, Identity, RoomName, Version};
 use crate::replay::view::{ParticipantView, RoomSummary, RoomView, SessionView};
@@ -255,7 +255,7 @@ async fn asked(
     room: &str,
     query: Query,
 ) -> Result<(RoomName, Moment), Problem> {
-    let room = room_name(room)?;
+    let room = ledger.room_meant(room).await?;
     ledger.allow(headers, Right::Audit(Some(room.as_str())))?;
     let mut query = query;
     let at = at(&mut query)?;

@@ -128,6 +128,25 @@ impl Ledger {
         self.engine.clock().wall().seconds()
     }
 
+    /// The room that a path or a body names: the one of that name, else the one whose id it is in
+    /// VideoSDK's form, else one that is still to be made.
+    pub(super) async fn room_meant(&self, text: &str) -> Result<RoomName, Problem> {
+        let name = RoomName::new(text).map_err(|error| Problem::malformed(error.to_string()))?;
+        let other = self.catalogue.room_by_id(&name).await?;
+        Ok(other.unwrap_or(name))
+    }
+
+    /// The same of a room that may be left open.
+    pub(super) async fn maybe_meant(
+        &self,
+        room: Option<RoomName>,
+    ) -> Result<Option<RoomName>, Problem> {
+        Ok(match room {
+            Some(room) => Some(self.room_meant(room.as_str()).await?),
+            None => None,
+        })
+    }
+
     /// The events of a call as readers see them.
     pub(super) async fn views(&self, receipt: &Receipt) -> Result<Vec<EventView>, Problem> {
         let live = self.live.clone();
@@ -141,9 +160,4 @@ impl Ledger {
         });
         Ok(shown.await?)
     }
-}
-
-/// The room that a path names.
-pub(super) fn room_name(text: &str) -> Result<RoomName, Problem> {
-    RoomName::new(text).map_err(|error| Problem::malformed(error.to_string()))
 }

@@ -38,6 +38,7 @@ pub(super) async fn stream(
     let mut query = query;
     let (room, after) = read(&mut query)?;
     query.finish()?;
+    let room = ledger.maybe_meant(room).await?;
     ledger.allow(&headers, Right::Audit(room.as_ref().map(RoomName::as_str)))?;
     let last = header_text(&headers, &LAST_EVENT_ID);
     let last = last.as_deref().map(Mark::parse).transpose();

@@ -35,7 +35,8 @@ pub(super) async fn sync(
     }
     // The body is about no one room, so what is wrong with it is recorded in none.
     let listing = asked.read_alone(read)?;
-    let write = Write::begin(&ledger, asked, FIRST_ROOM, Need::Report)?;
+    let listed_in = rooms_meant(&ledger, listing.rooms).await?;
+    let write = Write::begin(&ledger, asked, FIRST_ROOM, Need::Report).await?;
     let close = |as_of: Version, listed: Vec<String>| Command::CloseLost {
         reporter: reporter.clone(),
         as_of,
@@ -54,7 +55,7 @@ pub(super) async fn sync(
     for room in rooms {
         let moment = Moment::Position(listing.as_of);
         let as_of = ledger.engine.version_at(&room, moment).await?;
-        let listed = listing.rooms.get(&room).cloned().unwrap_or_default();
+        let listed = listed_in.get(&room).cloned().unwrap_or_default();
         let write = write.in_room(&room);
         let receipt = write.execute(write.request(close(as_of, listed))).await?;
         closed.extend(closed_by(&receipt));
@@ -103,12 +104,24 @@ pub(super) const SYNC: Operation = Operation::report(
 /// What a media server still had then.
 struct Listing {
     as_of: Position,
-    rooms: BTreeMap<RoomName, Vec<String>>,
+    rooms: Listed,
+}
+
+type Listed = BTreeMap<RoomName, Vec<String>>;
+
+/// The same by the rooms' names: it may know them by their ids.
+async fn rooms_meant(ledger: &Ledger, rooms: Listed) -> Result<Listed, Problem> {
+    let mut meant = Listed::new();
+    for (room, connections) in rooms {
+        let room = ledger.room_meant(room.as_str()).await?;
+        meant.entry(room).or_default().extend(connections);
+    }
+    Ok(meant)
 }
 
 fn read(fields: &mut Fields) -> Result<Listing, Wrong> {
     let as_of = fields.required("as_of")?;
-    let mut rooms: BTreeMap<RoomName, Vec<String>> = BTreeMap::new();
+    let mut rooms = Listed::new();
     for mut item in fields.objects("connections")? {
         let room = item.required_parsed("room", RoomName::new)?;
         let connection = item.required("connection")?;

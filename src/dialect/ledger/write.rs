@@ -17,7 +17,7 @@ use crate::dialect::body;
 use crate::dialect::caller::Caller;
 use crate::dialect::ledger::fields::{Fields, Wrong};
 use crate::dialect::ledger::problem::Problem;
-use crate::dialect::ledger::state::{Ledger, room_name};
+use crate::dialect::ledger::state::Ledger;
 use crate::dialect::recorded::Recorded;
 use crate::domain::{Code, Command, Digest, Rejection, Request, RoomName};
 use crate::engine::{Call, Receipt, Status};
@@ -114,7 +114,7 @@ impl Write {
     ///
     /// # Errors
     /// 400 for a room that cannot be: it cannot be recorded.
-    pub(super) fn begin(
+    pub(super) async fn begin(
         ledger: &Ledger,
         asked: Asked,
         room: &str,
@@ -129,7 +129,7 @@ impl Write {
         Ok(Self {
             ledger: ledger.clone(),
             caller,
-            room: room_name(room)?,
+            room: ledger.room_meant(room).await?,
             need,
             digest: body::digest(&parts, body.as_deref().unwrap_or_default()),
             body,

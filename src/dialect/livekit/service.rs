@@ -1,6 +1,7 @@
 //! LiveKit's calls on the engine. Apart from framing and translation: this is where a call meets
 //! its right, the log, and the state to answer with; it never decides what a command does.
 
+use crate::dialect::catalogue::SharedCatalogue;
 use crate::dialect::livekit::proto::models::{ParticipantInfo, Room as RoomInfo};
 use crate::dialect::livekit::proto::service::{
     DeleteRoomResponse, ForwardParticipantRequest, ListParticipantsResponse, ListRoomsRequest,
@@ -13,19 +14,27 @@ use crate::dialect::livekit::twirp::calls::{Call, Reply, Request};
 use crate::dialect::livekit::twirp::error::{ErrorCode, TwirpError};
 use crate::dialect::livekit::{Answer, Incoming, RoomService, refusal, render};
 use crate::dialect::recorded::Recorded;
-use crate::domain::{self, Identity, Rejection, Room, RoomName};
-use crate::engine::{self, Engine, Receipt, Status};
+use crate::domain::{self, Command, Identity, Rejection, Room, RoomName};
+use crate::engine::{self, Engine, EngineError, Receipt, Status};
 
 /// `RoomService`, carried out by an engine.
 #[derive(Clone, Debug)]
 pub struct Service {
     engine: Engine,
+    catalogue: SharedCatalogue,
 }
 
 impl Service {
     /// On this engine.
-    pub const fn new(engine: Engine) -> Self {
-        Self { engine }
+    pub fn new(engine: Engine) -> Self {
+        let catalogue = SharedCatalogue::new(engine.clone());
+        Self { engine, catalogue }
+    }
+
+    /// With a catalogue of the same engine that others read too.
+    #[must_use]
+    pub fn sharing(self, catalogue: SharedCatalogue) -> Self {
+        Self { catalogue, ..self }
     }
 }
 
@@ -59,10 +68,13 @@ impl Service {
             key_id: caller.claims.key_id.clone(),
             call: call.name().to_owned(),
         };
-        let objection = if granted {
-            wish.objection
-        } else {
-            Some(oversize(&incoming.request).unwrap_or_else(denied))
+        let objection = match (granted, wish.objection) {
+            (false, _) => Some(oversize(&incoming.request).unwrap_or_else(denied)),
+            (true, Some(objection)) => Some(objection),
+            (true, None) => match self.taken_id(&wish.command, &wish.room).await {
+                Ok(objection) => objection,
+                Err(error) => return Answer::unrecorded(Err(refusal::failed(&error))),
+            },
         };
         let mut request = domain::Request::new(wish.room.clone(), wish.command);
         request.objection = objection;
@@ -79,6 +91,21 @@ impl Service {
             },
             Err(error) => Answer::unrecorded(Err(refusal::failed(&error))),
         }
+    }
+
+    /// Why the room that the command may make must not be made, if so.
+    async fn taken_id(
+        &self,
+        command: &Command,
+        room: &RoomName,
+    ) -> Result<Option<Rejection>, EngineError> {
+        if let Command::Move { to_room, .. } = command {
+            return self.catalogue.objection(to_room).await;
+        }
+        if let Command::CreateRoom(_) = command {
+            return self.catalogue.objection(room).await;
+        }
+        Ok(None)
     }
 
     /// A call that changes nothing: it reads what is in memory, and waits for nobody.

@@ -16,7 +16,7 @@ use crate::dialect::videosdk::call::{Call, Route};
 use crate::dialect::videosdk::error::{ApiError, VendorCode, cut};
 use crate::dialect::videosdk::state::{ENDPOINT, VideoSdk};
 use crate::dialect::videosdk::token::Token;
-use crate::domain::{Digest, RoomName};
+use crate::domain::{Digest, RoomName, Timestamp};
 use crate::replay::{RoomEntry, SessionEntry};
 
 /// A request of a known caller.
@@ -109,7 +109,7 @@ impl VideoSdk {
         let query = urlencoded::pairs(query)
             .ok_or_else(|| ApiError::invalid("the query is not percent-encoded UTF-8"))?;
         let bound = match token.room.clone() {
-            Some(text) => self.find_room(&text).await?.map(|entry| entry.name),
+            Some(text) => self.find_kept(&text).await?.map(|entry| entry.name),
             None => None,
         };
         Ok(Asked {
@@ -127,8 +127,16 @@ impl VideoSdk {
         })
     }
 
-    /// The room of that id, in any of its forms; `None` for one that was deleted.
+    /// The room of that id, in any of its forms; `None` for one that was deleted, and for one whose
+    /// time is over: nobody can join it.
     pub(super) async fn find_room(&self, text: &str) -> Result<Option<RoomEntry>, ApiError> {
+        let now = self.engine.clock().wall();
+        let found = self.find_kept(text).await?;
+        Ok(found.filter(|entry| is_there(entry, now)))
+    }
+
+    /// The same, also where its time is over: somebody may be inside still.
+    pub(super) async fn find_kept(&self, text: &str) -> Result<Option<RoomEntry>, ApiError> {
         let text: Arc<str> = Arc::from(text);
         let found = self.catalogue.read(move |all| all.room(&text).cloned());
         Ok(found.await?.filter(|entry| entry.deleted_at.is_none()))
@@ -144,6 +152,11 @@ impl VideoSdk {
         let found = found.await?.filter(|entry| entry.active_at.is_some());
         found.ok_or_else(|| ApiError::no_session(text))
     }
+}
+
+/// Whether rooms of this vendor still have that one among them.
+pub(super) fn is_there(entry: &RoomEntry, now: Timestamp) -> bool {
+    entry.deleted_at.is_none() && entry.expires_at.is_none_or(|at| at > now)
 }
 
 /// Where links begin: as the caller reached us, or, where it does not say, without a host.

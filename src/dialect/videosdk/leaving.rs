@@ -8,12 +8,14 @@ use crate::dialect::videosdk::body::Fields;
 use crate::dialect::videosdk::call::Call;
 use crate::dialect::videosdk::error::{ApiError, VendorCode, cut};
 use crate::dialect::videosdk::render::session::SessionShown;
+use crate::dialect::videosdk::rooms::known;
 use crate::dialect::videosdk::state::VideoSdk;
 use crate::dialect::videosdk::stint::Seen;
+use crate::dialect::videosdk::token::has_space;
 use crate::dialect::videosdk::write::Fault;
 use crate::domain::command::{Remove, Target};
 use crate::domain::{Code, Command, Event, Identity, Request, RoomName, Version};
-use crate::engine::Receipt;
+use crate::engine::{Receipt, Status};
 use crate::replay::SessionEntry;
 
 use axum::http::StatusCode;
@@ -27,18 +29,27 @@ impl VideoSdk {
             Err(error) => return Err(self.unread(asked, &meant.room, "remove", error).await),
         };
         let fault = not_theirs(asked, &meant, wanted).or(meant.fault());
+        let misnamed = |problem: String| {
+            let error = ApiError::invalid(problem).coded(VendorCode::InvalidParticipantId);
+            Some(Fault::invalid("participantId", error))
+        };
         let (target, misnamed) = match Identity::new(wanted) {
-            Ok(identity) => (Target::Identity(identity), None),
-            Err(error) => {
-                let error = ApiError::invalid(error.to_string());
-                let error = error.coded(VendorCode::InvalidParticipantId);
-                let fault = Fault::invalid("participantId", error);
-                (Target::Connection(cut(wanted)), Some(fault))
+            // Other vendors' people may have such names, and be removed by them.
+            Ok(identity) if has_space(&identity) && !self.knows(&meant.room, &identity).await? => {
+                let problem = "participantId must not have whitespace".to_owned();
+                (Target::Identity(identity), misnamed(problem))
             }
+            Ok(identity) => (Target::Identity(identity), None),
+            Err(error) => (Target::Connection(cut(wanted)), misnamed(error.to_string())),
         };
         let request = meant.request(Command::Remove(Remove::new(target)));
         let written = self.write(asked, request, fault.or(misnamed)).await;
         answered(asked, &written.map_err(|error| meant.told(error))?)
+    }
+
+    async fn knows(&self, room: &RoomName, identity: &Identity) -> Result<bool, ApiError> {
+        let room = self.engine.room(room).await?;
+        Ok(room.is_some_and(|room| room.person_by_identity(identity).is_some()))
     }
 
     /// Ends the session.
@@ -48,15 +59,17 @@ impl VideoSdk {
             Ok(tolerant) => tolerant,
             Err(error) => return Err(self.unread(asked, &meant.room, "end_session", error).await),
         };
-        let request = meant.request(Command::EndSession);
+        let request = meant.request(if tolerant {
+            Command::EndSessionIfOpen
+        } else {
+            Command::EndSession
+        });
         let ended = self.write(asked, request, meant.fault()).await;
-        match ended.map_err(|error| meant.told(error)) {
-            Ok(receipt) => answered(asked, &receipt),
-            Err(error) if tolerant && error.slug == Code::NoOpenSession.as_str() => {
-                self.ended_already(asked, &meant, error).await
-            }
-            Err(error) => Err(error),
+        let receipt = ended.map_err(|error| meant.told(error))?;
+        if receipt.status == Status::NoEffect {
+            return self.ended_already(asked, &meant, &receipt).await;
         }
+        answered(asked, &receipt)
     }
 
     /// The room, and the session where one is named: by the path, else by the body.
@@ -78,7 +91,7 @@ impl VideoSdk {
         }
         let fields = fields?;
         let room = match fields.text("roomId")? {
-            Some(id) => Some(self.known_room(asked, id).await?.name),
+            Some(id) => Some(known(asked, id, self.find_kept(id).await?)?.name),
             None => None,
         };
         let session = match fields.text("sessionId")? {
@@ -113,18 +126,18 @@ impl VideoSdk {
         &self,
         asked: &Asked,
         meant: &Meant,
-        error: ApiError,
+        receipt: &Receipt,
     ) -> Result<Answer, ApiError> {
         let room = match &meant.session {
             Some(entry) => Some(self.room_of(entry).await?),
-            None => self.engine.room(&meant.room).await?,
+            None => receipt.room.clone(),
         };
         let seen = room
             .as_ref()
             .and_then(|room| Seen::of(room, Version(u64::MAX)));
         let shown = seen.and_then(|seen| SessionShown::of(asked, seen));
-        let shown = shown.ok_or_else(|| error.clone())?;
-        Ok(shape(asked, &shown).standing(error.recorded))
+        let shown = shown.ok_or_else(|| nothing_to_show(receipt))?;
+        Ok(shape(asked, &shown).standing(Some(Recorded::of(receipt))))
     }
 }
 
@@ -140,11 +153,13 @@ fn answered(asked: &Asked, receipt: &Receipt) -> Result<Answer, ApiError> {
     let until = requested.map_or(receipt.version, |record| record.version);
     let seen = receipt.room.as_ref().and_then(|room| Seen::of(room, until));
     let shown = seen.and_then(|seen| SessionShown::of(asked, seen));
-    let shown = shown.ok_or_else(|| {
-        let words = "it is recorded, but there is no session to show: report this";
-        ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "broken", words).recorded_by(receipt)
-    })?;
+    let shown = shown.ok_or_else(|| nothing_to_show(receipt))?;
     Ok(shape(asked, &shown).standing(Some(Recorded::of(receipt))))
+}
+
+fn nothing_to_show(receipt: &Receipt) -> ApiError {
+    let words = "it is recorded, but there is no session to show: report this";
+    ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "broken", words).recorded_by(receipt)
 }
 
 /// Which session a write is about.

@@ -75,8 +75,11 @@ impl VideoSdk {
 
 /// The dialect's routes.
 pub fn router(dialect: VideoSdk) -> Router {
-    let respond = async move |request: Request| dialect.respond(request).await;
-    Router::new().route(&format!("{ENDPOINT}/{{*path}}"), any(respond))
+    let respond = any(async move |request: Request| dialect.respond(request).await);
+    let paths = ["", "/", "/{*path}"].into_iter();
+    paths.fold(Router::new(), |router, path| {
+        router.route(&format!("{ENDPOINT}{path}"), respond.clone())
+    })
 }
 
 /// What a request is called: the call's own name, or `other`.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::dialect::videosdk::answer::Answer;
-use crate::dialect::videosdk::asked::Asked;
+use crate::dialect::videosdk::asked::{Asked, is_there};
 use crate::dialect::videosdk::body::Fields;
 use crate::dialect::videosdk::error::{ApiError, VendorCode, cut};
 use crate::dialect::videosdk::page::{Page, Paging, text};
@@ -30,7 +30,7 @@ impl VideoSdk {
             "customRoomId"
         };
         let name = match fields.text(own)? {
-            Some(custom) => match self.find_room(custom).await? {
+            Some(custom) => match self.find_kept(custom).await? {
                 Some(entry) => entry.name,
                 None => RoomName::new(custom).map_err(|error| {
                     ApiError::invalid(error.to_string()).coded(VendorCode::InvalidMeetingId)
@@ -44,6 +44,7 @@ impl VideoSdk {
         };
         let command = Command::CreateRoom(CreateRoom {
             config: settings,
+            replaces_expired: true,
             ..CreateRoom::default()
         });
         let request = Request::new(name.clone(), command);
@@ -71,9 +72,10 @@ impl VideoSdk {
     pub(super) async fn list_rooms(&self, asked: &Asked) -> Result<Answer, ApiError> {
         asked.token.may_call()?;
         let paging = Paging::of(&asked.query)?;
-        let entries = self.catalogue.read(|all| {
+        let now = self.engine.clock().wall();
+        let entries = self.catalogue.read(move |all| {
             let rooms = all.rooms().iter().rev();
-            let there = rooms.filter(|entry| entry.deleted_at.is_none());
+            let there = rooms.filter(|entry| is_there(entry, now));
             there.cloned().collect::<Vec<RoomEntry>>()
         });
         let mut entries = entries.await?;
@@ -133,11 +135,7 @@ impl VideoSdk {
     /// # Errors
     /// 404; 403 for whoever may not call at all.
     pub(super) async fn known_room(&self, asked: &Asked, id: &str) -> Result<RoomEntry, ApiError> {
-        let found = self.find_room(id).await?;
-        if found.is_none() {
-            asked.token.may_call()?;
-        }
-        found.ok_or_else(|| ApiError::no_room(id))
+        known(asked, id, self.find_room(id).await?)
     }
 
     /// A room as it is now.
@@ -187,6 +185,21 @@ impl VideoSdk {
         let code = Id(drawn).meeting_code();
         RoomName::new(&code).map_err(|error| ApiError::invalid(error.to_string()))
     }
+}
+
+/// The room that was found for that id.
+///
+/// # Errors
+/// As [`VideoSdk::known_room`].
+pub(super) fn known(
+    asked: &Asked,
+    id: &str,
+    found: Option<RoomEntry>,
+) -> Result<RoomEntry, ApiError> {
+    if found.is_none() {
+        asked.token.may_call()?;
+    }
+    found.ok_or_else(|| ApiError::no_room(id))
 }
 
 /// The settings of a room that the vendor knows, kept as they came; whatever else there is, is

@@ -19,7 +19,7 @@ use crate::replay::SessionEntry;
 impl VideoSdk {
     pub(super) async fn get_session(&self, asked: &Asked) -> Result<Answer, ApiError> {
         let (entry, room) = self.asked_session(asked).await?;
-        let shown = shown(asked, &entry, &room)?;
+        let shown = shown_one(asked, &entry, &room)?;
         Ok(if asked.call.is_older() {
             Answer::read(&shown.meeting(true))
         } else {
@@ -41,15 +41,12 @@ impl VideoSdk {
         entries.retain(|entry| asked.sees(&entry.room) && wanted.takes(entry));
         let (entries, page_info) = paging.cut(entries);
         let mut rooms = Vec::new();
-        for entry in entries {
-            let room = self.room_of(&entry).await?;
-            rooms.push((entry, room));
+        for entry in &entries {
+            rooms.extend(self.catalogue.room_of(entry).await?);
         }
-        let shown: Result<Vec<SessionShown<'_>>, ApiError> = rooms
-            .iter()
-            .map(|(entry, room)| shown(asked, entry, room))
-            .collect();
-        let shown = shown?;
+        // One that cannot be shown must not hide the others.
+        let shown: Vec<SessionShown<'_>> =
+            rooms.iter().filter_map(|room| shown(asked, room)).collect();
         Ok(if asked.call.is_older() {
             let data: Vec<_> = shown.iter().map(|it| it.meeting(true)).collect();
             Answer::read(&Page { page_info, data })
@@ -63,7 +60,7 @@ impl VideoSdk {
     pub(super) async fn list_participants(&self, asked: &Asked) -> Result<Answer, ApiError> {
         let paging = Paging::of(&asked.query)?;
         let (entry, room) = self.asked_session(asked).await?;
-        let shown = shown(asked, &entry, &room)?;
+        let shown = shown_one(asked, &entry, &room)?;
         let (page, page_info) = paging.cut(shown.everybody());
         let data = shown.with_participants(&page);
         Ok(Answer::read(&Page { page_info, data }))
@@ -73,7 +70,7 @@ impl VideoSdk {
     pub(super) async fn list_active(&self, asked: &Asked) -> Result<Answer, ApiError> {
         let paging = Paging::of(&asked.query)?;
         let (entry, room) = self.asked_session(asked).await?;
-        let shown = shown(asked, &entry, &room)?;
+        let shown = shown_one(asked, &entry, &room)?;
         let (page, page_info) = paging.cut(shown.present());
         let modes = self.modes(&entry.room, &page).await?;
         let data = shown.with_active(&page, &modes);
@@ -82,7 +79,7 @@ impl VideoSdk {
 
     pub(super) async fn get_participant(&self, asked: &Asked) -> Result<Answer, ApiError> {
         let (entry, room) = self.asked_session(asked).await?;
-        let shown = shown(asked, &entry, &room)?;
+        let shown = shown_one(asked, &entry, &room)?;
         let id = asked.name(1);
         let everybody = shown.everybody();
         let found = everybody.iter().find(|presence| presence.identity == id);
@@ -120,7 +117,7 @@ impl VideoSdk {
         let mut wanted = Wanted::default();
         for name in ["roomId", "customRoomId", "meetingId", "query"] {
             if let Some(id) = text(&asked.query, name) {
-                let found = self.find_room(id).await?.map(|entry| entry.name);
+                let found = self.find_kept(id).await?.map(|entry| entry.name);
                 // An id that nobody has is a filter that nothing passes.
                 let known = found.or_else(|| RoomName::new(id).ok());
                 wanted.nothing |= known.is_none();
@@ -164,15 +161,19 @@ impl Wanted {
     }
 }
 
-/// The session as it is in its room.
-fn shown<'a>(
+/// The session as it is in its room; `None` where the room keeps none.
+fn shown<'a>(asked: &Asked, room: &'a Room) -> Option<SessionShown<'a>> {
+    let seen = Seen::of(room, Version(u64::MAX))?;
+    SessionShown::of(asked, seen)
+}
+
+/// The same of the one session that is asked for.
+fn shown_one<'a>(
     asked: &Asked,
     entry: &SessionEntry,
     room: &'a Room,
 ) -> Result<SessionShown<'a>, ApiError> {
-    let seen = Seen::of(room, Version(u64::MAX));
-    let shown = seen.and_then(|seen| SessionShown::of(asked, seen));
-    shown.ok_or_else(|| ApiError::no_session(&entry.id.object_id()))
+    shown(asked, room).ok_or_else(|| ApiError::no_session(&entry.id.object_id()))
 }
 
 /// A moment of the query, in milliseconds since 1970.

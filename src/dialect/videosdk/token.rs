@@ -143,6 +143,10 @@ impl Token {
                     refused(VendorCode::InvalidParticipantId, error.to_string())
                 })?),
             };
+        if identity.as_ref().is_some_and(has_space) {
+            let words = "participantId must not have whitespace";
+            return Err(refused(VendorCode::InvalidParticipantId, words));
+        }
         let admin = self.permissions.contains(&Grant::AllowMod);
         let patch = PermissionPatch {
             admin: admin.then(|| BTreeSet::from([AdminRight::Participants])),
@@ -178,6 +182,11 @@ impl Token {
             token_id: None,
         }
     }
+}
+
+/// Whether the vendor takes it for no `participantId` at all.
+pub fn has_space(identity: &Identity) -> bool {
+    identity.as_str().contains(char::is_whitespace)
 }
 
 /// Whether a token names its key as this vendor's do: only for choosing who verifies it.

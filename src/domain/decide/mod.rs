@@ -62,6 +62,7 @@ impl Draft<'_> {
             });
         }
         if let Some(meant) = self.request.session
+            && self.request.command != Command::EndSessionIfOpen
             && self.require_session()?.id != meant
         {
             return Err(Rejection::SessionOver {
@@ -94,7 +95,7 @@ impl Draft<'_> {
             Command::CreateRoom(it) => self.create_room(it),
             Command::UpdateRoom(it) => self.update_room(it),
             Command::DeleteRoom => self.delete_room(),
-            Command::EndSession => self.end_session(),
+            Command::EndSession | Command::EndSessionIfOpen => self.end_session(),
             Command::UpdateParticipant(it) => self.update_participant(it),
             Command::UpdatePermissions(it) => self.update_permissions(it),
             Command::MuteTrack(it) => self.mute_track(it),

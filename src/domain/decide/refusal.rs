@@ -80,6 +80,7 @@ fn target_of(command: &Command) -> Option<Target> {
         | Command::UpdateRoom(_)
         | Command::DeleteRoom
         | Command::EndSession
+        | Command::EndSessionIfOpen
         | Command::RemoveEach(_)
         | Command::UpdatePermissions(_)
         | Command::SendData(_)

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::draft::Draft;
 use super::limits;
-use crate::domain::command::{ConfigPatch, CreateRoom, SessionDataMerge, UpdateRoom};
+use crate::domain::command::{Command, ConfigPatch, CreateRoom, SessionDataMerge, UpdateRoom};
 use crate::domain::digest::Digest;
 use crate::domain::event::{
     Before, CloseCause, Closing, EndReason, OpenedBy, RoomConfig, RoomConfigChanged, RoomCreated,
@@ -29,6 +29,14 @@ impl Draft<'_> {
             self.delete_room()?;
         }
         let is_new = self.room.life.is_none();
+        if it.refuse_existing && !is_new {
+            return Err(Rejection::name_taken(&self.room.name));
+        }
+        let expired = self.room.expired(self.context.now);
+        if let Some(expired) = expired.filter(|_| it.replaces_expired) {
+            let room = self.name();
+            return Err(Rejection::RoomExpired { room, expired });
+        }
         if is_new && it.opens_session {
             self.make_room(&ConfigPatch::default(), None, true, &it.aliases);
         } else if is_new {
@@ -77,9 +85,26 @@ impl Draft<'_> {
     }
 
     pub(super) fn end_session(&mut self) -> Result<(), Rejection> {
+        if self.request.command == Command::EndSessionIfOpen && self.is_session_over()? {
+            self.no_effect(None, "the session is over already");
+            return Ok(());
+        }
         self.require_session()?;
         self.finish_session(CloseCause::SessionEnded, EndReason::Requested);
         Ok(())
+    }
+
+    /// Whether the session that is meant was, and is no more. Where none is named, that is the
+    /// latest of this generation.
+    fn is_session_over(&self) -> Result<bool, Rejection> {
+        self.require_room()?;
+        let open = self.room.open_session();
+        if let Some(meant) = self.request.session {
+            return Ok(open.is_none_or(|open| open.id != meant));
+        }
+        let made = self.room.life.as_ref().map(|life| life.created);
+        let latest = self.room.session.as_ref().map(|session| session.opened);
+        Ok(open.is_none() && latest >= made)
     }
 
     pub(super) fn set_session_data(

@@ -167,7 +167,7 @@ fn wrong_bodies() -> Vec<(&'static str, Value, &'static str)> {
         (
             "update-permissions",
             json!({"data": {long.clone(): {}}}),
-            "`data`",
+            "`data.xxx",
         ),
         (
             "update-permissions",

@@ -90,7 +90,8 @@ fn a_room_whose_time_is_over() {
          update expires=60 max=2     -> room_config_changed
          wait 60                     ->
          create                      -> no_effect
-         create anew                 -> no_effect
+         create anew                 -> ! room-expired
+         create only anew            -> ! invalid
          remove alice                -> removal_requested connections_closed<1
          create                      -> no_effect
          create anew                 -> session_end_requested session_ended<1 room_deleted \

@@ -353,6 +353,7 @@ impl World {
                     .into_iter()
                     .collect(),
                 replaces_expired: rest.contains(&"anew"),
+                refuse_existing: rest.contains(&"only"),
             }),
             "update" => Command::UpdateRoom(self.update_room(rest)),
             "delete" => Command::DeleteRoom,

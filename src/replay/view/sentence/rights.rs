@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::clause::{Clause, counted};
 use super::people::{one, whom};
 use crate::domain::event::{PermissionGroup, PermissionsChanged};
-use crate::domain::{AdminRight, Allowed, Permission};
+use crate::domain::{AdminRight, Allowed, Permission, Personal};
 use crate::replay::view::resolve::Resolver;
 
 pub(super) fn changed(it: &PermissionsChanged, resolver: &Resolver<'_>) -> Clause {
@@ -14,13 +14,18 @@ pub(super) fn changed(it: &PermissionsChanged, resolver: &Resolver<'_>) -> Claus
         [who] => whom(who, resolver),
         several => counted(several.len(), "target"),
     };
-    let what: Vec<String> = match it.groups.as_slice() {
+    let mut what: Vec<String> = match it.groups.as_slice() {
         [group] => vec![differences(&group.before, &group.after)],
         several => several
             .iter()
             .map(|each| of_group(each, resolver))
             .collect(),
     };
+    if !it.unknown_targets.is_empty() {
+        let unknown = it.unknown_targets.iter().map(Personal::as_str);
+        let unknown: Vec<&str> = unknown.collect();
+        what.push(format!("not there: {}", unknown.join(", ")));
+    }
     Clause::Told(format!("changed what {whose} may do"), what.join("; "))
 }
 
