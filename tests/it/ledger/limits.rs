@@ -250,18 +250,11 @@ fn a_power_cut_of_the_journal_alone_loses_nothing_that_was_answered() {
         let dir = tempfile::tempdir().expect("a directory");
         let disk = SimulatedDisk::new();
         let with = |disk: &SimulatedDisk| LedgerOptions {
-            reserve_bytes: 1,
             disk: Arc::new(disk.clone()),
             ..options()
         };
         let (ledger, _) = Ledger::open(dir.path(), with(&disk)).expect("opens");
         let written = fill(&ledger, 30 + u64::from(seed) * 7);
-        // Sled is on a real disk, which the cut leaves running: it takes nothing from here on, such
-        // as a seal that is written behind the cut's back.
-        disk.set_free(|| {
-            let is_applier = thread::current().name() == Some("ledger-applier");
-            Ok(if is_applier { 0 } else { u64::MAX })
-        });
         let mut bits = seed.wrapping_mul(0x9e37_79b9);
         // Off: the applier runs on, and gives sled only what a HEAD on the disk knows, which is
         // then one that the cut holds, whole and with the frames that it names.
