@@ -51,11 +51,14 @@ fn names(text: &str, column: &str) -> Vec<String> {
     found
 }
 
-/// Every module and test function of this binary, as `cargo test` names them.
+/// Every module and test function, as `cargo test` names them.
 fn tests() -> BTreeSet<String> {
-    let folder = root().join("tests/it");
     let mut found = BTreeSet::new();
-    walk(&folder, "", &mut found);
+    walk(&root().join("tests/it"), "", &mut found);
+    // Those that look at something private stand beside it.
+    let mut beside = BTreeSet::new();
+    walk(&root().join("src"), "", &mut beside);
+    found.extend(beside.into_iter().filter(|name| name.contains("::tests::")));
     found
 }
 
@@ -77,14 +80,17 @@ fn walk(folder: &Path, module: &str, found: &mut BTreeSet<String>) {
             walk(&path, &name, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).expect("read");
-            let mut is_test = false;
+            let (mut is_test, mut at) = (false, name.clone());
             for line in text.lines().map(str::trim) {
+                if line.starts_with("mod tests {") {
+                    at += "::tests";
+                }
                 is_test |= line.starts_with("#[test]") || line.starts_with("#[tokio::test");
                 let after = line.split_once("fn ").map(|(_, after)| after);
                 if let Some(function) = after.and_then(|after| after.split('(').next())
                     && is_test
                 {
-                    found.insert(format!("{name}::{function}"));
+                    found.insert(format!("{at}::{function}"));
                     is_test = false;
                 }
             }
