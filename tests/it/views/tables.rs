@@ -118,7 +118,7 @@ fn what_was_changed_with_before_and_after() {
             unknown_targets: vec!["identity:zed".into()],
         },
         "devkey changed what alice (PA_22222222222D) may do via ledger commands: \
-         send off, sources all to [microphone]",
+         send off, sources all to [microphone]; not there: identity:zed",
         &json!({
             "mode": "patch",
             "identity": "alice",
