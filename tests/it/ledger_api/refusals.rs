@@ -6,13 +6,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use axum::http::Method;
 use roomledger::dialect::auth::claims::{Grants, LedgerGrant, VideoGrant};
 use roomledger::dialect::ledger::status_of;
-use roomledger::domain::{Code, Timestamp};
+use roomledger::domain::Code;
 use roomledger::engine::EngineConfig;
-use roomledger::store::ledger::{Ledger, LedgerOptions};
+use roomledger::store::ledger::LedgerOptions;
 use roomledger::store::{Appended, Commit, EventStore, MemoryStore, StoreError};
 use roomledger::testing::faults::SimulatedDisk;
 use roomledger::testing::front::{Front, Fronted};
-use roomledger::testing::virtual_time::VirtualEngine;
 use serde_json::{Value, json};
 
 use crate::ledger::options;
@@ -374,10 +373,7 @@ fn a_full_disk_stops_writing_before_it_is_full_and_not_reading() {
             disk: Arc::new(disk.clone()),
             ..options()
         };
-        let (ledger, _) = Ledger::open(place.path(), options).unwrap();
-        let start = Timestamp::from_seconds(1_800_000_000);
-        let config = EngineConfig::default();
-        Server::on(VirtualEngine::open(Arc::new(ledger), config, start).unwrap())
+        Server::on_ledger(place.path(), options)
     };
     let create = json!({ "command": "create_room" });
     for (room, full_at_start) in [("during", false), ("again", true)] {
@@ -435,9 +431,7 @@ fn rule_09_what_needs_history_is_told_to_come_again_while_it_is_opened() {
         idle_rooms_max: 0,
         ..EngineConfig::default()
     };
-    let log = Arc::clone(&store) as Arc<dyn EventStore>;
-    let start = Timestamp::from_seconds(1_800_000_000);
-    let server = Server::on(VirtualEngine::open(log, config, start).unwrap());
+    let server = Server::on(Arc::clone(&store) as Arc<dyn EventStore>, config);
     // One room leaves memory when its session ends, another stays.
     let (create, end) = (
         json!({ "command": "create_room" }),

@@ -1,5 +1,6 @@
 //! A server in memory and its callers.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,10 @@ use roomledger::dialect::auth::keys::KeyRing;
 use roomledger::dialect::auth::rate::{RateLimit, RateLimits};
 use roomledger::dialect::auth::token::mint;
 use roomledger::dialect::ledger::{Ledger, router};
-use roomledger::engine::{Clock as _, Engine};
+use roomledger::domain::Timestamp;
+use roomledger::engine::{Clock as _, Engine, EngineConfig};
+use roomledger::store::EventStore;
+use roomledger::store::ledger::{Ledger as StoredLedger, LedgerOptions};
 use roomledger::testing::virtual_time::VirtualEngine;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -53,8 +57,16 @@ impl Server {
         Self::with(VirtualEngine::in_memory().unwrap(), None)
     }
 
-    pub(crate) fn on(engine: VirtualEngine) -> Self {
-        Self::with(engine, None)
+    /// The same on a log.
+    pub(crate) fn on(log: Arc<dyn EventStore>, config: EngineConfig) -> Self {
+        let start = Timestamp::from_seconds(1_800_000_000);
+        Self::with(VirtualEngine::open(log, config, start).unwrap(), None)
+    }
+
+    /// The same on the ledger below a directory.
+    pub(crate) fn on_ledger(data: &Path, options: LedgerOptions) -> Self {
+        let (ledger, _) = StoredLedger::open(data, options).unwrap();
+        Self::on(Arc::new(ledger), EngineConfig::default())
     }
 
     /// The same, where each key may call only so often.

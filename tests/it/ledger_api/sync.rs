@@ -2,11 +2,8 @@
 
 use std::sync::Arc;
 
-use roomledger::domain::Timestamp;
-use roomledger::engine::EngineConfig;
-use roomledger::store::ledger::{Ledger, LedgerOptions};
+use roomledger::store::ledger::LedgerOptions;
 use roomledger::testing::faults::SimulatedDisk;
-use roomledger::testing::virtual_time::VirtualEngine;
 use serde_json::{Value, json};
 
 use super::support::Server;
@@ -17,14 +14,8 @@ fn a_repeated_sync_answers_as_the_first_did_also_after_a_restart() {
     let place = tempfile::tempdir().unwrap();
     let disk = SimulatedDisk::new();
     let open = || {
-        let options = LedgerOptions {
-            disk: Arc::new(disk.clone()),
-            ..options()
-        };
-        let (ledger, _) = Ledger::open(place.path(), options).unwrap();
-        let start = Timestamp::from_seconds(1_800_000_000);
-        let config = EngineConfig::default();
-        Server::on(VirtualEngine::open(Arc::new(ledger), config, start).unwrap())
+        let disk = Arc::new(disk.clone());
+        Server::on_ledger(place.path(), LedgerOptions { disk, ..options() })
     };
     let sync = |server: &Server, request_id: &str, as_of: u64| {
         let body = json!({ "as_of": as_of, "connections": [] });
