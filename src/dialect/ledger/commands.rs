@@ -40,6 +40,10 @@ pub(super) async fn command(
     let mut request = write.request(asked.command);
     request.expected_version = asked.expected_version;
     request.as_connection = asked.as_connection;
+    ledger.can_name(write.room()).await?;
+    if let Command::Move { to_room, .. } = &request.command {
+        ledger.can_name(to_room).await?;
+    }
     let receipt = write.execute(request).await?;
     let events = ledger.views(&receipt).await?;
     let body = Commanded {

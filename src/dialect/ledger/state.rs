@@ -147,6 +147,20 @@ impl Ledger {
         })
     }
 
+    /// Reads the names of a room that is in memory, so that what comes of a command can be told:
+    /// where that cannot be read yet, it is said before anything is recorded.
+    pub(super) async fn can_name(&self, room: &RoomName) -> Result<(), Problem> {
+        let Some(room) = self.engine.live(room) else {
+            return Ok(());
+        };
+        let live = self.live.clone();
+        let read = self.engine.read(move |store| {
+            let mut book = live.lock();
+            book.up_to(store, Some(&room.name), room.version).map(drop)
+        });
+        Ok(read.await?)
+    }
+
     /// The events of a call as readers see them.
     pub(super) async fn views(&self, receipt: &Receipt) -> Result<Vec<EventView>, Problem> {
         let live = self.live.clone();

@@ -442,10 +442,13 @@ fn rule_09_what_needs_history_is_told_to_come_again_while_it_is_opened() {
         server.command(room, &create);
     }
     server.command("past", &end);
+    server.join("joined", "alice");
     store.is_opening.store(true, Ordering::SeqCst);
     let head = server.engine.head();
     let still_opening = [
         server.post("/rooms/past/commands", &create),
+        // In memory, and nobody's name was ever told.
+        server.post("/rooms/joined/commands", &create),
         server.get("/rooms/past"),
         server.get("/events"),
     ];
@@ -455,6 +458,7 @@ fn rule_09_what_needs_history_is_told_to_come_again_while_it_is_opened() {
     }
     assert_eq!(server.engine.head(), head, "nothing is recorded");
     server.join("live", "bob");
+    server.join("joined", "bob");
     store.is_opening.store(false, Ordering::SeqCst);
     server.command("past", &create);
     server.read("/rooms/past");
