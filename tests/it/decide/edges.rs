@@ -55,6 +55,27 @@ fn several_are_removed_each_for_itself() {
     );
 }
 
+/// Who only wants it to be over is told so; where there was none, that is another thing.
+#[test]
+fn an_end_of_a_session_that_may_be_over() {
+    check(
+        "end-if-open           -> ! no-such-room
+         create                -> room_created
+         end-if-open           -> ! no-open-session
+         join alice            -> participant_registered session_opened connection_opened \
+                                  connection_activated
+         end-if-open           -> session_end_requested connections_closed<1 session_ended<1
+         end-if-open           -> no_effect
+         meaning 1 end-if-open -> no_effect
+         join alice            -> session_opened connection_opened connection_activated
+         meaning 1 end-if-open -> no_effect
+         meaning 2 end-if-open -> session_end_requested connections_closed<1 session_ended<1
+         delete                -> room_deleted
+         create                -> room_created
+         end-if-open           -> ! no-open-session",
+    );
+}
+
 /// Who names a session never meets the next one.
 #[test]
 fn a_command_for_a_session_that_is_over() {

@@ -94,10 +94,13 @@ fn a_participants_attributes_are_bounded_in_all() {
     for key in ["a", "b", "c", "d", "e", "f", "g", "h"] {
         lines.push(format!("profile alice {key}={text} -> profile_changed"));
     }
-    lines.push(format!("profile alice i={text} -> ! too-large"));
-    lines.push(format!("profile alice a={text}y -> profile_changed"));
+    // 8 times 1 + 60,000 bytes, and what is left of 512 KiB for another.
+    let rest = "x".repeat(524_288 - 480_008 - 1);
+    lines.push(format!("profile alice i={rest}y -> ! too-large"));
+    lines.push(format!("profile alice i={rest} -> profile_changed"));
+    lines.push(format!("profile alice a={text}y -> ! too-large"));
     lines.push("profile alice b -> profile_changed".to_owned());
-    lines.push(format!("profile alice i={text} -> profile_changed"));
+    lines.push(format!("profile alice a={text}y -> profile_changed"));
     check(&lines.join("\n"));
 }
 
@@ -124,7 +127,9 @@ fn a_session_ends_after_the_last_who_counts_was_marked() {
                                   connection_opened connection_activated
          wait 100              ->
          permit alice agent=on -> permissions_changed
-         wait 19               ->
+         wait 10               ->
+         permit alice data=off -> permissions_changed
+         wait 9                ->
          wait 1                -> connections_closed session_ended
          join robot marked=agent -> participant_registered session_opened connection_opened \
                                   connection_activated

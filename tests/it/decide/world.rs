@@ -358,6 +358,7 @@ impl World {
             "update" => Command::UpdateRoom(self.update_room(rest)),
             "delete" => Command::DeleteRoom,
             "end" => Command::EndSession,
+            "end-if-open" => Command::EndSessionIfOpen,
             "share" => share(SessionDataMerge::Replace),
             "merge" => share(SessionDataMerge::Shallow),
             other => panic!("no command {other:?}"),
