@@ -113,11 +113,8 @@ impl Catalogue {
                 .get(*place)
                 .is_some_and(|it| is_form(it.id, text))
         };
-        let mut found = by_word.chain(by_id.filter(is_own));
-        let mut found = found
-            .by_ref()
-            .filter_map(|place| self.rooms.get(place))
-            .peekable();
+        let places = by_word.chain(by_id.filter(is_own));
+        let mut found = places.filter_map(|place| self.rooms.get(place)).peekable();
         let first = found.peek().copied();
         found.find(|room| room.deleted_at.is_none()).or(first)
     }

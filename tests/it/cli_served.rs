@@ -23,6 +23,14 @@ fn over_both(line: &str, served: &Served, data: &Path) -> [Command; 2] {
     [remote, local]
 }
 
+/// A server whose history can be read, and who asks it.
+fn serve(data: &Path) -> (Served, Caller) {
+    let served = Served::dev(data);
+    let caller = Caller::new(&served.url);
+    caller.await_history();
+    (served, caller)
+}
+
 /// What is posted, and the position of what it made durable.
 #[track_caller]
 fn post(caller: &Caller, path: &str, body: &Value, status: u16) -> u64 {
@@ -35,20 +43,14 @@ fn post(caller: &Caller, path: &str, body: &Value, status: u16) -> u64 {
 #[test]
 fn a_time_beyond_what_can_be_written_is_refused_and_nothing_is_poisoned() {
     let place = tempfile::tempdir().expect("a directory");
-    let served = Served::dev(place.path());
-    let caller = Caller::new(&served.url);
-    caller.await_history();
+    let (served, caller) = serve(place.path());
     let join = json!({ "identity": "alice", "occurred_at": "9999-12-31T23:59:59-12:00" });
     post(&caller, "town/joins", &join, 400);
     let ban = json!({ "command": "ban", "identity": "bob", "until": "0000-01-01T00:00:00+12:00" });
     post(&caller, "town/commands", &ban, 400);
     let last = json!({ "command": "ban", "identity": "bob", "until": "9999-12-31T23:59:59Z" });
-    post(
-        &caller,
-        "hall/commands",
-        &json!({ "command": "create_room" }),
-        200,
-    );
+    let create = json!({ "command": "create_room" });
+    post(&caller, "hall/commands", &create, 200);
     post(&caller, "hall/commands", &last, 200);
     for line in ["state hall", "log -n 9"] {
         for mut command in over_both(line, &served, place.path()) {
@@ -61,15 +63,9 @@ fn a_time_beyond_what_can_be_written_is_refused_and_nothing_is_poisoned() {
 #[test]
 fn a_moment_of_a_session_needs_one() {
     let place = tempfile::tempdir().expect("a directory");
-    let served = Served::dev(place.path());
-    let caller = Caller::new(&served.url);
-    caller.await_history();
-    post(
-        &caller,
-        "quiet/commands",
-        &json!({ "command": "create_room" }),
-        200,
-    );
+    let (served, caller) = serve(place.path());
+    let create = json!({ "command": "create_room" });
+    post(&caller, "quiet/commands", &create, 200);
     for line in [
         "state quiet --at start+5m",
         "participants quiet --at end-30s",
@@ -97,9 +93,7 @@ fn a_moment_of_a_session_needs_one() {
 #[test]
 fn effects_that_stand_before_their_cause_are_shown_with_it() {
     let place = tempfile::tempdir().expect("a directory");
-    let served = Served::dev(place.path());
-    let caller = Caller::new(&served.url);
-    caller.await_history();
+    let (served, caller) = serve(place.path());
     let join = json!({ "identity": "alice", "connection": "c1" });
     post(&caller, "town/joins", &join, 201);
     let track = json!({ "type": "audio", "source": "microphone" });
