@@ -28,7 +28,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         let who = &record.command.provenance;
         let why = who.reason.as_ref().map_or("", |reason| reason.as_str());
         let kind = record.event.event.kind().as_str();
-        println!("#{} {kind} by {}: {why}", record.position, who.actor.id);
+        println!(
+            "#{} {kind} by {}: {why}",
+            record.position,
+            who.actor.id.as_str()
+        );
     }
     engine.shutdown_blocking()?;
     Ok(std::fs::remove_dir_all(dir)?)

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderName, header};
 
 use crate::dialect::auth::claims::Claims;
 use crate::domain::limits::{ALIAS_BYTES_MAX, IDENTITY_BYTES_MAX, NOTE_BYTES_MAX};
-use crate::domain::{Actor, ActorKind, Personal, Provenance, Rejection, Via};
+use crate::domain::{Actor, Personal, Provenance, Rejection, Via};
 
 /// The caller of one request with a token of LiveKit's form.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,12 +27,13 @@ impl Caller {
         Self { claims, said }
     }
 
-    /// As [`Said::provenance`], for the token's key.
+    /// As [`Said::provenance`], for the token's key and subject.
     ///
     /// # Errors
     /// As there.
     pub fn provenance(&self, dialect: &str, call: &str) -> Result<Provenance, Rejection> {
-        self.said.provenance(&self.claims.key_id, dialect, call)
+        let actor = Actor::of_key(&self.claims.key_id, self.claims.subject.as_deref());
+        self.said.provenance(actor, dialect, call)
     }
 }
 
@@ -68,21 +69,24 @@ impl Said {
         }
     }
 
-    /// Who calls, as the events of one call record it: the key, never its token.
+    /// The origin of one call, as its events record it; never its token.
     ///
     /// # Errors
-    /// [`Rejection::TooLarge`] names the header that is longer than what is kept.
+    /// [`Rejection::TooLarge`] names the header that is longer than what is kept, or the subject of
+    /// the token.
     pub fn provenance(
         &self,
-        key_id: &str,
+        actor: Actor,
         dialect: &str,
         call: &str,
     ) -> Result<Provenance, Rejection> {
+        let subject = actor.subject().map(str::to_owned);
         let bounded = [
             ("X-Audit-Reason", &self.reason, NOTE_BYTES_MAX),
             ("X-Audit-Actor", &self.on_behalf_of, IDENTITY_BYTES_MAX),
             ("X-Request-Id", &self.request_id, ALIAS_BYTES_MAX),
             ("X-Correlation-Id", &self.correlation_id, ALIAS_BYTES_MAX),
+            ("the token's subject", &subject, IDENTITY_BYTES_MAX),
         ];
         for (what, text, bytes_max) in bounded {
             let bytes = text.as_ref().map_or(0, String::len);
@@ -98,10 +102,8 @@ impl Said {
         let user_agent = self.user_agent.as_ref();
         Ok(Provenance {
             actor: Actor {
-                kind: ActorKind::ApiKey,
-                id: key_id.to_owned(),
-                connection: None,
                 on_behalf_of: personal(&self.on_behalf_of),
+                ..actor
             },
             via: Via {
                 dialect: dialect.to_owned(),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 /// attributes, reason, audit actor, note, topic, track name, address, user agent.
 ///
 /// Stored as (key id, value) with key id 0 for "in the clear"; shown as the bare value.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Personal<T> {
     /// The key that seals the value; `None` while it is in the clear, which is always today.
     key: Option<u32>,

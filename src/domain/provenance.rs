@@ -12,7 +12,7 @@ use super::personal::Personal;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ActorKind {
-    /// A server with an API key; its id is the key id.
+    /// A caller with an API key, or with a token that one signed.
     ApiKey,
     /// Somebody in the room; the id is the connection's number, resolved when read.
     Participant,
@@ -27,8 +27,11 @@ pub enum ActorKind {
 pub struct Actor {
     /// Which kind.
     pub kind: ActorKind,
-    /// The key id, or the name of the rule.
-    pub id: String,
+    /// The verified subject of the caller's token; the key id where the token names nobody; the
+    /// name of the rule.
+    pub id: Personal<String>,
+    /// The id of the key that the call came with; `None` for the engine and its rules.
+    pub key: Option<String>,
     /// The connection in whose name the command was given.
     pub connection: Option<ConnectionNumber>,
     /// The person behind the call, as the caller says (`X-Audit-Actor`).
@@ -65,13 +68,33 @@ pub struct Provenance {
     pub correlation: Option<String>,
 }
 
+impl Actor {
+    /// A caller with an API key, whose token names `subject` or nobody.
+    pub fn of_key(key: &str, subject: Option<&str>) -> Self {
+        Self {
+            kind: ActorKind::ApiKey,
+            id: Personal::new(subject.unwrap_or(key).to_owned()),
+            key: Some(key.to_owned()),
+            connection: None,
+            on_behalf_of: None,
+        }
+    }
+
+    /// Whom the caller's token names; `None` where it names nobody.
+    pub fn subject(&self) -> Option<&str> {
+        let key = self.key.as_deref()?;
+        Some(self.id.as_str()).filter(|id| *id != key)
+    }
+}
+
 impl Provenance {
     /// The engine itself, or one of its rules, acting through no interface.
     pub fn of_engine(kind: ActorKind, id: &str) -> Self {
         Self {
             actor: Actor {
                 kind,
-                id: id.to_owned(),
+                id: id.into(),
+                key: None,
                 connection: None,
                 on_behalf_of: None,
             },

@@ -41,8 +41,10 @@ impl Call {
             return None;
         }
         let request_id = self.provenance.request_id.clone()?;
+        let actor = &self.provenance.actor;
         Some(RequestKey {
-            key_id: self.provenance.actor.id.clone(),
+            key_id: actor.key.clone().unwrap_or_default(),
+            caller: actor.id.clone(),
             room: Some(self.request.room.clone()),
             call: self.provenance.via.call.clone(),
             request_id,

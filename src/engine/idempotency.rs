@@ -64,7 +64,7 @@ impl Outcomes {
         }
     }
 
-    /// The rooms, by name, in which the same key asked for the same call under the same id.
+    /// The rooms, by name, in which the same caller asked for the same call under the same id.
     pub(crate) fn rooms_of(&self, like: &RequestKey) -> Vec<RoomName> {
         let from = RequestKey {
             room: None,
@@ -72,7 +72,7 @@ impl Outcomes {
         };
         let of_key = self.by_key.range(from..).map(|(key, _)| key);
         of_key
-            .take_while(|key| key.key_id == like.key_id)
+            .take_while(|key| key.key_id == like.key_id && key.caller == like.caller)
             .filter(|key| key.call == like.call && key.request_id == like.request_id)
             .filter_map(|key| key.room.clone())
             .collect()

@@ -10,7 +10,7 @@ use crate::domain::{Actor, Personal, Timestamp};
 /// The refusals of the running minute, by actor.
 #[derive(Debug)]
 pub(crate) struct Refusals {
-    by_actor: BTreeMap<String, Minute>,
+    by_actor: BTreeMap<(Option<String>, Personal<String>), Minute>,
     per_minute_max: u32,
 }
 
@@ -31,11 +31,14 @@ impl Refusals {
 
     /// Whether one more refusal of this actor is recorded by itself; it is counted if not.
     pub(crate) fn admit(&mut self, actor: &Actor, now: Timestamp) -> bool {
-        let minute = self.by_actor.entry(actor.id.clone()).or_insert(Minute {
-            started: now,
-            recorded: 0,
-            suppressed: None,
-        });
+        let minute = self
+            .by_actor
+            .entry((actor.key.clone(), actor.id.clone()))
+            .or_insert(Minute {
+                started: now,
+                recorded: 0,
+                suppressed: None,
+            });
         if minute.recorded < self.per_minute_max {
             minute.recorded += 1;
             return true;
@@ -50,7 +53,7 @@ impl Refusals {
             }
             none => {
                 *none = Some(RefusalsSuppressed {
-                    actor: actor.id.clone(),
+                    actor: actor.id.as_str().to_owned(),
                     on_behalf_of: actor.on_behalf_of.clone(),
                     count: 1,
                     from: now,

@@ -4,7 +4,7 @@
 //! are shown, since most of them are not.
 
 use crate::domain::event::{NoteAbout, Selector, Who};
-use crate::domain::{Actor, ConnectionNumber, Event, Kind, ParticipantNumber, Ranges};
+use crate::domain::{Actor, ConnectionNumber, Event, Kind, ParticipantNumber, Personal, Ranges};
 use crate::replay::names::Names;
 use crate::store::Record;
 
@@ -13,7 +13,7 @@ use crate::store::Record;
 pub struct Filter {
     /// Any of these kinds; all when empty.
     pub kinds: Vec<Kind>,
-    /// Only what this key, participant, connection or person behind a call did.
+    /// Only what this token's subject, key, participant, connection or person behind a call did.
     pub actor: Option<String>,
     /// Only what is about this identity or connection, or was asked in these words.
     pub target: Option<String>,
@@ -82,10 +82,12 @@ impl<'a> Wanted<'a> {
     }
 
     fn is_actor(&self, actor: &Actor) -> bool {
-        let person = actor.on_behalf_of.as_ref();
-        actor.id == self.whole
-            || person.is_some_and(|person| person.as_str() == self.whole)
-            || actor.connection.is_some_and(|number| self.is(number))
+        let names = [
+            Some(actor.id.as_str()),
+            actor.key.as_deref(),
+            actor.on_behalf_of.as_ref().map(Personal::as_str),
+        ];
+        names.contains(&Some(self.whole)) || actor.connection.is_some_and(|number| self.is(number))
     }
 
     fn is_about(&self, event: &Event) -> bool {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Digest, NewEvent, Provenance, RoomName, Timestamp, Version};
+use crate::domain::{Digest, NewEvent, Personal, Provenance, RoomName, Timestamp, Version};
 
 /// Place of an event in the whole log: dense, from 1; 0 is before the first.
 #[derive(
@@ -128,11 +128,13 @@ pub struct RequestRecord {
     pub digest: Digest,
 }
 
-/// API key, room, call and request id together name a request.
+/// API key, caller, room, call and request id together name a request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct RequestKey {
     /// The id of the API key.
     pub key_id: String,
+    /// The actor's id: callers that share an API key do not share request ids.
+    pub caller: Personal<String>,
     /// The room; `None` where the call is about none.
     pub room: Option<RoomName>,
     /// The call, as in the provenance.

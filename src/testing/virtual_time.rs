@@ -7,7 +7,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::domain::{ActorKind, Command, Provenance, Request, RoomName, Timestamp, Via};
+use crate::domain::{Actor, ActorKind, Command, Provenance, Request, RoomName, Timestamp, Via};
 use crate::engine::{Call, Clock, Engine, EngineConfig, EngineError, ManualClock, SeededIds};
 use crate::store::{EventStore, MemoryStore};
 
@@ -88,6 +88,7 @@ impl Deref for VirtualEngine {
 /// A call as a server with API key `devkey` makes it, without a request id.
 pub fn call(room: &RoomName, command: Command) -> Call {
     let mut provenance = Provenance::of_engine(ActorKind::ApiKey, "devkey");
+    provenance.actor = Actor::of_key("devkey", None);
     provenance.via = Via {
         dialect: "ledger".to_owned(),
         call: command.name().to_owned(),

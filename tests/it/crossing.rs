@@ -26,7 +26,7 @@ fn ledger() -> String {
     bearer(&json!({"ledger": {"report": true, "admin": true, "audit": true}}))
 }
 
-fn bearer(claims: &Value) -> String {
+pub(crate) fn bearer(claims: &Value) -> String {
     let mut all = json!({"iss": "devkey", "exp": 4_102_444_800_u64});
     let own = claims.as_object().unwrap().clone();
     all.as_object_mut().unwrap().extend(own);

@@ -312,7 +312,7 @@ fn a_write_says_who_asked_for_it_and_why() {
         let text = |text: &Option<roomledger::domain::Personal<String>>| {
             text.as_ref().map(|text| text.as_str().to_owned())
         };
-        assert_eq!(provenance.actor.id, "devkey");
+        assert_eq!(provenance.actor.id.as_str(), "devkey");
         assert_eq!(
             text(&provenance.actor.on_behalf_of).as_deref(),
             Some("carol")
@@ -342,7 +342,12 @@ fn each_key_is_an_actor_and_signs_tokens_of_its_own() {
     };
     ask("second", "/daily/v1/rooms", &json!({"name": "town"}));
     assert_eq!(
-        server.events("town", 0)[0].command.provenance.actor.id,
+        server.events("town", 0)[0]
+            .command
+            .provenance
+            .actor
+            .id
+            .as_str(),
         "two"
     );
     let token = json!({"properties": {"user_id": "bo"}});

@@ -17,6 +17,8 @@ mod auth;
 mod auth_grants;
 #[cfg(feature = "server")]
 mod auth_keys;
+#[cfg(feature = "server")]
+mod callers;
 #[cfg(feature = "cli")]
 mod cli_demo;
 #[cfg(feature = "cli")]

@@ -13,6 +13,7 @@ use roomledger::engine::{Clock, ManualClock};
 fn claims(key_id: &str, room_join: bool) -> Claims {
     Claims {
         key_id: key_id.to_owned(),
+        subject: None,
         grants: Grants {
             video: Some(VideoGrant {
                 room_join,

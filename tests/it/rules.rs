@@ -115,7 +115,7 @@ const TESTS: &[(usize, &[&str])] = &[
             "rule_13_the_last_outcomes_are_kept_however_old_they_are",
             "a_closed_engine_opens_from_its_checkpoint_or_without_it_to_the_same",
             "a_repeat_gets_the_outcome_of_then",
-            "the_same_request_id_of_another_room_call_or_key_is_another_request",
+            "the_same_request_id_of_another_room_call_key_or_subject_is_another_request",
             "digests_tell_requests_apart_not_request_ids",
             "rooms_outcomes_and_timers_come_back",
         ],

@@ -213,7 +213,11 @@ fn who(event: &EventView) -> String {
             .connection
             .as_ref()
             .map(|connection| format!("connection {connection}")),
-        actor.key_id.as_ref().map(|key| format!("key {key}")),
+        actor
+            .subject
+            .as_ref()
+            .map(|subject| format!("token of {subject}")),
+        actor.key.as_ref().map(|key| format!("key {key}")),
         event.source_ip.as_ref().map(|ip| format!("from {ip}")),
         event
             .user_agent

@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::failure::{Exit, Failure};
 use crate::domain::{
-    Actor, ActorKind, Command, Digest, Personal, Provenance, Request, RoomName, Timestamp, Via,
+    Actor, Command, Digest, Personal, Provenance, Request, RoomName, Timestamp, Via,
 };
 use crate::engine::{
     Call, Clock, Engine, EngineConfig, EngineError, ManualClock, Receipt, SeededIds, Status,
@@ -123,10 +123,8 @@ impl Stage {
         let name = command.name();
         let provenance = Provenance {
             actor: Actor {
-                kind: ActorKind::ApiKey,
-                id: KEY.to_owned(),
-                connection: None,
                 on_behalf_of: by.person.map(text),
+                ..Actor::of_key(KEY, None)
             },
             via: Via {
                 dialect: "ledger".to_owned(),

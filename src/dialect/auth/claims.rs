@@ -13,6 +13,9 @@ use crate::domain::Digest;
 pub struct Claims {
     /// The key that signed it (`iss`).
     pub key_id: String,
+    /// Whom it names (`sub`); `None` where it names nobody. Unlike [`Grants::identity`] it is never
+    /// the id of the token.
+    pub subject: Option<String>,
     /// What it grants, and to whom.
     pub grants: Grants,
     /// `nbf`, in seconds since 1970.

@@ -36,8 +36,10 @@ pub fn verify(keys: &KeyRing, token: &str, now_s: i64) -> Result<Claims, TokenEr
     let signed = Signed::open(keys, token, "iss")?;
     let grants = signed.reader().grants()?;
     let token_id = signed.text("jti")?;
+    let subject = signed.text("sub")?.filter(|text| !text.is_empty());
     let dates = signed.dates(now_s)?;
     Ok(Claims {
+        subject,
         grants,
         not_before_s: dates.not_before_s,
         issued_at_s: dates.issued_at_s,

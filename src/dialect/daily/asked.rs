@@ -17,7 +17,7 @@ use crate::dialect::daily::query::Query;
 use crate::dialect::daily::state::Daily;
 use crate::dialect::javascript;
 use crate::dialect::recorded::Recorded;
-use crate::domain::{Command, Digest, Rejection, Request, RoomName};
+use crate::domain::{Actor, Command, Digest, Rejection, Request, RoomName};
 use crate::engine::{self, Receipt, Status};
 
 /// A request whose caller and call are known.
@@ -221,9 +221,8 @@ impl Asked {
     /// # Errors
     /// Why there is no outcome.
     pub(super) async fn send(&self, request: Request) -> Result<Receipt, Error> {
-        let provenance = self
-            .said
-            .provenance(&self.key_id, DIALECT, self.call.name());
+        let actor = Actor::of_key(&self.key_id, None);
+        let provenance = self.said.provenance(actor, DIALECT, self.call.name());
         let provenance = provenance.map_err(|rejection| Error::rejected(&rejection))?;
         let bytes = self.body.as_ref().map_or(0, Bytes::len);
         let call = engine::Call {

@@ -61,7 +61,7 @@ impl Row {
         let provenance = &self.first.command.provenance;
         Ok(json!({
             "id": self.first.position.0.to_string(),
-            "userId": provenance.actor.id,
+            "userId": provenance.actor.key,
             "domainId": DOMAIN_ID,
             "source": "api",
             "ip": provenance.source_ip.as_ref().map(Personal::as_str),

@@ -5,7 +5,7 @@
 use crate::dialect::videosdk::asked::Asked;
 use crate::dialect::videosdk::error::ApiError;
 use crate::dialect::videosdk::state::{DIALECT, VideoSdk};
-use crate::domain::{Command, Rejection, Request, RoomName};
+use crate::domain::{Actor, Command, Rejection, Request, RoomName};
 use crate::engine::{self, Receipt, Status};
 
 /// What is wrong with a request before the rules look at it, and what its caller is told.
@@ -56,7 +56,9 @@ impl VideoSdk {
         let denied = denied.map(|error| Fault::denied(asked, room, error));
         let fault = denied.or(fault);
         let call = asked.call.name();
-        let provenance = asked.said.provenance(&asked.token.key_id, DIALECT, call);
+        let token = &asked.token;
+        let actor = Actor::of_key(&token.key_id, token.participant.as_deref());
+        let provenance = asked.said.provenance(actor, DIALECT, call);
         let provenance = provenance.map_err(|rejection| ApiError::rejected(&rejection))?;
         request.objection = fault.as_ref().map(|fault| fault.rejection.clone());
         let receipt = self.engine.execute(engine::Call {

@@ -15,17 +15,21 @@ use crate::replay::view::resolve::Resolver;
 pub struct ActorView {
     /// Which kind of actor.
     pub kind: ActorKind,
-    /// The key id, the participant's identity, or the name of the rule.
+    /// The participant's identity; else the verified subject of the caller's token, or the key id
+    /// where the token names nobody; the name of the rule.
     pub id: String,
-    /// The person behind the call, as the caller says.
+    /// The id of the key that the call came with, where `id` is not that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+    /// The verified subject of the token with which a participant acted, where it names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// The person behind the call, as the caller claims.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_behalf_of: Option<String>,
     /// The participant's connection, where one acted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub connection: Option<String>,
-    /// The key that the participant's call came with.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key_id: Option<String>,
 }
 
 impl ActorView {
@@ -35,27 +39,34 @@ impl ActorView {
         let Some(number) = actor.connection else {
             return Self {
                 kind: actor.kind,
-                id: actor.id.clone(),
+                id: actor.id.as_str().to_owned(),
+                key: actor.subject().and(actor.key.clone()),
+                subject: None,
                 on_behalf_of,
                 connection: None,
-                key_id: None,
             };
         };
         Self {
             kind: ActorKind::Participant,
             id: resolver.identity_of(number),
+            key: actor.key.clone(),
+            subject: actor.subject().map(str::to_owned),
             on_behalf_of,
             connection: Some(resolver.connection_id(number)),
-            key_id: Some(actor.id.clone()).filter(|id| !id.is_empty()),
         }
     }
 
     /// Who acted, as a line for people names them.
     pub fn name(&self) -> String {
-        let own = match self.kind {
-            ActorKind::ApiKey | ActorKind::Participant => self.id.clone(),
-            ActorKind::System => "the ledger".to_owned(),
-            ActorKind::Policy => format!("the rule {}", self.id),
+        let own = match (self.kind, &self.key) {
+            (ActorKind::ApiKey, Some(key)) => {
+                let own = format!("{} ({key})", self.id);
+                let claim = self.on_behalf_of.as_ref();
+                return claim.map_or_else(|| own.clone(), |it| format!("{own} for {it}"));
+            }
+            (ActorKind::ApiKey | ActorKind::Participant, _) => self.id.clone(),
+            (ActorKind::System, _) => "the ledger".to_owned(),
+            (ActorKind::Policy, _) => format!("the rule {}", self.id),
         };
         match &self.on_behalf_of {
             Some(person) => format!("{person} ({own})"),

@@ -50,7 +50,7 @@ fn the_seeds_own_values_do_what_it_says() {
     let via = &events[0].command.provenance.via;
     assert_eq!(via.dialect, "daily");
     assert_eq!(via.call, "POST /rooms/:name/update-permissions");
-    assert_eq!(events[0].command.provenance.actor.id, "devkey");
+    assert_eq!(events[0].command.provenance.actor.id.as_str(), "devkey");
 }
 
 #[test]

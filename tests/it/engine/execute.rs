@@ -1,7 +1,7 @@
 //! One command at a time: receipts, repeats, refusals, reads of the past.
 
 use roomledger::domain::command::CreateRoom;
-use roomledger::domain::{Command, Event, Kind, RoomName, Target, Version};
+use roomledger::domain::{Actor, Command, Event, Kind, RoomName, Target, Version};
 use roomledger::engine::{Clock, EngineConfig, EngineError, Status};
 use roomledger::replay::Moment;
 use roomledger::store::{MemoryStore, Position, Record};
@@ -56,17 +56,20 @@ fn a_repeat_gets_the_outcome_of_then() {
 }
 
 #[test]
-fn the_same_request_id_of_another_room_call_or_key_is_another_request() {
+fn the_same_request_id_of_another_room_call_key_or_subject_is_another_request() {
     let engine = open();
     engine
         .execute_blocking(with_id(join("r", "alice"), "1"))
         .unwrap();
     let mut other_key = with_id(join("r", "alice"), "1");
-    other_key.provenance.actor.id = "other".to_owned();
+    other_key.provenance.actor = Actor::of_key("other", None);
+    let mut other_subject = with_id(join("r", "alice"), "1");
+    other_subject.provenance.actor = Actor::of_key("devkey", Some("mod"));
     for call in [
         with_id(join("s", "alice"), "1"),
         with_id(remove("r", "alice"), "1"),
         other_key,
+        other_subject,
     ] {
         assert!(!engine.execute_blocking(call).unwrap().replayed);
     }

@@ -48,7 +48,7 @@ async fn a_removal_is_recorded_with_who_why_and_request() {
     assert_eq!(got.header("x-ledger-replayed"), None);
     let provenance = &last.command.provenance;
     assert_eq!(provenance.actor.kind, ActorKind::ApiKey);
-    assert_eq!(provenance.actor.id, "devkey");
+    assert_eq!(provenance.actor.id.as_str(), "devkey");
     assert_eq!(
         provenance.actor.on_behalf_of.as_ref().unwrap().as_str(),
         "zoe"

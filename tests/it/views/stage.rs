@@ -134,12 +134,7 @@ pub(super) fn opened(number: u32) -> ConnectionOpened {
 }
 pub(super) fn moderator() -> Provenance {
     Provenance {
-        actor: Actor {
-            kind: ActorKind::ApiKey,
-            id: "devkey".into(),
-            connection: None,
-            on_behalf_of: None,
-        },
+        actor: Actor::of_key("devkey", None),
         via: Via {
             dialect: "ledger".into(),
             call: "commands".into(),

@@ -275,7 +275,7 @@ fn the_envelope_tells_who_through_what_why_and_because_of_what() {
     };
     let view = stage.record_by(own, RoomDeleted {}.into(), None);
     let actor = json!({
-        "kind": "participant", "id": "bob", "connection": "PA_22222222222E", "key_id": "devkey",
+        "kind": "participant", "id": "bob", "connection": "PA_22222222222E", "key": "devkey",
     });
     assert_eq!(serde_json::to_value(&view.actor).unwrap(), actor);
     assert_eq!(view.sentence, "bob deleted the room via ledger commands");
