@@ -108,6 +108,11 @@ pub enum Command {
         /// The moment.
         before: Timestamp,
     },
+    /// Lift a revocation.
+    LiftRevocation {
+        /// Whose; the one for everybody when absent.
+        identity: Option<Identity>,
+    },
     /// Move somebody to another room.
     Move {
         /// Who.
@@ -467,6 +472,7 @@ impl Command {
             Self::Ban { .. } => "ban",
             Self::Unban { .. } => "unban",
             Self::RevokeTokens { .. } => "revoke_tokens",
+            Self::LiftRevocation { .. } => "lift_revocation",
             Self::Move { .. } => "move",
             Self::UpdateSubscriptions { .. } => "update_subscriptions",
             Self::SendData(_) => "send_data",

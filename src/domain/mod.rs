@@ -41,7 +41,9 @@ mod time;
 mod timelog;
 
 pub use command::{Command, Request, Target};
-pub use decide::{Context, Decision, MoveDecision, RULESET, decide, decide_move, refusal};
+pub use decide::{
+    Context, Decision, MoveDecision, RULESET, decide, decide_move, refusal, with_refusal,
+};
 pub use digest::Digest;
 pub use event::{Event, Kind, NewEvent, Reference};
 pub use evolve::evolve;

@@ -39,6 +39,21 @@ pub enum Rejection {
         /// As asked.
         participant: String,
     },
+    /// Nobody live under that identity, which is kept out from now on all the same.
+    #[error(
+        "participant {participant:?} is not in room {room:?}: {}",
+        kept_out_text(*.banned, *.revoked_before)
+    )]
+    Absent {
+        /// The room.
+        room: String,
+        /// As asked.
+        participant: String,
+        /// Whether the identity is banned.
+        banned: bool,
+        /// Tokens issued before this moment are revoked, where that was asked.
+        revoked_before: Option<Timestamp>,
+    },
     /// No connection under that id.
     #[error("connection {connection:?} is not in room {room:?}")]
     NoSuchConnection {
@@ -245,7 +260,7 @@ impl Rejection {
         match self {
             Self::NoSuchRoom { .. } => Code::NoSuchRoom,
             Self::NoOpenSession { .. } | Self::SessionOver { .. } => Code::NoOpenSession,
-            Self::NoSuchParticipant { .. } => Code::NoSuchParticipant,
+            Self::NoSuchParticipant { .. } | Self::Absent { .. } => Code::NoSuchParticipant,
             Self::NoSuchConnection { .. } => Code::NoSuchConnection,
             Self::ConnectionClosed { .. } => Code::ConnectionClosed,
             Self::NoSuchTrack { .. } => Code::NoSuchTrack,
@@ -359,6 +374,13 @@ codes! {
 
 fn until_text(until: Option<Timestamp>) -> String {
     until.map_or_else(|| "for good".to_owned(), |until| format!("until {until}"))
+}
+
+fn kept_out_text(banned: bool, revoked_before: Option<Timestamp>) -> String {
+    let revoked = revoked_before.map(|before| format!("tokens issued before {before} are revoked"));
+    let banned = banned.then(|| "the identity is banned".to_owned());
+    let done: Vec<String> = banned.into_iter().chain(revoked).collect();
+    format!("{} all the same", done.join(", and "))
 }
 
 fn issued_text(issued: Option<Timestamp>) -> String {

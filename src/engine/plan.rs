@@ -17,6 +17,7 @@ use super::rules::Rules;
 use crate::domain::{
     Actor, ActorKind, Command, Context, Decision, Defaults, Digest, Event, Kind, NewEvent,
     Provenance, RULESET, Reference, Rejection, Request, Room, RoomName, Timestamp, Version,
+    with_refusal,
 };
 use crate::store::{CommandHeader, CommandRecord, Commit, NewRecord, Outcome, RequestRecord};
 
@@ -212,7 +213,13 @@ impl<'a> Planner<'a> {
             (rules.decide_move)(&room, &to, request, &context)
                 .map(|decision| vec![Share::of(decision.from), Share::of(decision.to)])
         } else {
-            (rules.decide)(&room, request, &context).map(|decision| vec![Share::of(decision)])
+            let decided = (rules.decide)(&room, request, &context);
+            match decided {
+                Ok(decision) if decision.refused.is_some() => {
+                    return refuse_after(decision, call, &context);
+                }
+                decided => decided.map(|decision| vec![Share::of(decision)]),
+            }
         };
         decided.map_or_else(
             |rejection| Verdict {
@@ -253,7 +260,7 @@ impl<'a> Planner<'a> {
             rejection,
         } = verdict;
         let actor = &call.provenance.actor;
-        if rejection.is_some() && !refusals.admit(actor, self.setting.now) {
+        if rejection.is_some() && !has_effect(&shares) && !refusals.admit(actor, self.setting.now) {
             for share in &mut shares {
                 share.events.clear();
                 share.room = self.room(&call.request.room);
@@ -365,6 +372,25 @@ impl<'a> Planner<'a> {
         let known = self.rooms.get(name).map(Arc::clone);
         known.unwrap_or_else(|| Arc::new(Room::new(name.clone())))
     }
+}
+
+/// A no after something was done all the same: one record more.
+fn refuse_after(decision: Decision, call: &Call, context: &Context<'_>) -> Verdict {
+    let asked = (call.digest, call.request_bytes);
+    let decision = with_refusal(decision, &call.request, context, asked);
+    Verdict {
+        rejection: decision.refused.clone(),
+        shares: vec![Share::of(decision)],
+    }
+}
+
+/// Whether a refusal came with more than its own record.
+fn has_effect(shares: &[Share]) -> bool {
+    let mut kinds = shares
+        .iter()
+        .flat_map(|share| &share.events)
+        .map(|event| event.event.kind());
+    kinds.any(|kind| !matches!(kind, Kind::CommandRefused | Kind::ParticipantRegistered))
 }
 
 fn sum_up(shares: &[Share], rejection: Option<&Rejection>, count: usize) -> (Status, Outcome) {

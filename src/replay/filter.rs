@@ -96,6 +96,7 @@ impl<'a> Wanted<'a> {
             Event::ParticipantBanned(it) => self.is_person(it.participant),
             Event::ParticipantUnbanned(it) => self.is_person(it.participant),
             Event::TokensRevoked(it) => it.participant.is_some_and(|one| self.is_person(one)),
+            Event::RevocationLifted(it) => it.participant.is_some_and(|one| self.is_person(one)),
             Event::ConnectionOpened(it) => {
                 self.is(it.number) || it.replaces.is_some_and(|old| self.is(old))
             }

@@ -266,6 +266,7 @@ fn misfit(folded: &Folded, event: &Event) -> Option<String> {
         Event::ParticipantBanned(it) => check.person(it.participant),
         Event::ParticipantUnbanned(it) => check.person(it.participant),
         Event::TokensRevoked(it) => it.participant.and_then(|number| check.person(number)),
+        Event::RevocationLifted(it) => it.participant.and_then(|number| check.person(number)),
         Event::SessionOpened(it) => check.next_session(it),
         Event::ConnectionOpened(it) => check
             .next_connection(it.number)

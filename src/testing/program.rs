@@ -20,7 +20,7 @@ use crate::domain::event::{
 use crate::domain::{
     AdminRight, Alias, Allowed, Command, Context, Decision, Defaults, Digest, Identity,
     PermissionPatch, Personal, ReceiveRule, Rejection, Request, Room, RoomName, Source, Target,
-    Timestamp, Version, decide, refusal,
+    Timestamp, Version, decide, with_refusal,
 };
 
 /// One step of a program.
@@ -107,17 +107,17 @@ pub fn run(program: &[Step]) -> Vec<Taken> {
 }
 
 fn take(room: &Room, request: Request, context: &Context<'_>) -> Taken {
-    let (decision, refused) = match decide(room, &request, context) {
-        Ok(decision) => (decision, None),
-        Err(no) if room.life.is_some() => (
-            refusal(room, &request, &no, context, (Digest::of(b""), 0)),
-            Some(no),
-        ),
-        Err(no) => {
-            let events = Vec::new();
-            let room = room.clone();
-            (Decision { events, room }, Some(no))
-        }
+    let asked = (Digest::of(b""), 0);
+    let decided = decide(room, &request, context).unwrap_or_else(|no| Decision {
+        events: Vec::new(),
+        room: room.clone(),
+        refused: Some(no),
+    });
+    let refused = decided.refused.clone();
+    let decision = if decided.room.life.is_some() {
+        with_refusal(decided, &request, context, asked)
+    } else {
+        decided
     };
     let mut version = room.version;
     let recorded = decision.events.into_iter().map(|event| {
@@ -262,6 +262,9 @@ impl Step {
             },
             3 => Command::Unban {
                 identity: self.identity(),
+            },
+            4 if self.entropy.is_multiple_of(4) => Command::LiftRevocation {
+                identity: (self.variant >= 64).then(|| self.identity()),
             },
             4 => Command::RevokeTokens {
                 identity: (self.variant >= 64).then(|| self.identity()),

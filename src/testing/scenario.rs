@@ -5,7 +5,7 @@
 
 use crate::domain::{
     Code, Command, Context, Defaults, Digest, Event, Kind, NewEvent, Rejection, Request, Room,
-    RoomName, Timestamp, decide, refusal,
+    RoomName, Timestamp, decide, refusal, with_refusal,
 };
 
 /// What was done before.
@@ -97,7 +97,12 @@ impl Scenario {
             entropy: self.decisions << 64 | self.decisions,
         };
         let (decision, rejection) = match decide(&self.room, request, &context) {
-            Ok(decision) => (decision, None),
+            Ok(decision) => {
+                let asked = (Digest::of(&[]), 0);
+                let decision = with_refusal(decision, request, &context, asked);
+                let refused = decision.refused.clone();
+                (decision, refused)
+            }
             Err(rejection) => {
                 let asked = (Digest::of(&[]), 0);
                 let decision = refusal(&self.room, request, &rejection, &context, asked);

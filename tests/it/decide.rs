@@ -4,9 +4,11 @@
 //! place among them of the event that caused it (`<1`; `<0` for an earlier command's), or `!` and
 //! the codes of the refusal.
 
+mod acting;
 mod edges;
 mod folds;
 mod people;
+mod revocations;
 mod seen;
 mod words;
 mod world;

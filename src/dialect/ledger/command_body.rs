@@ -181,6 +181,13 @@ fn revoke_tokens(fields: &mut Fields) -> Result<Said, Wrong> {
     Ok((command, None))
 }
 
+fn lift_revocation(fields: &mut Fields) -> Result<Said, Wrong> {
+    let command = Command::LiftRevocation {
+        identity: fields.parsed("identity", Identity::new)?,
+    };
+    Ok((command, None))
+}
+
 fn move_to(fields: &mut Fields) -> Result<Said, Wrong> {
     let command = Command::Move {
         target: target(fields)?,
@@ -353,6 +360,7 @@ commands! {
     "ban", ban, r#","identity":"alice","until":"2026-11-22T14:03:00Z""#;
     "unban", unban, r#","identity":"alice""#;
     "revoke_tokens", revoke_tokens, r#","before":"2026-11-22T14:03:00Z""#;
+    "lift_revocation", lift_revocation, "";
     "move", move_to, r#","target":"identity:alice","to_room":"village""#;
     "update_subscriptions", update_subscriptions,
         r#","target":"identity:alice","tracks":["TR_AM1"],"subscribe":false"#;

@@ -28,6 +28,10 @@ pub fn rejected(call: Call, rejection: &Rejection) -> TwirpError {
     if let Rejection::NotGranted { .. } = rejection {
         return TwirpError::permissions_denied();
     }
+    if let Rejection::Absent { .. } = rejection {
+        let text = format!("participant does not exist: {rejection}");
+        return TwirpError::new(ErrorCode::NotFound, text);
+    }
     if let Rejection::TooLarge {
         what, bytes_max, ..
     } = rejection

@@ -140,7 +140,12 @@ fn revoke_moment(revoke_token_ts: i64) -> (Option<Timestamp>, Option<Rejection>)
             (None, Some(invalid("revoke_token_ts", problem)))
         }
         seconds @ 1..=REVOKE_SECONDS_MAX => (Some(Timestamp::from_seconds(seconds)), None),
-        millis => (Some(Timestamp::from_millis(millis)), None),
+        millis @ ..=REVOKE_MILLIS_MAX => (Some(Timestamp::from_millis(millis)), None),
+        _ => {
+            let problem = "it is neither seconds nor milliseconds since 1970: micro- and \
+                           nanoseconds are not read";
+            (None, Some(invalid("revoke_token_ts", problem)))
+        }
     }
 }
 
@@ -283,6 +288,8 @@ fn cut(text: &str) -> String {
 
 /// The largest `revoke_token_ts` that is taken for seconds.
 const REVOKE_SECONDS_MAX: i64 = 100_000_000_000;
+/// The largest that is taken for milliseconds, also in year 5138.
+const REVOKE_MILLIS_MAX: i64 = 100_000_000_000_000;
 /// LiveKit's nonces are UUIDs.
 const NONCE_BYTES: usize = 16;
 /// Longer words of a caller are cut before they are repeated or recorded.

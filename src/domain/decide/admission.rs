@@ -52,7 +52,7 @@ impl Draft<'_> {
         );
         let mut reasons = Vec::new();
         reasons.extend(self.banned(identity));
-        reasons.extend(self.revoked(identity, it));
+        self.revoked(identity, it, &mut reasons);
         reasons.extend(self.expired(identity, it));
         reasons.extend(self.closed_room(&config));
         reasons.extend(self.full(identity, it, &config));
@@ -81,23 +81,21 @@ impl Draft<'_> {
     }
 
     /// While a revocation stands, a credential that does not say when it was issued is refused.
-    fn revoked(&self, identity: &Identity, it: &Join) -> Option<Rejection> {
+    fn revoked(&self, identity: &Identity, it: &Join, reasons: &mut Vec<Rejection>) {
         let own = self
             .room
             .person_by_identity(identity)
             .and_then(|(_, person)| person.revoked);
         let issued = it.credential.issued();
         let stands = |revocation: &Revocation| issued.is_none_or(|at| at < revocation.before);
-        let found = own
-            .filter(stands)
-            .or_else(|| self.room.revoked_all.filter(stands))?;
-        Some(Rejection::TokenRevoked {
+        let standing = own.into_iter().chain(self.room.revoked_all).filter(stands);
+        reasons.extend(standing.map(|found| Rejection::TokenRevoked {
             room: self.name(),
             identity: identity.as_str().to_owned(),
             before: found.before,
             issued,
             because: found.set,
-        })
+        }));
     }
 
     fn expired(&self, identity: &Identity, it: &Join) -> Option<Rejection> {

@@ -2,6 +2,7 @@
 //! Apart so that every rule can name both without knowing who calls it.
 
 use crate::domain::event::NewEvent;
+use crate::domain::rejection::Rejection;
 use crate::domain::state::{Defaults, Room};
 use crate::domain::time::Timestamp;
 
@@ -25,6 +26,9 @@ pub struct Decision {
     pub events: Vec<NewEvent>,
     /// The room with these events folded in, so that nobody need fold them again (law 1).
     pub room: Room,
+    /// The answer no where something was done all the same: a removal that finds nobody inside can
+    /// still keep them out. Record it after the events, with [`refusal`](super::refusal).
+    pub refused: Option<Rejection>,
 }
 
 /// What a decision about a move came to: both or neither.

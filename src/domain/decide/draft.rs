@@ -27,6 +27,8 @@ pub(super) struct Draft<'a> {
     pub(super) request: &'a Request,
     pub(super) context: &'a Context<'a>,
     pub(super) events: Vec<NewEvent>,
+    /// See [`Decision::refused`].
+    pub(super) refused: Option<Rejection>,
     minted: u128,
 }
 
@@ -38,6 +40,7 @@ impl<'a> Draft<'a> {
             request,
             context,
             events: Vec::new(),
+            refused: None,
             minted: 0,
         }
     }
@@ -47,6 +50,7 @@ impl<'a> Draft<'a> {
         Decision {
             events: self.events,
             room: self.room,
+            refused: self.refused,
         }
     }
 

@@ -4,6 +4,7 @@
 //! reads nothing else and changes nothing. Each file holds the rules of one kind of command, as
 //! methods of the decision being made (`draft`).
 
+mod acting;
 mod admission;
 mod context;
 mod draft;
@@ -21,11 +22,10 @@ mod tracks;
 
 pub use context::{Context, Decision, MoveDecision};
 pub use moving::decide_move;
-pub use refusal::refusal;
+pub use refusal::{refusal, with_refusal};
 
 use self::draft::Draft;
 use super::command::{Command, Request};
-use super::permission::AdminRight;
 use super::rejection::Rejection;
 use super::state::{Room, session_sid};
 
@@ -70,23 +70,7 @@ impl Draft<'_> {
                 session: session_sid(meant),
             });
         }
-        let Some(id) = &self.request.as_connection else {
-            return Ok(());
-        };
-        let connection = self.open_connection(id)?;
-        if connection
-            .permission
-            .admin
-            .contains(&AdminRight::Participants)
-        {
-            return Ok(());
-        }
-        Err(Rejection::NoRight {
-            room: self.name(),
-            who: self.identity_of(&connection),
-            right: format!("give the command {}", self.request.command.name()),
-            because: connection.permission_set,
-        })
+        self.require_admin_right()
     }
 
     fn dispatch(&mut self) -> Result<(), Rejection> {
@@ -106,10 +90,8 @@ impl Draft<'_> {
             Command::RevokeTokens { identity, before } => {
                 self.revoke_tokens(identity.as_ref(), *before)
             }
-            Command::Move { .. } => Err(Rejection::Invalid {
-                what: "move",
-                problem: "it needs both rooms: decide it with decide_move".to_owned(),
-            }),
+            Command::LiftRevocation { identity } => self.lift_revocation(identity.as_ref()),
+            Command::Move { .. } => Err(needs_both_rooms()),
             Command::UpdateSubscriptions {
                 target,
                 tracks,
@@ -160,6 +142,13 @@ impl Draft<'_> {
                 Ok(())
             }
         }
+    }
+}
+
+fn needs_both_rooms() -> Rejection {
+    Rejection::Invalid {
+        what: "move",
+        problem: "it needs both rooms: decide it with decide_move".to_owned(),
     }
 }
 

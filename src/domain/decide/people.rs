@@ -8,41 +8,93 @@ use super::limits;
 use super::target::numbers;
 use crate::domain::command::{Remove, Target};
 use crate::domain::event::{
-    CloseCause, Closing, ParticipantBanned, ParticipantUnbanned, RemovalRequested, Selector,
-    TokensRevoked, Who,
+    CloseCause, Closing, ParticipantBanned, ParticipantUnbanned, Reference, RemovalRequested,
+    RevocationLifted, Selector, TokensRevoked, Who,
 };
 use crate::domain::id::{Identity, ParticipantNumber, Version};
 use crate::domain::limits::TARGETS_MAX;
 use crate::domain::ranges::Ranges;
 use crate::domain::rejection::Rejection;
-use crate::domain::state::Connection;
+use crate::domain::state::{Connection, Revocation};
 use crate::domain::time::Timestamp;
 
 impl Draft<'_> {
-    /// Disconnects now; on request also keeps out, and refuses older tokens.
+    /// Disconnects now; on request also keeps out, and refuses older tokens. These two hold for
+    /// somebody who is not inside as well: the answer is no then, and says what was done.
     pub(super) fn remove(&mut self, it: &Remove) -> Result<(), Rejection> {
         self.require_room()?;
-        let found = self.resolve(&it.target)?;
-        self.remove_found(it, &found);
+        self.require_near(it.revoke_before)?;
+        match self.resolve(&it.target) {
+            Ok(found) => self.remove_found(it, &found),
+            Err(no) => match self.absent(it) {
+                Some(identity) => {
+                    self.keep_out(it, &identity);
+                    self.refused = Some(Rejection::Absent {
+                        room: self.name(),
+                        participant: identity.as_str().to_owned(),
+                        banned: it.ban,
+                        revoked_before: it.revoke_before,
+                    });
+                }
+                None => return Err(no),
+            },
+        }
         Ok(())
     }
 
-    /// As [`Self::remove`] for each in turn; an identity that is not inside is kept out all the
-    /// same where that is asked.
+    /// As [`Self::remove`] for each in turn; somebody who is not inside hinders nothing.
     pub(super) fn remove_each(&mut self, all: &[Remove]) -> Result<(), Rejection> {
         self.require_room()?;
         limits::count("targets", all.len(), TARGETS_MAX)?;
         for it in all {
-            match (self.resolve(&it.target), &it.target) {
-                (Ok(found), _) => self.remove_found(it, &found),
-                (Err(_), Target::Identity(identity)) if it.ban => self.ban(identity, None)?,
-                (Err(_), target) => {
-                    let who = self.who(target, &[]);
-                    self.no_effect(Some(who), "nobody is inside");
+            self.require_near(it.revoke_before)?;
+        }
+        for it in all {
+            if let Ok(found) = self.resolve(&it.target) {
+                self.remove_found(it, &found);
+            } else if let Some(identity) = self.absent(it) {
+                let before = self.events.len();
+                self.keep_out(it, &identity);
+                if self.events.len() == before {
+                    let who = self.who(&it.target, &[]);
+                    self.no_effect(Some(who), "the identity is kept out so already");
                 }
+            } else {
+                let who = self.who(&it.target, &[]);
+                self.no_effect(Some(who), "nobody is inside");
             }
         }
         Ok(())
+    }
+
+    /// Whom a removal means who is not inside, where it also keeps them out.
+    fn absent(&self, it: &Remove) -> Option<Identity> {
+        if !it.ban && it.revoke_before.is_none() {
+            return None;
+        }
+        match &it.target {
+            Target::Everyone => None,
+            Target::Identity(identity) => Some(identity.clone()),
+            Target::Connection(id) => {
+                let closed = self.room.connection_by_ref(id)?;
+                let person = self.room.person(closed.participant)?;
+                Some(person.identity.clone())
+            }
+        }
+    }
+
+    fn keep_out(&mut self, it: &Remove, identity: &Identity) {
+        let participant = self.register(identity);
+        let banned = self.room.person(participant).and_then(|person| person.ban);
+        if it.ban && banned.is_none_or(|ban| ban.until.is_some()) {
+            self.push(ParticipantBanned {
+                participant,
+                until: None,
+            });
+        }
+        if let Some(before) = it.revoke_before {
+            self.revoke(Some(participant), before, None);
+        }
     }
 
     fn remove_found(&mut self, it: &Remove, found: &[Arc<Connection>]) {
@@ -137,24 +189,54 @@ impl Draft<'_> {
         before: Timestamp,
     ) -> Result<(), Rejection> {
         self.require_room()?;
+        self.require_near(Some(before))?;
         let participant = identity.map(|identity| self.register(identity));
-        let stands = match participant {
-            Some(number) => self.room.person(number).and_then(|person| person.revoked),
-            None => self.room.revoked_all,
-        };
-        if stands.is_some_and(|revocation| revocation.before >= before) {
-            let who = participant.map(nobody);
-            self.no_effect(who, "tokens issued before that moment are revoked already");
-        } else {
-            self.push(TokensRevoked {
-                participant,
-                before,
-            });
+        if !self.revoke(participant, before, None) {
+            let stands = self.revocation_of(participant);
+            let stands = stands.map_or(before, |stands| stands.before);
+            let why = format!(
+                "tokens issued before {stands} are revoked already: lift that revocation first \
+                 for an earlier moment"
+            );
+            self.no_effect(participant.map(nobody), &why);
         }
         Ok(())
     }
 
-    /// A revocation never moves back in time.
+    pub(super) fn lift_revocation(&mut self, identity: Option<&Identity>) -> Result<(), Rejection> {
+        self.require_room()?;
+        let known = identity.map(|identity| self.room.by_identity.get(identity).copied());
+        let stands = match known {
+            None => self.room.revoked_all,
+            Some(number) => number.and_then(|number| self.revocation_of(Some(number))),
+        };
+        if stands.is_some() {
+            let participant = known.flatten();
+            self.push(RevocationLifted { participant });
+        } else {
+            let asked = identity.map(|identity| Target::Identity(identity.clone()));
+            let who = asked.map(|target| self.who(&target, &[]));
+            self.no_effect(who, "no such revocation stands");
+        }
+        Ok(())
+    }
+
+    /// A revocation lies in the past, or a little ahead where clocks differ: one that lies far
+    /// ahead would keep out tokens that are yet to be issued.
+    fn require_near(&self, before: Option<Timestamp>) -> Result<(), Rejection> {
+        let now = self.context.now;
+        match before.filter(|before| *before > now.plus_seconds(REVOCATION_AHEAD_S)) {
+            None => Ok(()),
+            Some(before) => Err(Rejection::Invalid {
+                what: "the moment of a revocation",
+                problem: format!(
+                    "{before} is more than a day ahead of now, {now}: give the moment before \
+                     which issued tokens are refused"
+                ),
+            }),
+        }
+    }
+
     fn revoke_each(
         &mut self,
         people: &[ParticipantNumber],
@@ -163,33 +245,37 @@ impl Draft<'_> {
         request: Version,
     ) {
         if everybody {
-            if self
-                .room
-                .revoked_all
-                .is_none_or(|stands| stands.before < before)
-            {
-                self.push_because(
-                    TokensRevoked {
-                        participant: None,
-                        before,
-                    },
-                    request,
-                );
-            }
+            self.revoke(None, before, Some(request));
             return;
         }
         for number in people {
-            let stands = self.room.person(*number).and_then(|person| person.revoked);
-            if stands.is_none_or(|stands| stands.before < before) {
-                let participant = Some(*number);
-                self.push_because(
-                    TokensRevoked {
-                        participant,
-                        before,
-                    },
-                    request,
-                );
-            }
+            self.revoke(Some(*number), before, Some(request));
+        }
+    }
+
+    /// A revocation never moves back in time: whether this one says more than the one that stands.
+    fn revoke(
+        &mut self,
+        participant: Option<ParticipantNumber>,
+        before: Timestamp,
+        request: Option<Version>,
+    ) -> bool {
+        let stands = self.revocation_of(participant);
+        if stands.is_some_and(|stands| stands.before >= before) {
+            return false;
+        }
+        let revoked = TokensRevoked {
+            participant,
+            before,
+        };
+        self.push_event(revoked.into(), request.map(Reference::here));
+        true
+    }
+
+    fn revocation_of(&self, participant: Option<ParticipantNumber>) -> Option<Revocation> {
+        match participant {
+            Some(number) => self.room.person(number)?.revoked,
+            None => self.room.revoked_all,
         }
     }
 }
@@ -201,3 +287,7 @@ fn nobody(participant: ParticipantNumber) -> Who {
         connections: Ranges::new(),
     }
 }
+
+/// How far ahead a revocation may lie: a day covers every time zone and a clock that is wrong by
+/// hours, and ends by itself before anybody looks for the reason.
+const REVOCATION_AHEAD_S: u32 = 86_400;

@@ -50,6 +50,24 @@ pub fn refusal(
     draft.finish()
 }
 
+/// The whole of a decision: with the record of its no after the events, where it came with one.
+pub fn with_refusal(
+    decision: Decision,
+    request: &Request,
+    context: &Context<'_>,
+    asked: (Digest, u64),
+) -> Decision {
+    let Some(no) = &decision.refused else {
+        return decision;
+    };
+    let record = refusal(&decision.room, request, no, context, asked);
+    Decision {
+        events: [decision.events, record.events].concat(),
+        room: record.room,
+        refused: decision.refused,
+    }
+}
+
 /// Whom a command means, where it means one.
 fn target_of(command: &Command) -> Option<Target> {
     match command {
@@ -59,7 +77,9 @@ fn target_of(command: &Command) -> Option<Target> {
         Command::Ban { identity, .. } | Command::Unban { identity } => {
             Some(Target::Identity(identity.clone()))
         }
-        Command::RevokeTokens { identity, .. } => identity.clone().map(Target::Identity),
+        Command::RevokeTokens { identity, .. } | Command::LiftRevocation { identity } => {
+            identity.clone().map(Target::Identity)
+        }
         Command::Move { target, .. } | Command::UpdateSubscriptions { target, .. } => {
             Some(target.clone())
         }

@@ -55,9 +55,10 @@ pub struct Credential {
 }
 
 impl Credential {
-    /// The moment that revocations are compared with: the later of the two claims.
+    /// The moment that revocations are compared with: when the credential was issued. A credential
+    /// that does not say so counts from when it is valid.
     pub fn issued(&self) -> Option<Timestamp> {
-        self.not_before.max(self.issued_at)
+        self.issued_at.or(self.not_before)
     }
 }
 

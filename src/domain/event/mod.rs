@@ -21,7 +21,9 @@ pub use connection::{
     ConnectionKind, ConnectionOpened, ConnectionResumed, ConnectionsClosed, Credential,
     MoveRequested, MovedFrom, Profile, RemovalRequested,
 };
-pub use people::{ParticipantBanned, ParticipantRegistered, ParticipantUnbanned, TokensRevoked};
+pub use people::{
+    ParticipantBanned, ParticipantRegistered, ParticipantUnbanned, RevocationLifted, TokensRevoked,
+};
 pub use record::{
     ActivityItem, ActivityReported, CommandRefused, DataSent, NoEffect, NoteAbout, NoteAdded,
 };
@@ -135,6 +137,7 @@ events! {
     41 1 "participant_banned" ParticipantBanned,
     42 1 "participant_unbanned" ParticipantUnbanned,
     43 1 "tokens_revoked" TokensRevoked,
+    44 1 "revocation_lifted" RevocationLifted,
     50 1 "connection_opened" ConnectionOpened,
     51 1 "connection_activated" ConnectionActivated,
     52 1 "connection_interrupted" ConnectionInterrupted,

@@ -40,3 +40,10 @@ pub struct TokensRevoked {
     /// The moment.
     pub before: Timestamp,
 }
+
+/// A revocation was lifted: its tokens are let in again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RevocationLifted {
+    /// Whose revocation; the one for everybody when absent.
+    pub participant: Option<ParticipantNumber>,
+}

@@ -46,6 +46,7 @@ fn apply(room: &mut Room, place: Place, event: &Event) {
         Event::ParticipantBanned(it) => room::banned(room, place, it),
         Event::ParticipantUnbanned(it) => room::unbanned(room, it),
         Event::TokensRevoked(it) => room::tokens_revoked(room, place, it),
+        Event::RevocationLifted(it) => room::revocation_lifted(room, it),
         Event::ConnectionOpened(it) => connection::opened(room, place, it),
         Event::ConnectionActivated(it) => connection::activated(room, place, it),
         Event::ConnectionInterrupted(it) => connection::interrupted(room, it),

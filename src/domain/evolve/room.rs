@@ -7,8 +7,9 @@ use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync, VectorSync};
 
 use super::place::Place;
 use crate::domain::event::{
-    ParticipantBanned, ParticipantRegistered, ParticipantUnbanned, RoomConfigChanged, RoomCreated,
-    RoomMetadataChanged, SessionDataChanged, SessionEnded, SessionOpened, TokensRevoked,
+    ParticipantBanned, ParticipantRegistered, ParticipantUnbanned, RevocationLifted,
+    RoomConfigChanged, RoomCreated, RoomMetadataChanged, SessionDataChanged, SessionEnded,
+    SessionOpened, TokensRevoked,
 };
 use crate::domain::id::{ParticipantNumber, SessionNumber};
 use crate::domain::personal::Personal;
@@ -144,6 +145,13 @@ pub(super) fn tokens_revoked(room: &mut Room, place: Place, it: &TokensRevoked) 
     match it.participant {
         Some(number) => change_person(room, number, |person| person.revoked = revocation),
         None => room.revoked_all = revocation,
+    }
+}
+
+pub(super) fn revocation_lifted(room: &mut Room, it: &RevocationLifted) {
+    match it.participant {
+        Some(number) => change_person(room, number, |person| person.revoked = None),
+        None => room.revoked_all = None,
     }
 }
 

@@ -77,7 +77,10 @@ impl Model {
             let moved = decide_move(&room, &self.room(to_room), request, &context);
             moved.map(|moved| [moved.from.events, moved.to.events].concat())
         } else {
-            decide(&room, request, &context).map(|decision| decision.events)
+            decide(&room, request, &context).and_then(|decision| match decision.refused {
+                None => Ok(decision.events),
+                Some(no) => Err(no),
+            })
         };
         let recorded = kinds(command.events.iter().map(|record| &record.event.event));
         let (same, expected) = match &decided {

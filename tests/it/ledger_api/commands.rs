@@ -74,9 +74,10 @@ fn every_command_records_what_it_says() {
         &["no_effect"],
     );
     check(
-        &json!({ "command": "revoke_tokens", "before": at }),
+        &json!({ "command": "revoke_tokens", "before": "2027-01-16T08:00:00Z" }),
         &["tokens_revoked"],
     );
+    check(&json!({ "command": "lift_revocation" }), &["no_effect"]);
     check(
         &json!({ "command": "update_subscriptions", "target": "identity:bob",
             "tracks": ["TRACK"], "subscribe": false }),
@@ -242,4 +243,56 @@ fn a_command_as_somebody_needs_their_right() {
         "targets": { "identity:alice": { "admin": ["participants"] } } });
     server.command("town", &allow);
     server.command("town", &body);
+}
+
+/// A revocation keeps out older credentials, shows as long as it stands, and can be lifted.
+#[test]
+fn a_revocation_can_be_lifted() {
+    let (server, ..) = town();
+    let join = json!({ "identity": "carol", "issued_at": "2020-01-01T00:00:00Z" });
+    for whose in [json!({}), json!({ "identity": "carol" })] {
+        let command = |name: &str, more: &Value| {
+            let mut body = json!({ "command": name });
+            let members = body.as_object_mut().unwrap();
+            for given in [&whose, more] {
+                members.extend(given.as_object().unwrap().clone());
+            }
+            body
+        };
+        let revoke = command(
+            "revoke_tokens",
+            &json!({ "before": "2020-01-02T00:00:00Z" }),
+        );
+        let revoked = server.command("town", &revoke);
+        let refused = server.post("/rooms/town/joins", &join).expect(403);
+        let (kind, because) = (&refused["type"], &refused["because"]);
+        assert_eq!(
+            (kind, because),
+            (&json!("token-revoked"), &revoked["position"])
+        );
+        let standing = server.read("/rooms/town")["revocations"].clone();
+        assert_eq!(standing.as_array().unwrap().len(), 1);
+        let earlier = command(
+            "revoke_tokens",
+            &json!({ "before": "2019-01-01T00:00:00Z" }),
+        );
+        let kept = server.command("town", &earlier);
+        assert_eq!(kinds(kept["events"].as_array().unwrap()), ["no_effect"]);
+        let why = kept["events"][0]["data"]["why"].as_str().unwrap();
+        assert!(why.contains("2020-01-02T00:00:00.000000Z"), "{why}");
+        let lift = command("lift_revocation", &json!({}));
+        let lifted = server.command("town", &lift);
+        let event = lifted["events"].as_array().unwrap().last().unwrap();
+        assert_eq!(event["kind"], "revocation_lifted");
+        assert_eq!(event["data"].get("identity"), whose.get("identity"));
+        assert_eq!(server.read("/rooms/town")["revocations"], json!([]));
+        server.post("/rooms/town/joins", &join).expect(201);
+    }
+    let far = json!({ "command": "revoke_tokens", "before": "2099-01-01T00:00:00Z" });
+    let refused = server.post("/rooms/town/commands", &far).expect(422);
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("2099-01-01T00:00:00.000000Z is more than a day ahead"),
+        "{detail}"
+    );
 }

@@ -80,7 +80,7 @@ fn the_token_tells_who_and_what_the_session_is() {
     assert_eq!(credential.key_id.as_deref(), Some("devkey"));
     assert_eq!(
         credential.issued(),
-        Some(Timestamp::from_seconds(NOW_S - 5))
+        Some(Timestamp::from_seconds(NOW_S - 6))
     );
     assert_eq!(
         credential.expires_at,

@@ -119,8 +119,8 @@ async fn revocation_is_in_seconds_or_milliseconds_and_holds() {
         (json!("0"), None),
         (json!(NOW_S), Some(Timestamp::from_seconds(NOW_S))),
         (
-            json!(100_000_000_000_i64),
-            Some(Timestamp::from_seconds(100_000_000_000)),
+            json!(NOW_S + 86_400),
+            Some(Timestamp::from_seconds(NOW_S + 86_400)),
         ),
         (
             json!((NOW_S * 1_000 + 5).to_string()),
@@ -146,14 +146,48 @@ async fn revocation_is_in_seconds_or_milliseconds_and_holds() {
         assert_eq!(accepted(&again), before.is_none(), "{given}");
     }
     let server = room_with_alice().await;
-    let body = json!({"room": "r", "identity": "alice", "revoke_token_ts": -1});
+    for (refused, said) in [
+        (-1, "before 1970"),
+        (NOW_S + 86_401, "more than a day ahead"),
+        (100_000_000_000, "5138-11-16"),
+        ((NOW_S + 86_401) * 1_000, "more than a day ahead"),
+        (NOW_S * 1_000_000, "neither seconds nor milliseconds"),
+        (NOW_S * 1_000_000_000, "neither seconds nor milliseconds"),
+        (i64::MAX, "neither seconds nor milliseconds"),
+    ] {
+        let body = json!({"room": "r", "identity": "alice", "revoke_token_ts": refused});
+        let got = server.call("RemoveParticipant", admin("r"), body).await;
+        assert_eq!(got.status, 400, "{refused}");
+        let answer = got.json();
+        assert!(answer["msg"].as_str().unwrap().contains(said), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_revocation_holds_for_somebody_who_is_not_inside() {
+    let server = room_with_alice().await;
+    let at = server.version("r");
+    let body = json!({"room": "r", "identity": "bob", "revoke_token_ts": NOW_S + 60});
+    let id = [("X-Livekit-Request-Id", "q")];
+    let call = || server.call_with("RemoveParticipant", admin("r"), body.clone(), &id);
+    let first = call().await;
     assert_eq!(
-        server
-            .call("RemoveParticipant", admin("r"), body)
-            .await
-            .status,
-        400
+        (first.status, &first.json()["code"]),
+        (404, &json!("not_found"))
     );
+    let said = first.json()["msg"].as_str().unwrap().to_owned();
+    assert!(said.starts_with("participant does not exist"), "{said}");
+    assert!(said.contains("are revoked all the same"), "{said}");
+    let recorded = [
+        Kind::ParticipantRegistered,
+        Kind::TokensRevoked,
+        Kind::CommandRefused,
+    ];
+    assert_eq!(kinds(&server.events("r", at).await), recorded);
+    assert!(!accepted(&server.join(&join_token("bob", "r")).await));
+    let plain = json!({"room": "r", "identity": "carol"});
+    let got = server.call("RemoveParticipant", admin("r"), plain).await;
+    assert_eq!(got.json()["msg"], "participant does not exist");
 }
 
 #[tokio::test]

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use roomledger::domain::event::{
     AttributesChange, ByWhom, CloseCause, CloseConfirmed, Closing, CommandRefused,
     ConnectionsClosed, DataSent, MoveRequested, NoEffect, NoteAbout, NoteAdded, ParticipantBanned,
-    PermissionGroup, PermissionsChanged, ProfileChanged, RemovalRequested, RoomDeleted,
-    RoomMetadataChanged, Selector, SubscriptionsChanged, TextChange, TokensRevoked,
+    PermissionGroup, PermissionsChanged, ProfileChanged, RemovalRequested, RevocationLifted,
+    RoomDeleted, RoomMetadataChanged, Selector, SubscriptionsChanged, TextChange, TokensRevoked,
     TrackMuteChanged, TracksUnpublished, UpdateMode, Who,
 };
 use roomledger::domain::{
@@ -36,6 +36,13 @@ fn what_was_done_to_people() {
         "devkey revoked the tokens of everybody issued before 2023-11-14T22:14:20.000000Z \
          via ledger commands",
         &json!({ "everyone": true, "revoke_before": "2023-11-14T22:14:20.000000Z" }),
+    );
+    check(
+        RevocationLifted {
+            participant: Some(ParticipantNumber(1)),
+        },
+        "devkey lifted the revocation of the tokens of alice via ledger commands",
+        &json!({ "everyone": false, "identity": "alice" }),
     );
     check(
         RemovalRequested {

@@ -44,6 +44,7 @@ pub(super) fn of(event: &Event, at: Version, resolver: &Resolver<'_>) -> Map<Str
         Event::ParticipantBanned(it) => members(&people::banned(it, resolver)),
         Event::ParticipantUnbanned(it) => members(&people::unbanned(it, resolver)),
         Event::TokensRevoked(it) => members(&people::tokens_revoked(it, resolver)),
+        Event::RevocationLifted(it) => members(&people::revocation_lifted(it, resolver)),
         Event::ConnectionOpened(it) => members(&people::opened(it, at, resolver)),
         Event::ConnectionActivated(it) => members(&resolver.connection(it.connection)),
         Event::ConnectionInterrupted(it) => members(&resolver.connection(it.connection)),

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::domain::event::{
     CloseCause, CloseConfirmed, ConnectionKind, ConnectionOpened, ConnectionsClosed, MoveRequested,
     MovedFrom, ParticipantBanned, ParticipantRegistered, ParticipantUnbanned, RemovalRequested,
-    TokensRevoked,
+    RevocationLifted, TokensRevoked,
 };
 use crate::domain::{ParticipantNumber, Timestamp, Version};
 use crate::replay::view::permission::PermissionView;
@@ -77,6 +77,24 @@ pub(super) fn tokens_revoked(it: &TokensRevoked, resolver: &Resolver<'_>) -> Rev
     Revoked {
         everyone: it.participant.is_none(),
         revoke_before: it.before,
+        identity: it.participant.map(|number| resolver.identity(number)),
+    }
+}
+
+/// A revocation no longer stands.
+#[derive(Serialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+pub(super) struct Lifted {
+    /// Whether it was the one for everybody.
+    everyone: bool,
+    /// Whose, where not everybody's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    identity: Option<String>,
+}
+
+pub(super) fn revocation_lifted(it: &RevocationLifted, resolver: &Resolver<'_>) -> Lifted {
+    Lifted {
+        everyone: it.participant.is_none(),
         identity: it.participant.map(|number| resolver.identity(number)),
     }
 }

@@ -36,6 +36,7 @@ fn schema(kind: Kind) -> fn(&mut SchemaGenerator) -> Schema {
         Kind::ParticipantBanned => people::Banned::json_schema,
         Kind::ParticipantUnbanned => people::Unbanned::json_schema,
         Kind::TokensRevoked => people::Revoked::json_schema,
+        Kind::RevocationLifted => people::Lifted::json_schema,
         Kind::ConnectionOpened => people::Opened::json_schema,
         Kind::ConnectionActivated | Kind::ConnectionInterrupted | Kind::ConnectionResumed => {
             ConnectionReference::json_schema

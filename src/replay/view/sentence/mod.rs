@@ -58,6 +58,7 @@ fn clause(event: &Event, at: Version, resolver: &Resolver<'_>) -> Clause {
         Event::ParticipantBanned(it) => Did(people::banned(it, resolver)),
         Event::ParticipantUnbanned(it) => Did(people::unbanned(it, resolver)),
         Event::TokensRevoked(it) => Did(people::tokens_revoked(it, resolver)),
+        Event::RevocationLifted(it) => Did(people::revocation_lifted(it, resolver)),
         Event::ConnectionOpened(it) => Happened(people::opened(it, resolver)),
         Event::ConnectionActivated(it) => {
             Happened(people::of_one(it.connection, "became active", resolver))

@@ -5,8 +5,8 @@ use super::clause::{Clause, counted};
 use crate::domain::ConnectionNumber;
 use crate::domain::event::{
     ByWhom, CloseCause, ConnectionOpened, ConnectionsClosed, MoveRequested, ParticipantBanned,
-    ParticipantRegistered, ParticipantUnbanned, ProfileChanged, RemovalRequested, Selector,
-    TokensRevoked, Who,
+    ParticipantRegistered, ParticipantUnbanned, ProfileChanged, RemovalRequested, RevocationLifted,
+    Selector, TokensRevoked, Who,
 };
 use crate::replay::view::resolve::Resolver;
 
@@ -70,6 +70,14 @@ pub(super) fn tokens_revoked(it: &TokensRevoked, resolver: &Resolver<'_>) -> Str
         "revoked the tokens of {} issued before {}",
         whose.as_deref().unwrap_or("everybody"),
         it.before
+    )
+}
+
+pub(super) fn revocation_lifted(it: &RevocationLifted, resolver: &Resolver<'_>) -> String {
+    let whose = it.participant.map(|number| resolver.identity(number));
+    format!(
+        "lifted the revocation of the tokens of {}",
+        whose.as_deref().unwrap_or("everybody")
     )
 }
 
