@@ -5,21 +5,33 @@ use std::io::{self, Write};
 
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::zone::TimeFormat;
-use crate::replay::position::{Frame, Pos, PositionError, Span};
+use crate::replay::position::{Frame, Pos, PosRange, PositionError, Span};
 
 /// Reads a moment; against a session, `start+5m` and `end-30s` become instants.
 ///
 /// # Errors
 /// `Usage`, with what the grammar says.
 pub fn read(text: &str, times: &TimeFormat, session: Option<Span>) -> Result<Pos, Failure> {
-    let offset_s_at = |at_s| times.zone.offset_s_at(at_s);
-    let frame = Frame {
-        now_us: times.now_us,
-        session,
-        offset_s_at: &offset_s_at,
-    };
-    let written = Pos::parse(text, &frame)?;
+    let written = in_frame(times, session, |frame| Pos::parse(text, frame))?;
     Ok(session.map_or(written, |session| written.anchored(session)))
+}
+
+/// Reads the ends of a range in the same way.
+///
+/// # Errors
+/// As [`read`].
+pub fn range(
+    since: Option<&str>,
+    until: Option<&str>,
+    times: &TimeFormat,
+    session: Option<Span>,
+) -> Result<PosRange, Failure> {
+    let written = in_frame(times, session, |frame| PosRange::of(since, until, frame))?;
+    let anchored = |at: Pos| session.map_or(at, |session| at.anchored(session));
+    Ok(PosRange {
+        from: written.from.map(anchored),
+        to: written.to.map(anchored),
+    })
 }
 
 /// Tells which event and instant a moment came to, so that an ambiguous time is noticed.
@@ -28,6 +40,15 @@ pub fn read(text: &str, times: &TimeFormat, session: Option<Span>) -> Result<Pos
 /// Those of the stream.
 pub fn announce(err: &mut dyn Write, position: u64, moment: &str) -> io::Result<()> {
     writeln!(err, "at #{position}, {moment}")
+}
+
+fn in_frame<T>(times: &TimeFormat, session: Option<Span>, read: impl FnOnce(&Frame<'_>) -> T) -> T {
+    let offset_s_at = |at_s| times.zone.offset_s_at(at_s);
+    read(&Frame {
+        now_us: times.now_us,
+        session,
+        offset_s_at: &offset_s_at,
+    })
 }
 
 impl From<PositionError> for Failure {

@@ -23,7 +23,7 @@ pub enum Moment {
 
 impl Moment {
     /// The moment that a written position means, in a log whose last position is `head`. What is
-    /// relative to a session is taken in `session`.
+    /// relative to a session is taken in `session`, which has an end.
     ///
     /// # Errors
     /// `NoSession` for what is relative to one, where there is none.
@@ -128,13 +128,13 @@ pub fn fold_on(store: &dyn EventStore, from: Room, moment: Moment) -> Result<Roo
     Ok(room)
 }
 
-/// From when to when the kept session of a room ran; to the last record, while it is open.
+/// From when to when the kept session of a room ran; without an end, while it is open.
 pub fn session_span(room: &Room) -> Option<Span> {
     let session = room.session.as_ref()?;
-    let end = session.ended.map_or(room.recorded_at, |ended| ended.at);
+    let end_us = session.ended.map(|ended| ended.at.micros());
     Some(Span {
         start_us: session.opened_at.micros(),
-        end_us: end.micros(),
+        end_us: end_us.unwrap_or(Span::OPEN_US),
     })
 }
 

@@ -2,6 +2,7 @@
 //! Apart, because everything here only reads. Never writes to a store, never reads a clock.
 
 mod book;
+mod calendar;
 mod catalogue;
 mod filter;
 mod fold;

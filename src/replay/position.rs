@@ -1,12 +1,18 @@
 //! The grammar in which people name a moment of a log: `#412`, `14:03`, `10m ago`, `A..B`.
 //! Apart, because the command line and the HTTP API read the same words. Never reads a clock, a
 //! log or a time zone: what a word is relative to comes in by [`Frame`].
+//!
+//! The end of a range includes all of what is written: `2026-11-22` is the whole day in the
+//! reader's zone, `14:03` the whole minute, `14:03:20` the whole second. An instant with an offset
+//! (`2026-11-22T14:03:00Z`) or with a fraction of a second is exact.
 
 use std::fmt;
 
-use chrono::{DateTime, Days, NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{DateTime, Days};
 
 use crate::domain::Timestamp;
+pub use crate::replay::calendar::Span;
+use crate::replay::calendar::{Clock, Near, Reading, Unclear};
 
 /// A moment of a log, as named.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,19 +46,10 @@ pub struct PosRange {
 pub struct Frame<'a> {
     /// The present, in microseconds since 1970, UTC.
     pub now_us: i64,
-    /// The session that is looked at: a bare time of day falls on its day.
+    /// The session that is looked at: a bare time of day falls into it, or near it.
     pub session: Option<Span>,
     /// Seconds east of UTC in the reader's zone, at an instant in seconds since 1970.
     pub offset_s_at: &'a dyn Fn(i64) -> i32,
-}
-
-/// From when to when, in microseconds since 1970, UTC.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Span {
-    /// The first instant.
-    pub start_us: i64,
-    /// The last instant; of what still runs, the present.
-    pub end_us: i64,
 }
 
 /// Why a text names no moment.
@@ -86,6 +83,19 @@ pub enum PositionError {
         /// The part that should be a duration.
         text: String,
     },
+    /// It is a time of day that the session has on several days.
+    #[error(
+        "'{text}' names no day, and the session has it on several, from {first} to {last}; \
+         write the day too: '{last} {text}'"
+    )]
+    SeveralDays {
+        /// What was written.
+        text: String,
+        /// The first of the days, as `2026-11-22`.
+        first: String,
+        /// The last of them.
+        last: String,
+    },
     /// It is relative to a session where there is none.
     #[error("'{written}' needs a session, and the room has had none; write #412 or a time")]
     NoSession {
@@ -109,6 +119,18 @@ impl Pos {
     /// # Errors
     /// [`PositionError`], by what is wrong with the text; never `Range` nor `NoSession`.
     pub fn parse(text: &str, frame: &Frame<'_>) -> Result<Self, PositionError> {
+        Self::read(text, frame, Side::First)
+    }
+
+    /// Reads one moment as the end of a range: all of the day, minute or second that is written.
+    ///
+    /// # Errors
+    /// As [`Pos::parse`].
+    pub fn parse_until(text: &str, frame: &Frame<'_>) -> Result<Self, PositionError> {
+        Self::read(text, frame, Side::Last(Near::Past))
+    }
+
+    fn read(text: &str, frame: &Frame<'_>, side: Side) -> Result<Self, PositionError> {
         let text = text.trim();
         if text.len() > TEXT_BYTES_MAX {
             return Err(PositionError::TooLong { bytes: text.len() });
@@ -138,7 +160,7 @@ impl Pos {
         if let Some(duration) = before_now {
             return ago(parse_duration(duration)?, text, frame).map(Pos::Time);
         }
-        calendar(text, frame).map(Pos::Time)
+        calendar(text, frame, side).map(Pos::Time)
     }
 
     /// Whether it is relative to a session.
@@ -146,7 +168,16 @@ impl Pos {
         matches!(self, Pos::StartPlus(_) | Pos::EndMinus(_))
     }
 
-    /// The same moment with `start+...` and `end-...` resolved against a session.
+    /// Whether the moment that a text names depends on the session that is looked at: it is
+    /// relative to one, or a time of day without a day.
+    pub fn is_of_session(text: &str) -> bool {
+        let text = text.trim();
+        let is_relative = text.starts_with("start") || text.starts_with("end");
+        is_relative || matches!(Reading::parse(text), Some(Reading::TimeOfDay(..)))
+    }
+
+    /// The same moment with `start+...` and `end-...` resolved against a session that has an end:
+    /// [`Span::until_now`] gives one to what still runs.
     #[must_use]
     pub fn anchored(self, session: Span) -> Self {
         match self {
@@ -180,13 +211,29 @@ impl PosRange {
         let (from, to) = text.split_once("..").ok_or_else(|| PositionError::Range {
             text: text.chars().take(TEXT_BYTES_MAX).collect(),
         })?;
-        let side = |side: &str| match side.trim() {
-            "" => Ok(None),
-            written => Pos::parse(written, frame).map(Some),
+        let side = |side| Some(str::trim(side)).filter(|side| !side.is_empty());
+        Self::of(side(from), side(to), frame)
+    }
+
+    /// Reads both ends, either of which may be left open. Without a session, a time of day is the
+    /// last one that has passed, and as the end of a range the first one after its beginning.
+    ///
+    /// # Errors
+    /// As [`Pos::parse`] for the side that is wrong.
+    pub fn of(
+        from: Option<&str>,
+        to: Option<&str>,
+        frame: &Frame<'_>,
+    ) -> Result<Self, PositionError> {
+        let from = from.map(|text| Pos::parse(text, frame)).transpose()?;
+        let near = match from {
+            Some(Pos::Time(from_us)) => Near::From(from_us),
+            Some(_) | None => Near::Past,
         };
+        let to = to.map(|text| Pos::read(text, frame, Side::Last(near)));
         Ok(PosRange {
-            from: side(from)?,
-            to: side(to)?,
+            from,
+            to: to.transpose()?,
         })
     }
 }
@@ -214,37 +261,10 @@ impl Frame<'_> {
         }
     }
 
-    /// The instant of a wall clock reading in the reader's zone.
-    ///
-    /// The offset is taken at the instant found with the offset before it, so that both sides of
-    /// a change of clocks come out right; in the hour that a change skips or repeats, one of the
-    /// two readings is as good as the other.
-    fn instant_us(&self, wall: NaiveDateTime) -> i64 {
-        let as_utc = wall.and_utc();
-        let offset_s = |at_s: i64| i64::from((self.offset_s_at)(at_s));
-        let guess_s = as_utc.timestamp() - offset_s(as_utc.timestamp());
-        as_utc.timestamp_micros() - offset_s(guess_s) * US_PER_S
-    }
-
-    /// The calendar day of an instant in the reader's zone.
-    fn day(&self, at_us: i64) -> Option<NaiveDate> {
-        let offset_s = (self.offset_s_at)(at_us.div_euclid(US_PER_S));
-        let wall_us = at_us.checked_add(i64::from(offset_s) * US_PER_S)?;
-        Some(DateTime::from_timestamp_micros(wall_us)?.date_naive())
-    }
-
-    /// A time of day: on the day the session began, or on the next when only that lies inside
-    /// the session; without a session, today.
-    fn time_of_day_us(&self, time: NaiveTime) -> Option<i64> {
-        let first_us = self.session.map_or(self.now_us, |session| session.start_us);
-        let day = self.day(first_us)?;
-        let on_first_us = self.instant_us(day.and_time(time));
-        let on_next_us = self.instant_us(day.checked_add_days(Days::new(1))?.and_time(time));
-        match self.session {
-            Some(session) if on_first_us < session.start_us && on_next_us <= session.end_us => {
-                Some(on_next_us)
-            }
-            Some(_) | None => Some(on_first_us),
+    fn clock(&self) -> Clock<'_> {
+        Clock {
+            now_us: self.now_us,
+            offset_s_at: self.offset_s_at,
         }
     }
 }
@@ -302,37 +322,52 @@ pub fn format_instant(at_us: i64) -> String {
     Timestamp::from_micros(at_us).to_string()
 }
 
-fn calendar(text: &str, frame: &Frame<'_>) -> Result<i64, PositionError> {
+/// Which instant of what is written is meant.
+#[derive(Clone, Copy)]
+enum Side {
+    /// The first.
+    First,
+    /// The last; a time of day that belongs to no session is looked for there.
+    Last(Near),
+}
+
+fn calendar(text: &str, frame: &Frame<'_>, side: Side) -> Result<i64, PositionError> {
     let out_of_range = || PositionError::OutOfRange {
         text: text.to_owned(),
     };
-    let days_ago = match text {
-        "now" => return Ok(frame.now_us),
-        "today" => Some(0),
-        "yesterday" => Some(1),
-        _ => None,
-    };
-    if let Some(days_ago) = days_ago {
-        let today = frame.day(frame.now_us).ok_or_else(out_of_range)?;
-        let day = today
-            .checked_sub_days(Days::new(days_ago))
-            .ok_or_else(out_of_range)?;
-        return Ok(frame.instant_us(day.and_time(NaiveTime::MIN)));
-    }
-    if let Some(time) = first_match(&["%H:%M", "%H:%M:%S%.f"], |form| {
-        NaiveTime::parse_from_str(text, form)
-    }) {
-        return frame.time_of_day_us(time).ok_or_else(out_of_range);
+    if text == "now" {
+        return Ok(frame.now_us);
     }
     let instant = DateTime::parse_from_rfc3339(text)
         .or_else(|_| DateTime::parse_from_rfc3339(&plus_restored(text)));
     if let Ok(instant) = instant {
         return in_years(instant.timestamp_micros()).ok_or_else(out_of_range);
     }
-    let wall = first_match(WALL_FORMS, |form| NaiveDateTime::parse_from_str(text, form))
-        .or_else(|| Some(text.parse::<NaiveDate>().ok()?.and_time(NaiveTime::MIN)))
-        .ok_or_else(|| unknown(text))?;
-    in_years(frame.instant_us(wall)).ok_or_else(out_of_range)
+    let clock = frame.clock();
+    let days_ago = |days: u64| {
+        let today = clock.day(frame.now_us);
+        let day = today.and_then(|today| today.checked_sub_days(Days::new(days)));
+        day.map(Reading::Day).ok_or_else(out_of_range)
+    };
+    let reading = match text {
+        "today" => days_ago(0)?,
+        "yesterday" => days_ago(1)?,
+        _ => Reading::parse(text).ok_or_else(|| unknown(text))?,
+    };
+    let near = |otherwise| frame.session.map_or(otherwise, Near::Session);
+    let found = match side {
+        Side::First => reading.first_us(&clock, near(Near::Past)),
+        Side::Last(otherwise) => reading.last_us(&clock, near(otherwise)),
+    };
+    match found {
+        Ok(at_us) => in_years(at_us).ok_or_else(out_of_range),
+        Err(Unclear::OutOfRange) => Err(out_of_range()),
+        Err(Unclear::SeveralDays { first, last }) => Err(PositionError::SeveralDays {
+            text: text.to_owned(),
+            first: first.to_string(),
+            last: last.to_string(),
+        }),
+    }
 }
 
 /// RFC 3339 has years of four digits; beyond them the text would not read back.
@@ -381,10 +416,6 @@ fn plus_restored(text: &str) -> String {
     }
 }
 
-fn first_match<T, E>(forms: &[&str], parse: impl Fn(&str) -> Result<T, E>) -> Option<T> {
-    forms.iter().find_map(|form| parse(form).ok())
-}
-
 fn split_while(text: &str, accept: impl Fn(char) -> bool) -> (&str, &str) {
     let end = text.find(|letter| !accept(letter)).unwrap_or(text.len());
     text.split_at(end)
@@ -399,15 +430,7 @@ fn unknown(text: &str) -> PositionError {
 /// The longest sensible moment is an RFC 3339 instant or a full duration; both are far shorter.
 const TEXT_BYTES_MAX: usize = 64;
 
-const US_PER_S: i64 = 1_000_000;
 const DAY_US: u64 = 86_400_000_000;
-
-const WALL_FORMS: &[&str] = &[
-    "%Y-%m-%dT%H:%M:%S%.f",
-    "%Y-%m-%dT%H:%M",
-    "%Y-%m-%d %H:%M:%S%.f",
-    "%Y-%m-%d %H:%M",
-];
 
 /// Names of each unit, the canonical one first; longest unit first, for `format_duration`.
 const UNITS: &[(&[&str], u64)] = &[

@@ -87,9 +87,136 @@ fn a_time_of_day_falls_inside_the_session() {
             ("22:58:12", "2026-11-21T22:58:12.000000Z"),
             ("23:30", "2026-11-21T23:30:00.000000Z"),
             ("00:30", "2026-11-22T00:30:00.000000Z"),
-            // Outside of it on either side: the day it began, and the reader sees that.
+            // Outside of it on either side: the one that is nearest.
             ("22:58", "2026-11-21T22:58:00.000000Z"),
             ("14:03", "2026-11-21T14:03:00.000000Z"),
+        ],
+    );
+}
+
+#[test]
+fn a_time_of_day_is_the_one_nearest_to_the_session() {
+    let us = |text: &str| match Pos::parse(text, &Frame::utc(0)) {
+        Ok(Pos::Time(at_us)) => at_us,
+        other => panic!("{text}: {other:?}"),
+    };
+    let session = Span {
+        start_us: us("2026-11-30T23:50:00Z"),
+        end_us: us("2026-12-01T00:20:00Z"),
+    };
+    let open = Span {
+        end_us: Span::OPEN_US,
+        ..session
+    };
+    let in_frame = |session, now: &str| Frame {
+        session: Some(session),
+        ..Frame::utc(us(now))
+    };
+    check(
+        &in_frame(session, "2026-12-01T09:00:00Z"),
+        &[
+            ("23:40", "2026-11-30T23:40:00.000000Z"),
+            ("23:55", "2026-11-30T23:55:00.000000Z"),
+            ("00:00", "2026-12-01T00:00:00.000000Z"),
+            ("00:20:01", "2026-12-01T00:20:01.000000Z"),
+            ("00:30", "2026-12-01T00:30:00.000000Z"),
+            ("01:00", "2026-12-01T01:00:00.000000Z"),
+            // 12:05 lies in the middle: 11:45 away from either side.
+            ("12:04", "2026-12-01T12:04:00.000000Z"),
+            ("12:05", "2026-12-01T12:05:00.000000Z"),
+            ("12:06", "2026-11-30T12:06:00.000000Z"),
+        ],
+    );
+    // What is still open goes on up to the present, however long nothing was recorded in it.
+    check(
+        &in_frame(open, "2026-12-01T23:00:00Z"),
+        &[
+            ("00:01", "2026-12-01T00:01:00.000000Z"),
+            ("20:00", "2026-12-01T20:00:00.000000Z"),
+            ("23:49", "2026-11-30T23:49:00.000000Z"),
+        ],
+    );
+}
+
+#[test]
+fn a_time_of_day_that_several_days_of_a_session_have_is_refused() {
+    let days = Span {
+        start_us: NOW_US - 26 * HOUR_US,
+        end_us: Span::OPEN_US,
+    };
+    let frame = Frame {
+        session: Some(days),
+        ..Frame::utc(NOW_US)
+    };
+    // From 12:10 on the 21st to 14:10 on the 22nd.
+    check(
+        &frame,
+        &[
+            ("12:00", "2026-11-22T12:00:00.000000Z"),
+            ("14:11", "2026-11-21T14:11:00.000000Z"),
+            (
+                "14:10",
+                "'14:10' names no day, and the session has it on several, from 2026-11-21 to \
+                 2026-11-22; write the day too: '2026-11-22 14:10'",
+            ),
+            ("2026-11-22 14:10", "2026-11-22T14:10:00.000000Z"),
+        ],
+    );
+    let until = Pos::parse_until("13:00", &frame);
+    assert!(
+        matches!(until, Err(PositionError::SeveralDays { .. })),
+        "{until:?}"
+    );
+}
+
+#[test]
+fn the_end_of_a_range_is_all_that_is_written() {
+    let check = |offset_s_at: &dyn Fn(i64) -> i32, cases: &[(&str, &str)]| {
+        let frame = Frame {
+            offset_s_at,
+            ..Frame::utc(NOW_US)
+        };
+        for (text, expected) in cases {
+            let read = Pos::parse_until(text, &frame).expect(text);
+            assert_eq!(&read.to_string(), expected, "up to {text:?}");
+        }
+    };
+    check(
+        &|_| 0,
+        &[
+            ("2026-11-20", "2026-11-20T23:59:59.999999Z"),
+            ("today", "2026-11-22T23:59:59.999999Z"),
+            ("yesterday", "2026-11-21T23:59:59.999999Z"),
+            ("14:03", "2026-11-22T14:03:59.999999Z"),
+            ("14:03:20", "2026-11-22T14:03:20.999999Z"),
+            ("14:03:20.5", "2026-11-22T14:03:20.500000Z"),
+            ("2026-11-20 14:03", "2026-11-20T14:03:59.999999Z"),
+            ("2026-11-20T14:03:20", "2026-11-20T14:03:20.999999Z"),
+            // Exact: an instant, and what is reckoned from one.
+            ("2026-11-20T14:03:20Z", "2026-11-20T14:03:20.000000Z"),
+            ("10m ago", "2026-11-22T14:00:00.000000Z"),
+            ("now", "2026-11-22T14:10:00.000000Z"),
+            ("#412", "#412"),
+        ],
+    );
+    // Days of 24, 23 and 25 hours.
+    check(
+        &berlin,
+        &[
+            ("2026-11-20", "2026-11-20T22:59:59.999999Z"),
+            ("2026-03-29", "2026-03-29T21:59:59.999999Z"),
+            ("2026-10-25", "2026-10-25T22:59:59.999999Z"),
+        ],
+    );
+    // A zone whose clocks skip the hour after midnight: that day begins at 01:00, three hours west
+    // of UTC before and two after.
+    let change_s = 1_774_753_200; // 2026-03-29T03:00:00Z
+    let skips_midnight = move |at_s: i64| if at_s < change_s { -10_800 } else { -7_200 };
+    check(
+        &skips_midnight,
+        &[
+            ("2026-03-28", "2026-03-29T02:59:59.999999Z"),
+            ("2026-03-29", "2026-03-30T01:59:59.999999Z"),
         ],
     );
 }
@@ -167,7 +294,12 @@ fn ranges_are_read_and_written() {
         ("start+5m .. end-30s", "start+5m..end-30s"),
         (
             "14:03:05.25..14:04",
-            "2026-11-22T14:03:05.250000Z..2026-11-22T14:04:00.000000Z",
+            "2026-11-22T14:03:05.250000Z..2026-11-22T14:04:59.999999Z",
+        ),
+        // Without a session a time of day is the last one that has passed, and the end follows.
+        (
+            "23:50..00:30",
+            "2026-11-21T23:50:00.000000Z..2026-11-22T00:30:59.999999Z",
         ),
     ];
     for (text, expected) in cases {
@@ -245,6 +377,47 @@ proptest! {
             || berlin(at_us / 1_000_000) != berlin(at_us / 1_000_000 - 3600);
         let read = read.expect("a wall clock reading");
         prop_assert!(read == Pos::Time(at_us) || ambiguous && (read == also || read == or));
+    }
+
+    // The naive reading: every minute near the session whose clock shows the time, the nearest one.
+    #[test]
+    fn a_time_of_day_is_the_minute_nearest_to_the_session(
+        start in -300_000..300_000_i64,
+        minutes in 0..1_300_i64,
+        hour in 0..24_i64,
+        minute in 0..60_i64,
+    ) {
+        let wanted = hour * 60 + minute;
+        let minute_us = HOUR_US / 60;
+        let (first, last) = (start, start + minutes);
+        let shows = |at: &i64| {
+            let at = NOW_US / minute_us + at;
+            let wall = at + i64::from(berlin(at * 60)) / 60;
+            wall.rem_euclid(1_440) == wanted
+        };
+        let distance = |at: i64| at.abs_diff(at.clamp(first, last));
+        let near = (first - 2_000..last + 2_000).filter(shows);
+        let nearest = near.rev().min_by_key(|at| distance(*at));
+        let nearest = nearest.expect("a day has each minute");
+        let session = Span {
+            start_us: NOW_US + first * minute_us,
+            end_us: NOW_US + last * minute_us,
+        };
+        let frame = Frame {
+            session: Some(session),
+            offset_s_at: &berlin,
+            ..Frame::utc(NOW_US)
+        };
+        let read = Pos::parse(&format!("{hour:02}:{minute:02}"), &frame);
+        let Ok(Pos::Time(at_us)) = read else {
+            panic!("{hour}:{minute} is {read:?}");
+        };
+        let found = (at_us - NOW_US) / minute_us;
+        // A time that the clocks skip is no minute of that day, one that they repeat is two.
+        let changes = [1_774_746_000, 1_792_890_000].map(|at_s| at_s / 60 - NOW_US / minute_us);
+        let is_near_change = changes.iter().any(|at| (first - 3_000..last + 3_000).contains(at));
+        prop_assert!(is_near_change || distance(found) == distance(nearest), "{found} {nearest}");
+        prop_assert!(is_near_change || found == nearest);
     }
 
     #[test]

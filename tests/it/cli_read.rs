@@ -118,6 +118,18 @@ const QUESTIONS: &[(&str, Exit, &str)] = &[
     ("rooms --prefix town", Exit::Success, "town-hall"),
     ("rooms --prefix x", Exit::Success, "no room begins with 'x'"),
     ("rooms --live", Exit::Success, "no room has an open session"),
+    (
+        "log town-hall --since 2026-11-19 --until 2026-11-19",
+        Exit::Success,
+        "session_opened",
+    ),
+    (
+        "log town-hall --until 13:54",
+        Exit::Success,
+        "nothing found for room 'town-hall', until",
+    ),
+    ("log --since #99999", Exit::NotFound, "no #99999 yet"),
+    ("log --until #99999", Exit::NotFound, "no #99999 yet"),
     ("log town-hall", Exit::Success, "session_ended"),
     ("log", Exit::Success, "engine_started"),
     ("log -n 5", Exit::Success, "engine_started"),

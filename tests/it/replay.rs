@@ -382,7 +382,8 @@ fn start_and_end_are_those_of_the_session() {
     let (store, rooms) = stored(&[vec![step, later]]);
     let name = &rooms[0].0;
     let head = as_of(&store, name, Moment::Head).unwrap().room;
-    let span = session_span(&head).unwrap();
+    let now_us = head.recorded_at.micros();
+    let span = session_span(&head).unwrap().until_now(now_us);
     let check = |text: &str, people: usize| {
         let written = Pos::parse(text, &Frame::utc(0)).unwrap();
         let moment = Moment::of(written, store.head().position, Some(span));

@@ -9,6 +9,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 
 use super::ShowAs;
 use crate::domain::Source;
@@ -33,7 +34,8 @@ pub struct ReadArgs {
 pub struct AtArgs {
     /// As of this moment: #412, 2026-11-22T14:03:00Z, 14:03, 10m ago, start+5m, end-30s, @-3
     /// (default: @, the newest event)
-    #[arg(long, value_name = "POS", allow_hyphen_values = true)]
+    #[arg(long, value_name = "POS", allow_hyphen_values = true,
+          value_parser = NonEmptyStringValueParser::new())]
     pub at: Option<String>,
 }
 
@@ -44,7 +46,7 @@ pub struct RoomsArgs {
     #[arg(long)]
     pub live: bool,
     /// Only rooms whose name begins so.
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     pub prefix: Option<String>,
     /// Where from, and in what form.
     #[command(flatten)]
@@ -55,24 +57,27 @@ pub struct RoomsArgs {
 #[derive(Args, Debug)]
 pub struct LogArgs {
     /// The room; without it, all rooms and the ledger's own events.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub room: Option<String>,
     /// Only what this key, participant or person behind a call did.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub actor: Option<String>,
     /// Only what was done to this identity or connection.
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub target: Option<String>,
     /// Only events of this kind, such as permissions_changed; may be repeated.
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", value_parser = NonEmptyStringValueParser::new())]
     pub kind: Vec<String>,
     /// Only what was refused.
     #[arg(long)]
     pub refused: bool,
-    /// Only from this moment on.
-    #[arg(long, value_name = "POS", allow_hyphen_values = true)]
+    /// Only from this moment on; a day from its beginning.
+    #[arg(long, value_name = "POS", allow_hyphen_values = true,
+          value_parser = NonEmptyStringValueParser::new())]
     pub since: Option<String>,
-    /// Only up to this moment.
-    #[arg(long, value_name = "POS", allow_hyphen_values = true)]
+    /// Only up to this moment; a day, minute or second that is named is included whole.
+    #[arg(long, value_name = "POS", allow_hyphen_values = true,
+          value_parser = NonEmptyStringValueParser::new())]
     pub until: Option<String>,
     /// Keep printing what happens.
     #[arg(long, short)]
@@ -100,6 +105,7 @@ pub struct ShowArgs {
 #[derive(Args, Debug)]
 pub struct RoomAtArgs {
     /// The room.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub room: String,
     /// As of when.
     #[command(flatten)]
@@ -114,6 +120,7 @@ pub struct RoomAtArgs {
 #[command(group = clap::ArgGroup::new("question").required(true))]
 pub struct WhoArgs {
     /// The room.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub room: String,
     /// Who was there and had this right.
     #[arg(long, value_name = "RIGHT", group = "question", value_parser = Right::parse)]
@@ -139,6 +146,7 @@ pub struct WhoArgs {
 #[derive(Args, Debug)]
 pub struct SessionsArgs {
     /// The room.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub room: String,
     /// Where from, and in what form.
     #[command(flatten)]

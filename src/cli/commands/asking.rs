@@ -13,7 +13,7 @@ use crate::cli::position;
 use crate::cli::read::{Reader, RoomsQuery, each_room};
 use crate::cli::sanitize;
 use crate::cli::zone::TimeFormat;
-use crate::domain::RoomName;
+use crate::domain::{RoomName, Timestamp};
 use crate::replay::EventQuery;
 use crate::replay::position::{Pos, PositionError, Span};
 use crate::replay::view::RoomView;
@@ -51,7 +51,8 @@ impl Asking<'_> {
             Err(failure) if failure.exit == Exit::Damaged => None,
             now => Some(now?),
         };
-        let written = position::read(text, self.times, now.as_ref().and_then(span_of))?;
+        let session = now.as_ref().and_then(|now| self.span_of(now));
+        let written = position::read(text, self.times, session)?;
         if let Some(now) = &now {
             if written.needs_session() {
                 return Err(PositionError::NoSession { written }.into());
@@ -102,12 +103,25 @@ impl Asking<'_> {
         }
     }
 
-    /// From when to when a room's latest session ran.
+    /// From when to when a room's latest session ran; up to the present, while it is open.
     ///
     /// # Errors
     /// As [`Asking::found`].
     pub fn span(&self, room: &str) -> Result<Option<Span>, Failure> {
-        Ok(span_of(&self.found(room, self.reader.room(room, None))?))
+        Ok(self.span_of(&self.found(room, self.reader.room(room, None))?))
+    }
+
+    /// Refuses a position that the log has not reached.
+    ///
+    /// # Errors
+    /// `NotFound`, with the last position.
+    pub fn reached_position(&self, position: u64, head: u64) -> Result<(), Failure> {
+        if position <= head {
+            return Ok(());
+        }
+        let last = format!("the last event is #{head}");
+        let failure = Failure::new(Exit::NotFound, format!("no #{position} yet"));
+        Err(failure.because(last).hint("@ is the newest event"))
     }
 
     /// A view as the API writes it.
@@ -127,15 +141,7 @@ impl Asking<'_> {
     /// Refuses a moment that lies behind the end of the log.
     fn reached(&self, at: Pos, last_us: i64) -> Result<(), Failure> {
         match at {
-            Pos::Position(position) => {
-                let head = self.reader.head()?;
-                if position > head {
-                    let last = format!("the last event is #{head}");
-                    let failure = Failure::new(Exit::NotFound, format!("no #{position} yet"));
-                    return Err(failure.because(last).hint("@ is the newest event"));
-                }
-                Ok(())
-            }
+            Pos::Position(position) => self.reached_position(position, self.reader.head()?),
             Pos::Time(at_us) if at_us > last_us.max(self.times.now_us) => {
                 let moment = self.times.show(at_us);
                 let last = format!("the last event is of {}", self.times.show(last_us));
@@ -166,12 +172,13 @@ impl Asking<'_> {
             None => failure,
         }
     }
-}
 
-fn span_of(room: &RoomView) -> Option<Span> {
-    let start = room.session_start?;
-    Some(Span {
-        start_us: start.micros(),
-        end_us: room.session_end.unwrap_or(room.recorded_at).micros(),
-    })
+    fn span_of(&self, room: &RoomView) -> Option<Span> {
+        let end_us = room.session_end.map(Timestamp::micros);
+        let span = Span {
+            start_us: room.session_start?.micros(),
+            end_us: end_us.unwrap_or(Span::OPEN_US),
+        };
+        Some(span.until_now(self.times.now_us.max(room.recorded_at.micros())))
+    }
 }

@@ -11,7 +11,7 @@ use crate::cli::position;
 use crate::cli::read::each_event;
 use crate::cli::terminal::Terminal;
 use crate::domain::{Kind, RoomName, Timestamp};
-use crate::replay::position::{Pos, Span};
+use crate::replay::position::Pos;
 use crate::replay::view::EventView;
 use crate::replay::{EventQuery, Filter, Order};
 use crate::store::Position;
@@ -105,16 +105,19 @@ fn query(args: &LogArgs, asking: &Asking<'_>, head: u64) -> Result<EventQuery, F
     if args.since.is_none() && args.until.is_none() {
         return Ok(query);
     }
-    let span = args.room.as_deref().map(|room| asking.span(room));
-    let span = span.transpose()?.flatten();
-    if let Some(since) = &args.since {
-        match bound(since, span, asking, head)? {
+    let (since, until) = (args.since.as_deref(), args.until.as_deref());
+    let is_of_session = [since, until].into_iter().flatten().any(Pos::is_of_session);
+    let room = args.room.as_deref().filter(|_| is_of_session);
+    let span = room.map(|room| asking.span(room)).transpose()?.flatten();
+    let range = position::range(since, until, asking.times, span)?;
+    if let Some(from) = range.from {
+        match bound(from, asking, head)? {
             Bound::Position(position) => query.after = Some(Position(position.saturating_sub(1))),
             Bound::Time(at) => query.since = Some(at),
         }
     }
-    if let Some(until) = &args.until {
-        match bound(until, span, asking, head)? {
+    if let Some(to) = range.to {
+        match bound(to, asking, head)? {
             Bound::Position(position) => query.before = Some(Position(position).next()),
             Bound::Time(at) => query.until = Some(at),
         }
@@ -127,13 +130,16 @@ enum Bound {
     Time(Timestamp),
 }
 
-fn bound(text: &str, span: Option<Span>, asking: &Asking<'_>, head: u64) -> Result<Bound, Failure> {
-    match position::read(text, asking.times, span)? {
-        Pos::Position(position) => Ok(Bound::Position(position)),
+fn bound(at: Pos, asking: &Asking<'_>, head: u64) -> Result<Bound, Failure> {
+    match at {
+        Pos::Position(position) => {
+            asking.reached_position(position, head)?;
+            Ok(Bound::Position(position))
+        }
         Pos::Head { back } => Ok(Bound::Position(head.saturating_sub(back))),
         Pos::Time(at_us) => Ok(Bound::Time(Timestamp::from_micros(at_us))),
         Pos::StartPlus(_) | Pos::EndMinus(_) => {
-            let failure = Failure::new(Exit::Usage, format!("'{text}' needs a session"));
+            let failure = Failure::new(Exit::Usage, format!("'{at}' needs a session"));
             Err(failure.hint("name a room that had one: roomledger log ROOM --since start+5m"))
         }
     }

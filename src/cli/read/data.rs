@@ -52,7 +52,10 @@ impl DataReader {
                 if now.room.version == Version(0) {
                     return Ok(now);
                 }
-                Moment::of(at, head, session_span(&now.room))?
+                // Nothing is known of what still runs after its last record.
+                let last_us = now.room.recorded_at.micros();
+                let session = session_span(&now.room).map(|span| span.until_now(last_us));
+                Moment::of(at, head, session)?
             }
             Some(at) => Moment::of(at, head, None)?,
         };

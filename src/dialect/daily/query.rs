@@ -28,7 +28,8 @@ impl Query {
         })
     }
 
-    /// A parameter, at most once; empty is absent.
+    /// A place in a list, at most once; empty is the first page, as clients ask for it that send
+    /// the name of the last one shown.
     ///
     /// # Errors
     /// 400 when it is given twice.
@@ -64,13 +65,13 @@ impl Query {
     /// A parameter with a form of its own.
     ///
     /// # Errors
-    /// 400 when it has another, or is given twice.
+    /// 400 when it has another, is empty, or is given twice.
     pub(super) fn parsed<T, E: Display>(
         &mut self,
         name: &'static str,
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Result<Option<T>, Error> {
-        let text = self.text(name)?;
+        let text = self.filter(name)?;
         let read = text.as_deref().map(parse).transpose();
         read.map_err(|error| wrong(name, error))
     }

@@ -15,7 +15,7 @@ use crate::dialect::ledger::rooms::Limit;
 use crate::dialect::ledger::state::Ledger;
 use crate::dialect::ledger::write::Named;
 use crate::domain::{Digest, Kind, RoomName, Timestamp};
-use crate::replay::position::Pos;
+use crate::replay::position::{Pos, Span};
 use crate::replay::view::EventView;
 use crate::replay::{EventQuery, Filter, Order, SessionEntry, read_page};
 use crate::store::Position;
@@ -77,7 +77,7 @@ fn read(query: &mut Query) -> Result<Asked, Problem> {
         after: query.parsed("after", position)?,
         before: query.parsed("before", position)?,
         filter: Filter {
-            kinds: kinds(&query.repeated::<Kind>("kind"))?,
+            kinds: kinds(&query.repeated::<Kind>("kind")?)?,
             actor: query.text("actor")?,
             target: query.text("target")?,
             refused: query.parsed("refused", str::parse::<bool>)?,
@@ -106,6 +106,7 @@ async fn found(ledger: &Ledger, query: Query) -> Result<EventQuery, Problem> {
     } = read(&mut query)?;
     query.finish()?;
     asked.room = ledger.maybe_meant(asked.room).await?;
+    let mut span = None;
     if let Some(session) = session {
         let place = ledger.session_place(&session).await?;
         let place = place.filter(|place| asked.room.as_ref().is_none_or(|it| *it == place.room));
@@ -113,10 +114,21 @@ async fn found(ledger: &Ledger, query: Query) -> Result<EventQuery, Problem> {
             let detail = format!("there is no session {session:?} here");
             return Err(Problem::not_found("no-such-session", detail));
         };
+        span = Some(Span {
+            start_us: place.opened_at.micros(),
+            end_us: place.ended.map_or(Span::OPEN_US, |(at, _)| at.micros()),
+        });
         asked.room = Some(place.room);
         asked.session = Some(place.number);
     }
-    match since.map(|since| ledger.instant(&since)).transpose()? {
+    let (since, until) = (since.as_deref(), until.as_deref());
+    let is_of_session = [since, until].into_iter().flatten().any(Pos::is_of_session);
+    if let (None, Some(room), true) = (span, &asked.room, is_of_session) {
+        span = ledger.session_of(room).await?;
+    }
+    let now_us = ledger.engine.clock().wall().micros();
+    let range = ledger.range(since, until, span.map(|span| span.until_now(now_us)))?;
+    match range.from.map(|from| ledger.place(from)).transpose()? {
         Some(At::Position(at)) => {
             let before = Position(at.0.saturating_sub(1));
             asked.after = asked.after.max(Some(before));
@@ -124,7 +136,7 @@ async fn found(ledger: &Ledger, query: Query) -> Result<EventQuery, Problem> {
         Some(At::Time(at)) => asked.since = Some(at),
         None => {}
     }
-    match until.map(|until| ledger.instant(&until)).transpose()? {
+    match range.to.map(|to| ledger.place(to)).transpose()? {
         Some(At::Position(at)) => {
             let beyond = at.next();
             asked.before = Some(asked.before.map_or(beyond, |before| before.min(beyond)));
@@ -144,7 +156,8 @@ pub(super) async fn one(
 ) -> Result<Json<EventInChain>, Problem> {
     query.finish()?;
     ledger.claims(&headers)?;
-    let position = match ledger.instant(&position)? {
+    let written = ledger.written(&position, None)?;
+    let position = match ledger.place(written)? {
         At::Position(position) => position,
         At::Time(_) => {
             return Err(Problem::malformed(
@@ -196,8 +209,8 @@ enum At {
 }
 
 impl Ledger {
-    fn instant(&self, text: &str) -> Result<At, Problem> {
-        match self.written(text, None)? {
+    fn place(&self, at: Pos) -> Result<At, Problem> {
+        match at {
             Pos::Position(position) => Ok(At::Position(Position(position))),
             Pos::Head { back } => {
                 let head = self.engine.head();
@@ -205,7 +218,7 @@ impl Ledger {
             }
             Pos::Time(at_us) => Ok(At::Time(Timestamp::from_micros(at_us))),
             Pos::StartPlus(_) | Pos::EndMinus(_) => Err(Problem::malformed(
-                "start and end need a session: give a position or a time",
+                "start and end need a session: name a room that had one, or a session",
             )),
         }
     }

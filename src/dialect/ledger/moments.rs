@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::state::Ledger;
 use crate::domain::RoomName;
-use crate::replay::position::{Frame, Pos, PositionError, Span};
+use crate::replay::position::{Frame, Pos, PosRange, PositionError, Span};
 use crate::replay::{Moment, session_span};
 use crate::store::Position;
 
@@ -23,31 +23,52 @@ impl Ledger {
         let Some(text) = at else {
             return Ok(Moment::Head);
         };
-        let first = self.written(text, None)?;
-        if let Pos::Position(position) = first {
-            self.wait_for(Position(position)).await?;
-        }
-        let session = if needs_session(first, text) {
-            let Some(now) = self.engine.room(room).await? else {
-                // Whoever asks for nothing at any moment is told that there is no such room.
-                return Ok(Moment::Head);
-            };
-            session_span(&now)
+        let session = if Pos::is_of_session(text) {
+            self.session_of(room).await?
         } else {
             None
         };
         let written = self.written(text, session)?;
+        if let Pos::Position(position) = written {
+            self.wait_for(Position(position)).await?;
+        }
         Moment::of(written, self.engine.head(), session).map_err(unreadable)
+    }
+
+    /// From when to when the latest session of a room ran; up to the present, while it is open.
+    pub(super) async fn session_of(&self, room: &RoomName) -> Result<Option<Span>, Problem> {
+        let Some(room) = self.engine.room(room).await? else {
+            return Ok(None);
+        };
+        let now = self.engine.clock().wall().max(room.recorded_at);
+        Ok(session_span(&room).map(|span| span.until_now(now.micros())))
     }
 
     /// A text as the grammar reads it, all in UTC.
     pub(super) fn written(&self, text: &str, session: Option<Span>) -> Result<Pos, Problem> {
-        let frame = Frame {
+        Pos::parse(text, &self.frame(session)).map_err(unreadable)
+    }
+
+    /// The ends of a range, in the same way; what is relative to a session is taken in it.
+    pub(super) fn range(
+        &self,
+        since: Option<&str>,
+        until: Option<&str>,
+        session: Option<Span>,
+    ) -> Result<PosRange, Problem> {
+        let range = PosRange::of(since, until, &self.frame(session)).map_err(unreadable)?;
+        let anchored = |at: Pos| session.map_or(at, |session| at.anchored(session));
+        Ok(PosRange {
+            from: range.from.map(anchored),
+            to: range.to.map(anchored),
+        })
+    }
+
+    fn frame(&self, session: Option<Span>) -> Frame<'static> {
+        Frame {
             session,
             ..Frame::utc(self.engine.clock().wall().micros())
-        };
-        let read = Pos::parse(text, &frame);
-        read.map_err(unreadable)
+        }
     }
 
     /// Waits until a position is visible, for as long as a reader of its own write may have to.
@@ -64,12 +85,6 @@ impl Ledger {
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
         Err(Problem::new(unavailable, "not-yet-visible", detail).retry_after(1))
     }
-}
-
-/// Whether a text is relative to a session: by its form, or as a bare time of day.
-fn needs_session(written: Pos, text: &str) -> bool {
-    let is_time_of_day = matches!(written, Pos::Time(_)) && !text.contains('-');
-    written.needs_session() || is_time_of_day && text.contains(':')
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "what map_err takes")]

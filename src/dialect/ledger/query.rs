@@ -29,14 +29,17 @@ impl Query {
         &self.known
     }
 
-    /// A parameter, at most once; empty is absent.
+    /// A parameter, at most once.
     pub(super) fn text(&mut self, name: &'static str) -> Result<Option<String>, Problem> {
         self.ask::<String>(name);
         self.once(name)
     }
 
     /// A parameter that may be repeated.
-    pub(super) fn repeated<T: JsonSchema>(&mut self, name: &'static str) -> Vec<String> {
+    pub(super) fn repeated<T: JsonSchema>(
+        &mut self,
+        name: &'static str,
+    ) -> Result<Vec<String>, Problem> {
         self.ask::<Vec<T>>(name);
         self.take(name)
     }
@@ -47,20 +50,26 @@ impl Query {
     }
 
     fn once(&mut self, name: &str) -> Result<Option<String>, Problem> {
-        let mut found = self.take(name);
+        let mut found = self.take(name)?;
         if found.len() > 1 {
             return Err(wrong(name, "is given twice"));
         }
         Ok(found.pop())
     }
 
-    fn take(&mut self, name: &str) -> Vec<String> {
+    /// The values of a parameter. An empty one, such as a script's variable that was never set,
+    /// would leave the answer as wide as without it.
+    fn take(&mut self, name: &str) -> Result<Vec<String>, Problem> {
         let (found, rest) = std::mem::take(&mut self.pairs)
             .into_iter()
             .partition(|(given, _)| given == name);
         self.pairs = rest;
         let values = found.into_iter().map(|(_, value): (_, String)| value);
-        values.filter(|value| !value.is_empty()).collect()
+        let values: Vec<String> = values.collect();
+        if values.iter().any(String::is_empty) {
+            return Err(wrong(name, "is empty: leave it out to ask without it"));
+        }
+        Ok(values)
     }
 
     /// A parameter with a form of its own.

@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use crate::dialect::videosdk::error::ApiError;
+use crate::dialect::videosdk::error::{ApiError, cut};
 
 /// Which page is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,11 +31,14 @@ pub(super) struct Page<T> {
 }
 
 impl Paging {
-    /// Reads a query; the first page of 20 where it does not say, at most 100 at once.
+    /// Reads the query of a list that can be narrowed by `filters`; the first page of 20 where it
+    /// does not say, at most 100 at once.
     ///
     /// # Errors
-    /// 400 for what is no number from 1 on.
-    pub(super) fn of(query: &[(String, String)]) -> Result<Self, ApiError> {
+    /// 400 for what is no number from 1 on, and for a parameter that would leave the list wider
+    /// than the caller expects: one that is unknown, empty or given twice.
+    pub(super) fn of(query: &[(String, String)], filters: &[&str]) -> Result<Self, ApiError> {
+        narrows(query, filters)?;
         Ok(Self {
             page: number(query, "page")?.unwrap_or(1),
             per_page: number(query, "perPage")?
@@ -59,13 +62,31 @@ impl Paging {
     }
 }
 
-/// The parameter of that name, the last one of several; empty is absent.
+/// The parameter of that name in a query that [`Paging::of`] has read.
 pub(super) fn text<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    let mut found = query.iter().rev().filter(|(given, _)| given == name);
-    found
-        .next()
-        .map(|(_, value)| value.as_str())
-        .filter(|value| !value.is_empty())
+    let mut found = query.iter().filter(|(given, _)| given == name);
+    found.next().map(|(_, value)| value.as_str())
+}
+
+fn narrows(query: &[(String, String)], filters: &[&str]) -> Result<(), ApiError> {
+    let wrong = |name: &str, problem: &str| {
+        let words = format!("the parameter {:?} {problem}", cut(name));
+        Err(ApiError::invalid(words))
+    };
+    for (name, value) in query {
+        let is_known = PAGES.iter().chain(filters).any(|known| known == name);
+        if !is_known {
+            let known = [PAGES, filters].concat().join(", ");
+            return wrong(name, &format!("is unknown here: known are {known}"));
+        }
+        if value.is_empty() {
+            return wrong(name, "is empty: leave it out to ask without it");
+        }
+        if query.iter().filter(|(given, _)| given == name).count() > 1 {
+            return wrong(name, "is given twice");
+        }
+    }
+    Ok(())
 }
 
 fn number(query: &[(String, String)], name: &str) -> Result<Option<usize>, ApiError> {
@@ -81,6 +102,8 @@ fn number(query: &[(String, String)], name: &str) -> Result<Option<usize>, ApiEr
     }
 }
 
+/// What every list takes.
+const PAGES: &[&str] = &["page", "perPage"];
 const PER_PAGE: usize = 20;
 /// More at once would be a fold of too many rooms for one answer.
 const PER_PAGE_MAX: usize = 100;

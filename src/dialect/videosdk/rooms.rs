@@ -71,7 +71,7 @@ impl VideoSdk {
     /// All rooms that the caller may see, the newest first.
     pub(super) async fn list_rooms(&self, asked: &Asked) -> Result<Answer, ApiError> {
         asked.token.may_call()?;
-        let paging = Paging::of(&asked.query)?;
+        let paging = Paging::of(&asked.query, &["query", "userId"])?;
         let now = self.engine.clock().wall();
         let entries = self.catalogue.read(move |all| {
             let rooms = all.rooms().iter().rev();

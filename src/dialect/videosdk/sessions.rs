@@ -30,7 +30,7 @@ impl VideoSdk {
     /// All sessions that the caller may see and asks for, the newest first.
     pub(super) async fn list_sessions(&self, asked: &Asked) -> Result<Answer, ApiError> {
         asked.token.may_call()?;
-        let paging = Paging::of(&asked.query)?;
+        let paging = Paging::of(&asked.query, FILTERS)?;
         let entries = self.catalogue.read(|all| {
             let sessions = all.sessions().iter().rev();
             let begun = sessions.filter(|entry| entry.active_at.is_some());
@@ -58,7 +58,7 @@ impl VideoSdk {
 
     /// Everybody who was ever in a session; `data` is one object.
     pub(super) async fn list_participants(&self, asked: &Asked) -> Result<Answer, ApiError> {
-        let paging = Paging::of(&asked.query)?;
+        let paging = Paging::of(&asked.query, &[])?;
         let (entry, room) = self.asked_session(asked).await?;
         let shown = shown_one(asked, &entry, &room)?;
         let (page, page_info) = paging.cut(shown.everybody());
@@ -68,7 +68,7 @@ impl VideoSdk {
 
     /// Who is in a session now; `data` is a list of one object.
     pub(super) async fn list_active(&self, asked: &Asked) -> Result<Answer, ApiError> {
-        let paging = Paging::of(&asked.query)?;
+        let paging = Paging::of(&asked.query, &[])?;
         let (entry, room) = self.asked_session(asked).await?;
         let shown = shown_one(asked, &entry, &room)?;
         let (page, page_info) = paging.cut(shown.present());
@@ -115,7 +115,7 @@ impl VideoSdk {
     /// What a query asks for.
     async fn wanted(&self, asked: &Asked) -> Result<Wanted, ApiError> {
         let mut wanted = Wanted::default();
-        for name in ["roomId", "customRoomId", "meetingId", "query"] {
+        for name in ROOM_FILTERS {
             if let Some(id) = text(&asked.query, name) {
                 let found = self.find_kept(id).await?.map(|entry| entry.name);
                 // An id that nobody has is a filter that nothing passes.
@@ -184,3 +184,17 @@ fn millis(asked: &Asked, name: &str) -> Result<Option<i64>, ApiError> {
     let wrong = |_| ApiError::invalid(format!("{name} has to be milliseconds since 1970"));
     text.parse().map(Some).map_err(wrong)
 }
+
+/// The names by which a room is asked for.
+const ROOM_FILTERS: [&str; 4] = ["roomId", "customRoomId", "meetingId", "query"];
+/// What a list of sessions can be narrowed by.
+const FILTERS: &[&str] = &[
+    "roomId",
+    "customRoomId",
+    "meetingId",
+    "query",
+    "userId",
+    "status",
+    "startDate",
+    "endDate",
+];

@@ -128,7 +128,12 @@ fn an_empty_filter_is_refused() {
         ("/rooms/town/presence?userId=", "userId"),
         ("/rooms/town/presence?userName=", "userName"),
         ("/meetings?room=", "room"),
+        ("/meetings?ongoing=", "ongoing"),
+        ("/meetings?timeframe_start=", "timeframe_start"),
+        ("/meetings?timeframe_end=", "timeframe_end"),
+        ("/meetings?limit=", "limit"),
         ("/logs/api?url=", "url"),
+        ("/logs/api?source=", "source"),
     ] {
         let info = server.get(path).refused(400, "invalid-request-error");
         assert!(info.contains(name), "{path}: {info}");

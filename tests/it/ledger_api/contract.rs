@@ -23,6 +23,11 @@ pub(crate) struct Contract {
 }
 
 impl Contract {
+    /// The document as it is served.
+    pub(crate) const fn document(&self) -> &Value {
+        &self.document
+    }
+
     /// That of this build; all servers have the same.
     pub(crate) fn of(server: &Server) -> &'static Self {
         static CONTRACT: OnceLock<Contract> = OnceLock::new();

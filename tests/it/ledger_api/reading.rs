@@ -6,6 +6,7 @@ use roomledger::dialect::auth::claims::{Grants, LedgerGrant, VideoGrant};
 use serde_json::{Value, json};
 use tower::ServiceExt as _;
 
+use super::contract::Contract;
 use super::support::{Server, kinds};
 
 /// Alice joins at 0 s, may no longer send at 10 s, is removed at 20 s; bob joins at 5 s.
@@ -71,6 +72,91 @@ fn a_room_is_read_as_of_any_moment() {
     let late = server.get("/rooms/town?at=999");
     assert_eq!(late.header("retry-after"), Some("1"));
     assert_eq!(late.expect(503)["type"], "not-yet-visible");
+}
+
+#[test]
+fn a_day_as_the_end_is_the_whole_day() {
+    let server = town();
+    let all = server.events("room=town").len();
+    let found = |query: &str| server.events(&format!("room=town&{query}")).len();
+    // The events lie between 08:00:00 and 08:00:20 of the day.
+    for (query, expected) in [
+        ("since=2027-01-15&until=2027-01-15", all),
+        ("until=2027-01-15", all),
+        ("until=2027-01-14", 0),
+        ("since=2027-01-16", 0),
+        ("since=08:00&until=08:00", all),
+        ("until=08:00:20", all),
+        ("since=start%2B1s&until=end", all - found("until=start")),
+    ] {
+        assert_eq!(found(query), expected, "{query}");
+    }
+    let exact = found("until=2027-01-15T08:00:00Z");
+    assert!(exact > 0 && exact < all, "an instant is exact: {exact}");
+}
+
+#[test]
+fn a_time_of_day_is_a_moment_of_the_night_that_a_session_goes_on_in() {
+    // It opens at 23:59:58 and goes on, and nothing happens in it.
+    let server = Server::new();
+    server.advance(16 * 3_600 - 2);
+    server.join("night", "alice");
+    server.advance(4 * 60);
+    let there = |at: &str| {
+        let room = server.read(&format!("/rooms/night?at={at}"));
+        room["participants"][0]["identity"].clone()
+    };
+    assert_eq!(there("00:01"), "alice");
+    server.advance(18 * 3_600);
+    assert_eq!(there("17:00"), "alice");
+    let before = server.get("/rooms/night?at=23:59").expect(404);
+    assert_eq!(before["type"], "no-such-room");
+    server.advance(8 * 3_600);
+    let refused = server.get("/rooms/night?at=00:01").expect(400);
+    assert!(
+        refused["detail"].as_str().unwrap().contains("names no day"),
+        "{refused}"
+    );
+    let refused = server.get("/events?room=night&until=00:01").expect(400);
+    assert!(
+        refused["detail"].as_str().unwrap().contains("names no day"),
+        "{refused}"
+    );
+}
+
+/// Every parameter of every route, by the document that the server gives of itself.
+#[test]
+fn an_empty_parameter_is_refused_by_name() {
+    let server = town();
+    let document = Contract::of(&server).document();
+    let session = server.read("/rooms/town")["session"].clone();
+    let mut tried = 0;
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let Some(read) = methods.get("get") else {
+            continue;
+        };
+        let path = path
+            .replace("{room}", "town")
+            .replace("{identity}", "alice");
+        let path = path.replace("{session}", session.as_str().unwrap());
+        for parameter in read["parameters"].as_array().unwrap() {
+            let Some(name) = parameter["name"]
+                .as_str()
+                .filter(|_| parameter["in"] == "query")
+            else {
+                continue;
+            };
+            let path = path.trim_start_matches("/api/v1");
+            let refused = server.get(&format!("{path}?{name}=")).expect(400);
+            let detail = refused["detail"].as_str().unwrap();
+            assert!(
+                detail.contains(&format!("`{name}` is empty")),
+                "{path}: {detail}"
+            );
+            tried += 1;
+        }
+    }
+    assert!(tried >= 20, "{tried} parameters");
 }
 
 #[test]

@@ -105,3 +105,44 @@ fn intervals_are_sane(session: &Value) {
         }
     }
 }
+
+#[test]
+fn a_filter_that_would_widen_a_list_is_refused_by_name() {
+    let server = Server::new();
+    let check = |path: &str, filters: &[&str]| {
+        let refused = |query: &str| {
+            let (status, body) = server.call("GET", &format!("/videosdk/{path}?{query}"), "");
+            assert_eq!(status, 400, "{path}?{query}: {body}");
+            body.to_string()
+        };
+        for name in filters.iter().chain(&["page", "perPage"]) {
+            let empty = refused(&format!("{name}="));
+            assert!(
+                empty.contains(name) && empty.contains("is empty"),
+                "{empty}"
+            );
+            let twice = refused(&format!("{name}=1&{name}=2"));
+            assert!(twice.contains(name) && twice.contains("twice"), "{twice}");
+        }
+        let unknown = refused("rommId=abc");
+        assert!(
+            unknown.contains("rommId") && unknown.contains("perPage"),
+            "{unknown}"
+        );
+    };
+    let rooms = ["query", "userId"];
+    let sessions = [
+        "roomId",
+        "customRoomId",
+        "meetingId",
+        "query",
+        "userId",
+        "status",
+        "startDate",
+        "endDate",
+    ];
+    check("v1/meetings", &rooms);
+    check("v2/rooms", &rooms);
+    check("v1/meeting-sessions", &sessions);
+    check("v2/sessions", &sessions);
+}
