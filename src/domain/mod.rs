@@ -42,7 +42,8 @@ mod timelog;
 
 pub use command::{Command, Request, Target};
 pub use decide::{
-    Context, Decision, MoveDecision, RULESET, decide, decide_move, refusal, with_refusal,
+    Context, Decision, MoveDecision, RULESET, decide, decide_move, refusal, target_text,
+    with_refusal,
 };
 pub use digest::Digest;
 pub use event::{Event, Kind, NewEvent, Reference};

@@ -26,7 +26,11 @@ impl Writer {
                 let because = reply.because.clone();
                 let (receipt, outcome) = self.receipt(reply, committed);
                 let recorded = outcome.count > 0 || receipt.status == Status::Unchanged;
-                if let Some(key) = call.key().filter(|_| recorded) {
+                let key = call.key();
+                if let Some(key) = key.clone().filter(|_| !recorded) {
+                    self.summed.remember(key, call.digest, &receipt, &because);
+                }
+                if let Some(key) = key.filter(|_| recorded) {
                     self.outcomes.remember(SavedOutcome {
                         key: Arc::new(key),
                         digest: call.digest,

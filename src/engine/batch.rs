@@ -133,6 +133,11 @@ impl Writer {
             .iter()
             .map(|ask| planner.ask(&ask.call, &mut self.refusals))
             .collect();
+        let sums = self.refusals.grown(reading.now);
+        let sums: Vec<Event> = sums.into_iter().map(Event::from).collect();
+        planner.record_system(&sums);
+        // They stay among the facts until they are durable.
+        self.facts.extend(sums);
         (planner.finish(), replies)
     }
 
@@ -158,6 +163,11 @@ impl Writer {
         let mut pending: BTreeSet<RequestKey> = BTreeSet::new();
         for ask in asks {
             if let Some(key) = ask.call.key() {
+                if let Some(earlier) = self.summed.again(&key, ask.call.digest) {
+                    self.shared.figures.repeated.up();
+                    give(ask.answer, earlier);
+                    continue;
+                }
                 match self.outcomes.find(&key, ask.call.digest) {
                     Known::New if pending.contains(&key) => {
                         // It shares the outcome that this batch is about to have.

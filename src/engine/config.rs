@@ -50,7 +50,8 @@ pub struct EngineConfig {
     pub outcomes_min: usize,
     /// How long outcomes are kept in seconds, within the two bounds (log.md rule 13).
     pub outcomes_s: u32,
-    /// Refusals of one actor recorded one by one in a minute; the rest of that minute is summed.
+    /// Refusals of one actor recorded one by one in a minute, a tenth of them of one call on one
+    /// target; the rest of that minute is summed.
     pub refusals_per_minute_max: u32,
     /// A wall clock that jumps farther than this pauses timers (log.md rule 21). Five minutes: more
     /// than any correction by NTP, less than the shortest timeout that would hurt.

@@ -30,6 +30,7 @@ mod repeat;
 mod rules;
 mod shared;
 mod subscription;
+mod summed;
 mod tail;
 mod timers;
 mod writer;
@@ -61,6 +62,7 @@ use open::Restored;
 use readers::Readers;
 use refusals::Refusals;
 use shared::Shared;
+use summed::Summed;
 use writer::{Ask, Job, Writer};
 
 use crate::domain::{Room, RoomName, Timestamp, Version};
@@ -107,6 +109,7 @@ impl Engine {
             idle: restored.idle,
             refusals: Refusals::new(shared.config.refusals_per_minute_max),
             outcomes: restored.outcomes,
+            summed: Summed::default(),
             facts: Vec::new(),
             defaults: restored.defaults,
             keeper: Keeper::start(&shared, restored.checkpointed)?,

@@ -12,12 +12,12 @@ use tracing::debug_span;
 
 use super::call::{Call, Refused, Status};
 use super::error::EngineError;
-use super::refusals::Refusals;
+use super::refusals::{Attempt, Refusals};
 use super::rules::Rules;
 use crate::domain::{
     Actor, ActorKind, Command, Context, Decision, Defaults, Digest, Event, Kind, NewEvent,
     Provenance, RULESET, Reference, Rejection, Request, Room, RoomName, Timestamp, Version,
-    with_refusal,
+    target_text, with_refusal,
 };
 use crate::store::{CommandHeader, CommandRecord, Commit, NewRecord, Outcome, RequestRecord};
 
@@ -259,8 +259,10 @@ impl<'a> Planner<'a> {
             mut shares,
             rejection,
         } = verdict;
-        let actor = &call.provenance.actor;
-        if rejection.is_some() && !has_effect(&shares) && !refusals.admit(actor, self.setting.now) {
+        if let Some(no) = &rejection
+            && !has_effect(&shares)
+            && !self.is_recorded(call, no, refusals)
+        {
             for share in &mut shares {
                 share.events.clear();
                 share.room = self.room(&call.request.room);
@@ -289,6 +291,17 @@ impl<'a> Planner<'a> {
                 .unwrap_or_else(|| self.room(&call.request.room)),
             destination: rooms.next(),
         }
+    }
+
+    fn is_recorded(&self, call: &Call, no: &Rejection, refusals: &mut Refusals) -> bool {
+        let target = target_text(&call.request.command);
+        let attempt = Attempt {
+            room: &call.request.room,
+            call: &call.provenance.via.call,
+            target: target.as_deref(),
+            code: no.code(),
+        };
+        refusals.admit(&call.provenance.actor, attempt, self.setting.now)
     }
 
     fn continue_stream(&mut self, share: Share) -> Vec<NewRecord> {

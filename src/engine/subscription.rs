@@ -11,14 +11,15 @@ use super::history::version_at;
 use super::readers::Readers;
 use super::shared::{Shared, Visible};
 use super::tail::{Delivery, Page};
-use crate::domain::RoomName;
+use crate::domain::{RoomName, Version};
 use crate::replay::Moment;
 use crate::store::{EventStore, Position, Record, StoreError};
 
 /// Which records a subscriber wants.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// One room's; everybody's when absent.
+    /// One room's, with the refusals that named it when there was no such room; everybody's when
+    /// absent.
     pub room: Option<RoomName>,
 }
 
@@ -121,7 +122,9 @@ impl Drop for Subscription {
 
 impl Filter {
     fn wants(&self, record: &Record) -> bool {
-        self.room.is_none() || self.room == record.room
+        let named = record.room.as_ref();
+        let named = named.or_else(|| record.event.event.refused_room());
+        self.room.is_none() || self.room.as_ref() == named
     }
 }
 
@@ -139,7 +142,8 @@ fn page(store: &dyn EventStore, after: Position, head: Position) -> Result<Page,
     Ok(Page { up_to, found })
 }
 
-/// A page of one room's stream: what happened elsewhere is not even read.
+/// A page of one room: of its stream, and of the refusals in the system stream that named it. What
+/// happened in other rooms is not even read.
 fn page_of_room(
     store: &dyn EventStore,
     room: &RoomName,
@@ -147,13 +151,16 @@ fn page_of_room(
     head: Position,
 ) -> Result<Page, StoreError> {
     let version = version_at(store, room, Moment::Position(after))?;
-    let records = store.read_room(Some(room), version, PAGE)?;
-    let is_the_end = records.last().is_none_or(|last| last.position > head);
+    let own = stretch(store, Some(room), version, (after, head))?;
+    let refused = stretch(store, None, system_version(store, after)?, (after, head))?;
+    let up_to = own.up_to.min(refused.up_to);
+    let of_room = |record: &Record| record.event.event.refused_room() == Some(room);
+    let named = refused.records.into_iter().filter(of_room);
+    let mut records: Vec<Record> = own.records.into_iter().chain(named).collect();
+    records.retain(|record| record.position <= up_to);
+    records.sort_by_key(|record| record.position);
     let mut found: VecDeque<Delivery> = VecDeque::new();
     for record in records {
-        if record.position > head {
-            break;
-        }
         let known = found.back().map(|last| last.commit);
         let commit = match known.filter(|link| record.position <= link.position) {
             Some(link) => link,
@@ -162,9 +169,40 @@ fn page_of_room(
         let record = Arc::new(record);
         found.push_back(Delivery { record, commit });
     }
-    let last = found.back().map_or(after, |last| last.record.position);
-    let up_to = if is_the_end { head.max(after) } else { last };
     Ok(Page { up_to, found })
+}
+
+/// Some records of one stream, and the position up to which there are no more of it.
+struct Stretch {
+    records: Vec<Record>,
+    up_to: Position,
+}
+
+fn stretch(
+    store: &dyn EventStore,
+    stream: Option<&RoomName>,
+    version: Version,
+    (after, head): (Position, Position),
+) -> Result<Stretch, StoreError> {
+    let mut records = store.read_room(stream, version, PAGE)?;
+    let is_the_end = records.last().is_none_or(|last| last.position > head);
+    records.retain(|record| record.position <= head);
+    let last = records.last().map_or(after, |last| last.position);
+    let up_to = if is_the_end { head.max(after) } else { last };
+    Ok(Stretch { records, up_to })
+}
+
+/// The version of the system stream at a position, by halves: it has no directory to look in.
+fn system_version(store: &dyn EventStore, at: Position) -> Result<Version, StoreError> {
+    let (mut low, mut high) = (0, store.room_head(None)?.0);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match store.read_room(None, Version(middle), 1)?.first() {
+            Some(record) if record.position <= at => low = record.version.0,
+            Some(_) | None => high = middle,
+        }
+    }
+    Ok(Version(low))
 }
 
 /// Records fetched at a time: enough to make a read of the log worth its while, few enough for a

@@ -21,6 +21,7 @@ use super::idempotency::Outcomes;
 use super::keeper::Keeper;
 use super::refusals::Refusals;
 use super::shared::Shared;
+use super::summed::Summed;
 use super::timers::Timers;
 use crate::domain::event::{EngineStopped, RoomConfig};
 use crate::domain::{Event, Room, Timestamp, Version};
@@ -57,6 +58,7 @@ pub(crate) struct Writer {
     pub(crate) idle: Idle,
     pub(crate) refusals: Refusals,
     pub(crate) outcomes: Outcomes,
+    pub(crate) summed: Summed,
     /// Facts of the ledger itself that the next batch records.
     pub(crate) facts: Vec<Event>,
     pub(crate) system: Version,

@@ -27,6 +27,12 @@ impl Filter {
         self.actor.is_some() || self.target.is_some()
     }
 
+    /// Whether a record could be wanted that is a refusal.
+    pub fn takes_refusals(&self) -> bool {
+        let kinds = &self.kinds;
+        self.refused != Some(false) && (kinds.is_empty() || kinds.contains(&Kind::CommandRefused))
+    }
+
     /// Whether a record is wanted, by the directory of its stream.
     pub fn matches(&self, record: &Record, names: Option<&Names>) -> bool {
         let kind = record.event.event.kind();
@@ -38,7 +44,8 @@ impl Filter {
             && is_refused
             && self.actor.as_deref().is_none_or(|wanted| {
                 let actor = &record.command.provenance.actor;
-                Wanted::any(wanted, names).is_actor(actor)
+                let wanted = Wanted::any(wanted, names);
+                wanted.is_actor(actor) || wanted.is_summed(&record.event.event)
             })
             && self
                 .target
@@ -88,6 +95,19 @@ impl<'a> Wanted<'a> {
             actor.on_behalf_of.as_ref().map(Personal::as_str),
         ];
         names.contains(&Some(self.whole)) || actor.connection.is_some_and(|number| self.is(number))
+    }
+
+    /// Whether a sum counts refusals of this actor.
+    fn is_summed(&self, event: &Event) -> bool {
+        let Event::RefusalsSuppressed(it) = event else {
+            return false;
+        };
+        let names = [
+            Some(it.actor.as_str()),
+            it.key.as_deref(),
+            it.on_behalf_of.as_ref().map(Personal::as_str),
+        ];
+        names.contains(&Some(self.whole))
     }
 
     fn is_about(&self, event: &Event) -> bool {

@@ -69,7 +69,32 @@ pub struct EventPage {
     pub next: Option<u64>,
 }
 
-/// Reads one page.
+impl EventPage {
+    /// This page and another of the same query, in order, as far as both were read.
+    fn merged(self, other: Self, query: &EventQuery) -> Self {
+        let is_ascending = query.order == Order::Ascending;
+        let ends = [self.next, other.next].into_iter().flatten();
+        let mut next = if is_ascending { ends.min() } else { ends.max() };
+        let mut events = [self.events, other.events].concat();
+        events.retain(|event| match next {
+            Some(next) if is_ascending => event.position <= next,
+            Some(next) => event.position >= next,
+            None => true,
+        });
+        events.sort_by_key(|event| event.position);
+        if !is_ascending {
+            events.reverse();
+        }
+        if events.len() > query.limit {
+            events.truncate(query.limit);
+            next = events.last().map(|event| event.position);
+        }
+        Self { events, next }
+    }
+}
+
+/// Reads one page. A room's page has the refusals as well that named it when there was no such
+/// room: they stand in the system stream.
 ///
 /// # Errors
 /// As [`EventStore::read_room`].
@@ -78,10 +103,24 @@ pub fn read_page(
     book: &mut NamesBook,
     query: &EventQuery,
 ) -> Result<EventPage, StoreError> {
-    let line = Line {
-        store,
-        room: query.room.as_ref(),
+    let Some(room) = &query.room else {
+        return read_line(store, book, query, Lane::All);
     };
+    let page = read_line(store, book, query, Lane::Room(room))?;
+    if query.session.is_some() || !query.filter.takes_refusals() {
+        return Ok(page);
+    }
+    let refused = read_line(store, book, query, Lane::Refused(room))?;
+    Ok(page.merged(refused, query))
+}
+
+fn read_line(
+    store: &dyn EventStore,
+    book: &mut NamesBook,
+    query: &EventQuery,
+    lane: Lane<'_>,
+) -> Result<EventPage, StoreError> {
+    let line = Line { store, lane };
     let mut range = range(&line, book, query)?;
     let mut page = EventPage::default();
     let mut looked_at = 0;
@@ -95,7 +134,9 @@ pub fn read_page(
         };
         for record in &records {
             looked_at += 1;
-            take(store, book, query, record, &mut page)?;
+            if line.holds(record) {
+                take(store, book, query, record, &mut page)?;
+            }
             let is_end = line.key(record) == last && range.is_last(last, query.order);
             let is_full = page.events.len() >= query.limit || looked_at >= LOOKED_AT_MAX;
             if is_full && !is_end {
@@ -147,15 +188,24 @@ impl Range {
 
 fn range(line: &Line<'_>, book: &mut NamesBook, query: &EventQuery) -> Result<Range, StoreError> {
     let last = query.before.map(|before| before.0.saturating_sub(1));
-    let mut range = match line.room {
-        None => {
+    let mut range = match line.lane {
+        Lane::Refused(_) => {
+            let head = line.store.room_head(None)?.0;
+            let all = Range { low: 0, high: head };
+            let version = |position: u64| line.find(all, |it| it.position.0 <= position);
+            Range {
+                low: query.after.map_or(Ok(0), |after| version(after.0))?,
+                high: last.map_or(Ok(head), version)?,
+            }
+        }
+        Lane::All => {
             let head = line.store.head().position.0;
             Range {
                 low: query.after.map_or(0, |after| after.0),
                 high: last.map_or(head, |last| last.min(head)),
             }
         }
-        Some(room) => {
+        Lane::Room(room) => {
             let head = line.store.room_head(Some(room))?;
             let names = book.up_to(line.store, Some(room), head)?;
             let known = names.version().0;
@@ -189,24 +239,43 @@ fn range(line: &Line<'_>, book: &mut NamesBook, query: &EventQuery) -> Result<Ra
     Ok(range)
 }
 
+/// What a page is read from.
+#[derive(Clone, Copy)]
+enum Lane<'a> {
+    /// All streams, by position.
+    All,
+    /// A room's stream, by version.
+    Room(&'a RoomName),
+    /// Refusals where there was no room of that name: in the system stream, by version.
+    Refused(&'a RoomName),
+}
+
 /// One stream by version, or all of them by position.
 struct Line<'a> {
     store: &'a dyn EventStore,
-    room: Option<&'a RoomName>,
+    lane: Lane<'a>,
 }
 
 impl Line<'_> {
     fn key(&self, record: &Record) -> u64 {
-        match self.room {
-            Some(_) => record.version.0,
-            None => record.position.0,
+        match self.lane {
+            Lane::Room(_) | Lane::Refused(_) => record.version.0,
+            Lane::All => record.position.0,
+        }
+    }
+
+    fn holds(&self, record: &Record) -> bool {
+        match self.lane {
+            Lane::All | Lane::Room(_) => true,
+            Lane::Refused(room) => record.event.event.refused_room() == Some(room),
         }
     }
 
     fn read(&self, low: u64, high: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
-        let mut records = match self.room {
-            Some(_) => self.store.read_room(self.room, Version(low), limit)?,
-            None => self.store.read_all(Position(low), limit)?,
+        let mut records = match self.lane {
+            Lane::Room(room) => self.store.read_room(Some(room), Version(low), limit)?,
+            Lane::Refused(_) => self.store.read_room(None, Version(low), limit)?,
+            Lane::All => self.store.read_all(Position(low), limit)?,
         };
         records.retain(|record| self.key(record) <= high);
         Ok(records)

@@ -3,6 +3,7 @@
 mod commands;
 mod contract;
 pub(crate) mod metrics;
+mod named;
 mod reading;
 mod refusals;
 mod reports;

@@ -146,7 +146,12 @@ fn row(first: Record) -> Option<Row> {
     }
     let (method, path) = provenance.via.call.split_once(' ')?;
     // A refusal where there is no room stands in no room's history.
-    let path = match &first.room {
+    let named = if let Event::CommandRefused(no) = &first.event.event {
+        no.room.as_ref()
+    } else {
+        None
+    };
+    let path = match first.room.as_ref().or(named) {
         Some(room) => path.replace(":name", room.as_str()),
         None => path.to_owned(),
     };

@@ -173,8 +173,9 @@ pub(super) async fn one(
         let detail = format!("there is no event at position {position}, the head is {head}");
         Problem::not_found("no-such-position", detail)
     })?;
-    let room = record.room.as_ref().map(RoomName::as_str);
-    ledger.allow(&headers, Right::Audit(room))?;
+    let room = record.room.as_ref();
+    let room = room.or_else(|| record.event.event.refused_room());
+    ledger.allow(&headers, Right::Audit(room.map(RoomName::as_str)))?;
     let past = ledger.past.clone();
     let shown = ledger.engine.read(move |store| {
         let link = store.commit_of(record.position)?;

@@ -22,7 +22,7 @@ mod tracks;
 
 pub use context::{Context, Decision, MoveDecision};
 pub use moving::decide_move;
-pub use refusal::{refusal, with_refusal};
+pub use refusal::{refusal, target_text, with_refusal};
 
 use self::draft::Draft;
 use super::command::{Command, Request};

@@ -35,6 +35,7 @@ pub fn refusal(
     });
     let refused = CommandRefused {
         command: request.command.name().to_owned(),
+        room: room.life.is_none().then(|| room.name.clone()),
         who,
         codes: rejection
             .reasons()
@@ -66,6 +67,11 @@ pub fn with_refusal(
         room: record.room,
         refused: decision.refused,
     }
+}
+
+/// Whom a command means, as it was written, where it means one.
+pub fn target_text(command: &Command) -> Option<String> {
+    target_of(command).map(|target| super::target::text_of(&target))
 }
 
 /// Whom a command means, where it means one.

@@ -37,7 +37,7 @@ pub use state::{
 };
 pub use system::{
     ClockHeld, ClockReleased, DefaultsChanged, EngineStarted, EngineStopped, HistoryRepaired,
-    LossAccepted, RefusalsSuppressed,
+    LossAccepted, RefusalCount, RefusalsSuppressed,
 };
 pub use track::{
     TrackKind, TrackMuteChanged, TrackPublished, TrackShape, TrackUpdated, TracksUnpublished,
@@ -182,6 +182,18 @@ impl Kind {
                 | Self::SessionEndRequested
                 | Self::ParticipantRegistered
         )
+    }
+}
+
+impl Event {
+    /// The room that a refused command named where there was none: the event stands in the system
+    /// stream then.
+    pub const fn refused_room(&self) -> Option<&RoomName> {
+        if let Self::CommandRefused(no) = self {
+            no.room.as_ref()
+        } else {
+            None
+        }
     }
 }
 

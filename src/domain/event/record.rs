@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::digest::Digest;
 use crate::domain::event::{Reference, Selector, Who};
-use crate::domain::id::{ConnectionNumber, ParticipantNumber, Version};
+use crate::domain::id::{ConnectionNumber, ParticipantNumber, RoomName, Version};
 use crate::domain::personal::Personal;
 use crate::domain::time::Timestamp;
 
@@ -82,6 +82,8 @@ pub struct NoEffect {
 pub struct CommandRefused {
     /// Which command.
     pub command: String,
+    /// The room that it named, where there is none: the event stands in the system stream then.
+    pub room: Option<RoomName>,
     /// Whom it meant, when that could be told.
     pub who: Option<Selector>,
     /// Every failing reason, as codes; the first decides the answer.

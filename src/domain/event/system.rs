@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::digest::Digest;
 use crate::domain::event::RoomConfig;
+use crate::domain::id::RoomName;
 use crate::domain::personal::Personal;
 use crate::domain::time::Timestamp;
 
@@ -53,19 +54,45 @@ pub struct DefaultsChanged {
     pub config: Arc<RoomConfig>,
 }
 
-/// Refusals of one actor that were counted instead of recorded one by one.
+/// Refusals of one actor that were counted instead of recorded one by one: one event when counting
+/// begins, more as the sum grows, and one when it ends. Each holds all that was counted so far.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RefusalsSuppressed {
     /// The actor's id.
-    pub actor: String,
-    /// The person behind the call, where one was named.
+    pub actor: Personal<String>,
+    /// The id of the key that the calls came with.
+    pub key: Option<String>,
+    /// The person behind the calls, where one was named, and the same in all.
     pub on_behalf_of: Option<Personal<String>>,
-    /// How many.
-    pub count: u64,
+    /// What was counted.
+    pub counts: Vec<RefusalCount>,
     /// When the first was counted.
     pub from: Timestamp,
     /// When the last was counted.
     pub to: Timestamp,
+    /// Whether counting is over.
+    pub ended: bool,
+}
+
+/// Refusals that have room, call and code in common.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RefusalCount {
+    /// The room that was named; `None` where there were too many to tell apart.
+    pub room: Option<RoomName>,
+    /// The call in the dialect's own words; `None` where there were too many to tell apart.
+    pub call: Option<String>,
+    /// The reason that decided the answer.
+    pub code: String,
+    /// How many.
+    pub count: u64,
+}
+
+impl RefusalsSuppressed {
+    /// How many were counted.
+    pub fn count(&self) -> u64 {
+        let counts = self.counts.iter().map(|counted| counted.count);
+        counts.fold(0, u64::saturating_add)
+    }
 }
 
 /// A damaged stretch of one copy was restored from the other.

@@ -8,6 +8,7 @@ mod execute;
 mod failure;
 #[cfg(feature = "sled")]
 mod ledger;
+mod refusals;
 mod restart;
 mod rules;
 mod subscription;

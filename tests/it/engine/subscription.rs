@@ -7,8 +7,9 @@ use std::thread;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
+use roomledger::domain::Event;
 use roomledger::engine::{Delivery, Engine, EngineConfig, Filter};
-use roomledger::store::{MemoryStore, Position};
+use roomledger::store::{MemoryStore, Position, Record};
 
 use super::support::{join, open, open_on, remove, room, run};
 
@@ -39,11 +40,19 @@ fn write(engine: &Engine, choice: u8) {
     engine.execute_blocking(call).unwrap();
 }
 
+/// A refusal where there was no room of that name.
+fn names(record: &Record, filter: &Filter) -> bool {
+    let Event::CommandRefused(no) = &record.event.event else {
+        return false;
+    };
+    record.room.is_none() && no.room == filter.room
+}
+
 fn wanted(engine: &Engine, filter: &Filter) -> Vec<Position> {
     let all = engine.store().read_all(Position(0), usize::MAX).unwrap();
     let wanted = all
         .iter()
-        .filter(|r| filter.room.is_none() || r.room == filter.room);
+        .filter(|r| filter.room.is_none() || r.room == filter.room || names(r, filter));
     wanted.map(|record| record.position).collect()
 }
 

@@ -207,6 +207,7 @@ fn what_only_went_on_record() {
     check(
         CommandRefused {
             command: "remove".into(),
+            room: None,
             who: Some(Selector::Unknown("zed".into())),
             codes: vec!["no-such-participant".into()],
             detail: "no zed".into(),

@@ -8,7 +8,7 @@ use crate::domain::event::{
     NoteAbout, NoteAdded, Selector, TrackMuteChanged, TrackPublished, TrackShape, TrackUpdated,
     TracksUnpublished,
 };
-use crate::domain::{Digest, Personal, Timestamp};
+use crate::domain::{Digest, Personal, RoomName, Timestamp};
 use crate::replay::view::refer::{ConnectionReference, TargetsReference, TrackReference};
 use crate::replay::view::resolve::{Resolver, json_of};
 
@@ -257,6 +257,9 @@ pub(super) fn no_effect<'a>(it: &'a NoEffect, resolver: &Resolver<'_>) -> Nothin
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub(super) struct Refused<'a> {
     command: &'a str,
+    /// The room that was named, where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room: Option<&'a str>,
     /// The reason that decided the answer.
     code: &'a str,
     /// Every reason.
@@ -282,6 +285,7 @@ pub(super) fn command_refused<'a>(it: &'a CommandRefused, resolver: &Resolver<'_
     let because = it.because.iter().filter_map(|at| resolver.place(at));
     let refused = Refused {
         command: &it.command,
+        room: it.room.as_ref().map(RoomName::as_str),
         code: it.codes.first().map_or("", String::as_str),
         codes: &it.codes,
         detail: it.detail.as_str(),

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::domain::event::{
     ClockHeld, ClockReleased, DefaultsChanged, EngineStarted, RefusalsSuppressed,
 };
-use crate::domain::{Digest, Personal, Timestamp};
+use crate::domain::{Digest, Personal, RoomName, Timestamp};
 use crate::replay::view::config::ConfigView;
 use crate::replay::view::resolve::Resolver;
 
@@ -86,24 +86,54 @@ pub(super) fn defaults_changed(it: &DefaultsChanged, resolver: &Resolver<'_>) ->
 pub(super) struct Suppressed<'a> {
     /// The actor's id.
     actor: &'a str,
-    /// The person behind the call, where one was named.
+    /// The id of the key that the calls came with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    key: Option<&'a str>,
+    /// The person behind the calls, where one was named, and the same in all.
     #[serde(skip_serializing_if = "Option::is_none")]
     on_behalf_of: Option<&'a str>,
-    /// How many.
+    /// How many were counted so far.
     count: u64,
+    /// What was counted so far.
+    counts: Vec<Counted<'a>>,
     /// When the first was counted.
     from: Timestamp,
     /// When the last was counted.
     to: Timestamp,
+    /// Whether counting is over.
+    ended: bool,
+}
+
+/// Refusals that have room, call and code in common.
+#[derive(Serialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+struct Counted<'a> {
+    /// The room that was named; absent where there were too many to tell apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room: Option<&'a str>,
+    /// The call; absent where there were too many to tell apart.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call: Option<&'a str>,
+    code: &'a str,
+    count: u64,
 }
 
 pub(super) fn refusals_suppressed(it: &RefusalsSuppressed) -> Suppressed<'_> {
+    let counts = it.counts.iter().map(|counted| Counted {
+        room: counted.room.as_ref().map(RoomName::as_str),
+        call: counted.call.as_deref(),
+        code: &counted.code,
+        count: counted.count,
+    });
     Suppressed {
-        actor: &it.actor,
+        actor: it.actor.as_str(),
+        key: it.key.as_deref(),
         on_behalf_of: it.on_behalf_of.as_ref().map(Personal::as_str),
-        count: it.count,
+        count: it.count(),
+        counts: counts.collect(),
         from: it.from,
         to: it.to,
+        ended: it.ended,
     }
 }
 

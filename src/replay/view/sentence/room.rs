@@ -24,9 +24,29 @@ pub(super) fn clock_held(it: &ClockHeld) -> String {
 }
 
 pub(super) fn refusals_suppressed(it: &RefusalsSuppressed) -> String {
+    let till = if it.ended {
+        format!("from {} to {}", it.from, it.to)
+    } else {
+        format!("since {}", it.from)
+    };
+    let shown = it.counts.iter().take(COUNTS_SHOWN_MAX).map(|counted| {
+        let call = counted.call.as_deref().unwrap_or("other calls");
+        let room = counted.room.as_ref();
+        let room = room.map_or_else(|| "other rooms".to_owned(), |room| format!("room {room}"));
+        format!("{} of {call} in {room} ({})", counted.count, counted.code)
+    });
+    let shown: Vec<String> = shown.collect();
+    let hidden = it.counts.len() - shown.len();
+    let more = if hidden == 0 {
+        String::new()
+    } else {
+        format!(", and {hidden} kinds more")
+    };
     format!(
-        "{} more refusals of {} were counted from {} to {}",
-        it.count, it.actor, it.from, it.to
+        "{} more refusals of {} were counted {till}: {}{more}",
+        it.count(),
+        it.actor.as_str(),
+        shown.join(", ")
     )
 }
 
@@ -66,3 +86,6 @@ pub(super) fn session_ended(it: &SessionEnded, at: Version, resolver: &Resolver<
 fn session(at: Version, resolver: &Resolver<'_>) -> String {
     resolver.session(at).unwrap_or_else(|| "?".to_owned())
 }
+
+/// More kinds than these make a line hard to read.
+const COUNTS_SHOWN_MAX: usize = 4;

@@ -1,0 +1,212 @@
+//! A flood of refusals: what is recorded one by one, what in sum, and what a repeat gets.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use proptest::prelude::*;
+use roomledger::domain::event::RefusalsSuppressed;
+use roomledger::domain::{Actor, Command, Event};
+use roomledger::engine::{Call, EngineConfig, EngineError, Status};
+use roomledger::store::{EventStore, MemoryStore, Position};
+use roomledger::testing::virtual_time::VirtualEngine;
+
+use super::support::{call, create, identity, join, open_on, remove, with_id};
+
+fn open(refusals_per_minute_max: u32) -> (VirtualEngine, Arc<MemoryStore>) {
+    let store = Arc::new(MemoryStore::new());
+    let config = EngineConfig {
+        refusals_per_minute_max,
+        ..EngineConfig::default()
+    };
+    let log: Arc<dyn EventStore> = Arc::clone(&store) as Arc<dyn EventStore>;
+    (open_on(log, config), store)
+}
+
+fn by(subject: &str, mut call: Call) -> Call {
+    call.provenance.actor = Actor::of_key("devkey", Some(subject));
+    call
+}
+
+fn sums(store: &MemoryStore) -> Vec<RefusalsSuppressed> {
+    let all = store.read_all(Position(0), 10_000).unwrap();
+    let sums = all
+        .into_iter()
+        .filter_map(|record| match record.event.event {
+            Event::RefusalsSuppressed(sum) => Some(sum),
+            _ => None,
+        });
+    sums.collect()
+}
+
+/// Who, in which room, on whom: often the same, sometimes another.
+fn attempt() -> impl Strategy<Value = (u8, u8, u8)> {
+    (0_u8..2, 0_u8..2, prop_oneof![0_u8..3, 0_u8..80])
+}
+
+fn is_recorded(engine: &VirtualEngine, call: Call) -> bool {
+    let receipt = engine.execute_blocking(call).unwrap();
+    assert!(matches!(receipt.status, Status::Refused(_)));
+    !receipt.records.is_empty()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    /// The bounds in words: an actor has 40 a minute, of which 20 may be repeats, and 4 of them on
+    /// each target. All others are in the sum of their actor, by room.
+    #[test]
+    fn each_attempt_is_recorded_or_counted(
+        attempts in prop::collection::vec(attempt(), 1..300),
+    ) {
+        let (engine, store) = open(40);
+        let mut recorded: BTreeMap<u8, Vec<(u8, u8)>> = BTreeMap::new();
+        let mut counted: BTreeMap<(u8, u8), u64> = BTreeMap::new();
+        for (actor, room, target) in attempts {
+            let own = recorded.entry(actor).or_default();
+            let same = own.iter().filter(|one| **one == (room, target)).count();
+            let distinct = own.iter().collect::<BTreeSet<_>>().len();
+            let repeats = own.len() - distinct;
+            let expected = own.len() < 40 && (same == 0 || same < 4 && repeats < 20);
+            if expected {
+                own.push((room, target));
+            } else {
+                *counted.entry((actor, room)).or_default() += 1;
+            }
+            let attempt = remove(&format!("r{room}"), &format!("p{target}"));
+            let done = is_recorded(&engine, by(&format!("a{actor}"), attempt));
+            prop_assert_eq!(done, expected);
+        }
+        engine.advance(Duration::from_secs(60)).unwrap();
+        let mut found: BTreeMap<(u8, u8), u64> = BTreeMap::new();
+        for sum in sums(&store).iter().filter(|sum| sum.ended) {
+            let digit = |text: &str| text.as_bytes()[1] - b'0';
+            for part in &sum.counts {
+                prop_assert_eq!(part.code.as_str(), "no-such-room");
+                let room = digit(part.room.as_ref().unwrap().as_str());
+                found.insert((digit(sum.actor.as_str()), room), part.count);
+            }
+        }
+        prop_assert_eq!(found, counted);
+    }
+}
+
+#[test]
+fn a_loop_on_one_target_hides_nothing_else_of_its_key() {
+    let (engine, _) = open(600);
+    engine.execute_blocking(create("r")).unwrap();
+    engine.execute_blocking(create("s")).unwrap();
+    let ban = |room, who| {
+        let identity = identity(who);
+        call(
+            room,
+            Command::Ban {
+                identity,
+                until: None,
+            },
+        )
+    };
+    engine.execute_blocking(ban("r", "mallory")).unwrap();
+    engine.execute_blocking(ban("s", "eve")).unwrap();
+    let loops = (0..700).filter(|_| is_recorded(&engine, join("r", "mallory")));
+    assert_eq!(loops.count(), 60);
+    assert!(is_recorded(&engine, join("s", "eve")));
+    assert!(is_recorded(&engine, remove("r", "mallory")), "another call");
+    assert!(is_recorded(&engine, by("carol", join("r", "mallory"))));
+}
+
+/// What is in the log at any moment is what a kill leaves.
+#[test]
+fn a_sum_is_recorded_as_it_grows() {
+    let (engine, store) = open(1);
+    let refuse = |times: usize| {
+        for _ in 0..times {
+            engine.execute_blocking(remove("x", "y")).unwrap();
+        }
+    };
+    let counts = || -> Vec<(u64, bool)> {
+        let sums = sums(&store);
+        sums.iter().map(|sum| (sum.count(), sum.ended)).collect()
+    };
+    refuse(2);
+    assert_eq!(counts(), [(1, false)], "counting begins");
+    refuse(4);
+    assert_eq!(counts(), [(1, false), (2, false), (4, false)], "it doubles");
+    refuse(1);
+    assert_eq!(counts().len(), 3);
+    engine.advance(Duration::from_secs(1)).unwrap();
+    assert_eq!(counts().last(), Some(&(6, false)), "it waited a second");
+    engine.advance(Duration::from_secs(58)).unwrap();
+    assert_eq!(counts().len(), 4, "it does not grow");
+    engine.advance(Duration::from_secs(1)).unwrap();
+    assert_eq!(counts().last(), Some(&(6, true)), "its minute ends");
+    assert!(is_recorded(&engine, remove("x", "y")), "a new minute");
+}
+
+#[test]
+fn a_sum_ends_with_the_engine() {
+    let (engine, store) = open(1);
+    for _ in 0..4 {
+        engine.execute_blocking(remove("x", "y")).unwrap();
+    }
+    engine.shutdown_blocking().unwrap();
+    let last = sums(&store).pop().unwrap();
+    assert_eq!((last.count(), last.ended), (3, true));
+    assert_eq!(last.counts[0].room.as_ref().unwrap().as_str(), "x");
+}
+
+/// A sum tells a hundred kinds apart, and counts the rest by code alone.
+#[test]
+fn a_sum_of_many_rooms_stays_small() {
+    let (engine, store) = open(1);
+    for number in 0..150 {
+        engine
+            .execute_blocking(remove(&format!("room-{number}"), "y"))
+            .unwrap();
+    }
+    engine.shutdown_blocking().unwrap();
+    let last = sums(&store).pop().unwrap();
+    assert_eq!(last.count(), 149);
+    assert_eq!(last.counts.len(), 101);
+    let rest: Vec<u64> = last
+        .counts
+        .iter()
+        .filter(|it| it.room.is_none())
+        .map(|it| it.count)
+        .collect();
+    assert_eq!(rest, [49]);
+}
+
+#[test]
+fn a_repeat_of_a_refusal_that_was_only_counted_answers_as_the_first_did() {
+    let (engine, _) = open(2);
+    engine.execute_blocking(create("r")).unwrap();
+    let identity = identity("mallory");
+    let ban = Command::Ban {
+        identity,
+        until: None,
+    };
+    let banned = engine.execute_blocking(call("r", ban)).unwrap();
+    for _ in 0..2 {
+        engine.execute_blocking(join("r", "mallory")).unwrap();
+    }
+    let ask = || engine.execute_blocking(with_id(join("r", "mallory"), "1"));
+    let first = ask().unwrap();
+    assert!(first.records.is_empty() && !first.replayed);
+    let identity = super::support::identity("mallory");
+    engine
+        .execute_blocking(call("r", Command::Unban { identity }))
+        .unwrap();
+    let again = ask().unwrap();
+    assert!(again.replayed);
+    assert_eq!(again.status, first.status);
+    let Status::Refused(refused) = &again.status else {
+        panic!("{:?}", again.status);
+    };
+    assert_eq!(refused.because, [banned.position]);
+    let other = engine.execute_blocking(with_id(join("r", "eve"), "1"));
+    assert!(
+        matches!(other, Err(EngineError::RequestIdReused { .. })),
+        "{other:?}"
+    );
+}
