@@ -71,6 +71,9 @@ pub enum Command {
     Backup(BackupArgs),
     /// Make a ledger from a backup, in a directory that does not exist yet.
     Restore(RestoreArgs),
+    /// Trust the clock of a server again after it jumped.
+    #[command(subcommand)]
+    Clock(ClockCommand),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -280,6 +283,29 @@ pub struct RestoreArgs {
     /// The data directory to make; it must not exist yet.
     #[arg(long, value_name = "DIR")]
     pub data: PathBuf,
+    /// How the answer is written.
+    #[command(flatten)]
+    pub show: ShowAs,
+}
+
+/// What can be done about the clock.
+#[derive(Debug, Subcommand)]
+pub enum ClockCommand {
+    /// Let timers run again, from the time that the wall clock says.
+    Release(ReleaseArgs),
+}
+
+/// Arguments of `clock release`.
+#[derive(Args, Debug)]
+pub struct ReleaseArgs {
+    /// The server, asked with LIVEKIT_API_KEY and LIVEKIT_API_SECRET.
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:7880",
+        env = "ROOMLEDGER_SERVER"
+    )]
+    pub server: String,
     /// How the answer is written.
     #[command(flatten)]
     pub show: ShowAs,

@@ -67,11 +67,29 @@ impl<'a> Client<'a> {
     /// no answer.
     pub fn get(&self, path: &[&str], query: &[(&str, &str)]) -> Result<Value, Failure> {
         let answer = self.send(path, query, None);
-        let mut answer = answer.map_err(|trouble| trouble.failure)?;
+        Self::body(answer.map_err(|trouble| trouble.failure)?)
+    }
+
+    fn body(mut answer: Response<Body>) -> Result<Value, Failure> {
         let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX);
         serde_json::from_reader(BufReader::new(body.reader())).map_err(|error| {
             Failure::new(Exit::Refused, "the answer of the server broke off").because(error)
         })
+    }
+
+    /// `POST /api/v1/...`, its segments encoded here.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn post(&self, path: &[&str], body: &Value) -> Result<Value, Failure> {
+        let told = |trouble: Trouble| trouble.failure;
+        let request = self.agent.post(self.address(path));
+        let request = request
+            .header("Authorization", format!("Bearer {}", (self.bearer)()?))
+            .header("Content-Type", "application/json");
+        let answer = request.send(body.to_string());
+        let answer = answer.map_err(|error| self.unreachable(&error))?;
+        Self::body(succeeded(answer).map_err(told)?)
     }
 
     /// Follows `GET /api/v1/stream` and calls `each` for every event, across lost connections,
@@ -120,29 +138,24 @@ impl<'a> Client<'a> {
             failure,
             passing: false,
         })?;
-        let segments: Vec<String> = path.iter().map(|segment| encoded(segment)).collect();
         let mut request = self
             .agent
-            .get(format!("{}/api/v1/{}", self.base, segments.join("/")))
+            .get(self.address(path))
             .header("Authorization", format!("Bearer {token}"))
             .query_pairs(query.iter().copied());
         if let Some(last_id) = last_id {
             request = request.header("Last-Event-ID", last_id);
         }
-        let mut answer = request.call().map_err(|error| Trouble {
+        let answer = request.call().map_err(|error| Trouble {
             failure: self.unreachable(&error),
             passing: true,
         })?;
-        if answer.status().is_success() {
-            return Ok(answer);
-        }
-        let status = answer.status().as_u16();
-        let body = answer.body_mut().with_config().limit(PROBLEM_BYTES_MAX);
-        let problem: Value = serde_json::from_reader(body.reader()).unwrap_or(Value::Null);
-        Err(Trouble {
-            failure: refused(status, &problem),
-            passing: matches!(status, 429 | 502..=504),
-        })
+        succeeded(answer)
+    }
+
+    fn address(&self, path: &[&str]) -> String {
+        let segments: Vec<String> = path.iter().map(|segment| encoded(segment)).collect();
+        format!("{}/api/v1/{}", self.base, segments.join("/"))
     }
 
     fn unreachable(&self, error: &ureq::Error) -> Failure {
@@ -150,6 +163,20 @@ impl<'a> Client<'a> {
             .because(error)
             .hint("is 'roomledger serve' running there? --data DIR reads its log without it")
     }
+}
+
+/// An answer that is one, or the problem that it tells.
+fn succeeded(mut answer: Response<Body>) -> Result<Response<Body>, Trouble> {
+    if answer.status().is_success() {
+        return Ok(answer);
+    }
+    let status = answer.status().as_u16();
+    let body = answer.body_mut().with_config().limit(PROBLEM_BYTES_MAX);
+    let problem: Value = serde_json::from_reader(body.reader()).unwrap_or(Value::Null);
+    Err(Trouble {
+        failure: refused(status, &problem),
+        passing: matches!(status, 429 | 502..=504),
+    })
 }
 
 /// Hands on the messages of one connection, and says why it ended.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::{CommandFactory, Parser};
 
-use crate::cli::args::{Cli, Command, ReadArgs, ShowAs};
+use crate::cli::args::{Cli, ClockCommand, Command, ReadArgs, ShowAs};
 use crate::cli::commands::{self, Asking};
 use crate::cli::demo::demo;
 use crate::cli::failure::{Exit, Failure};
@@ -69,6 +69,12 @@ pub fn run(command: &Command, terminal: &mut Terminal<'_>) -> Result<(), Failure
             exists(&args.data)?;
             let format = format_of(&args.show, terminal);
             commands::backup(args, format, terminal)
+        }
+        Command::Clock(ClockCommand::Release(args)) => {
+            let key = Key::of_environment()?;
+            let bearer = || key.operating(now_us());
+            let format = format_of(&args.show, terminal);
+            commands::release(args, &bearer, format, terminal)
         }
         Command::Restore(args) => {
             exists(&args.from)?;

@@ -45,14 +45,23 @@ impl Key {
     /// # Errors
     /// As [`mint`].
     pub fn reading(&self, now_us: i64) -> Result<String, Failure> {
-        let grants = Grants {
+        self.own(now_us, |ledger| ledger.audit = true)
+    }
+
+    /// A token with which the server itself can be told what to do, for one call from `now_us` on.
+    ///
+    /// # Errors
+    /// As [`mint`].
+    pub fn operating(&self, now_us: i64) -> Result<String, Failure> {
+        self.own(now_us, |ledger| ledger.admin = true)
+    }
+
+    fn own(&self, now_us: i64, grant: fn(&mut LedgerGrant)) -> Result<String, Failure> {
+        let mut grants = Grants {
             identity: READER.to_owned(),
-            ledger: LedgerGrant {
-                audit: true,
-                ..LedgerGrant::default()
-            },
             ..Grants::default()
         };
+        grant(&mut grants.ledger);
         self.mint(&grants, now_us, READ_TTL_S)
     }
 

@@ -149,6 +149,9 @@ fn of_log(engine: &Engine, text: &mut Text) {
         let help = "Positions that the indexed copy has not taken in yet.";
         text.single("roomledger_copy_behind_positions", "gauge", help, behind);
     }
+    let help = "Whether timers rest, since the wall clock jumped.";
+    let held = u64::from(engine.clock_state().held.is_some());
+    text.single("roomledger_clock_held", "gauge", help, held);
     let help = "Whether nothing more can be recorded.";
     let poisoned = u64::from(engine.is_poisoned());
     text.single("roomledger_poisoned", "gauge", help, poisoned);

@@ -68,6 +68,7 @@ impl Writer {
         match self.append(&plan) {
             Ok(appended) => {
                 self.facts.clear();
+                self.released_by = None;
                 let committed = self.publish(plan, appended, &asks, reading.now);
                 self.answer(asks, replies, committed.as_deref(), reading.now);
                 self.keep_checkpoint(committed.as_deref());
@@ -125,6 +126,10 @@ impl Writer {
         };
         let draw = || self.ids.draw();
         let mut planner = Planner::new(setting, rooms, self.system, &draw);
+        if let Some((operator, request)) = &self.released_by {
+            let released = Event::from(ClockReleased { by_operator: true });
+            planner.record_system_by(operator.clone(), request.clone(), &[released]);
+        }
         planner.record_system(&self.facts);
         for name in ticks {
             planner.tick(name);
@@ -328,7 +333,11 @@ fn clock_fact(reading: Reading) -> Option<Event> {
             wall: reading.wall,
             held_at: reading.now,
         }),
-        HoldChange::Released { by_operator } => Event::from(ClockReleased { by_operator }),
+        HoldChange::Released { by_operator: false } => {
+            Event::from(ClockReleased { by_operator: false })
+        }
+        // Recorded with the operator.
+        HoldChange::Released { by_operator: true } => return None,
     })
 }
 

@@ -40,15 +40,7 @@ impl Call {
         if self.request.objection.is_some() {
             return None;
         }
-        let request_id = self.provenance.request_id.clone()?;
-        let actor = &self.provenance.actor;
-        Some(RequestKey {
-            key_id: actor.key.clone().unwrap_or_default(),
-            caller: actor.id.clone(),
-            room: Some(self.request.room.clone()),
-            call: self.provenance.via.call.clone(),
-            request_id,
-        })
+        request_key(&self.provenance, Some(&self.request.room))
     }
 
     /// The rooms that it is about: its own, and the destination of a move.
@@ -60,6 +52,19 @@ impl Call {
         };
         [&self.request.room].into_iter().chain(destination)
     }
+}
+
+/// By what a repeat of a call about that room is recognised; `None` without a request id.
+pub(crate) fn request_key(provenance: &Provenance, room: Option<&RoomName>) -> Option<RequestKey> {
+    let request_id = provenance.request_id.clone()?;
+    let actor = &provenance.actor;
+    Some(RequestKey {
+        key_id: actor.key.clone().unwrap_or_default(),
+        caller: actor.id.clone(),
+        room: room.cloned(),
+        call: provenance.via.call.clone(),
+        request_id,
+    })
 }
 
 /// What a call came to, all of it durable.
@@ -77,6 +82,17 @@ pub struct Receipt {
     pub room: Option<Arc<Room>>,
     /// The destination of a move right after it.
     pub destination: Option<Arc<Room>>,
+    /// Whether this is the outcome of an earlier call with the same request id.
+    pub replayed: bool,
+}
+
+/// The outcome of a release.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Released {
+    /// Whether the clock was held: otherwise nothing changes, and nothing is recorded.
+    pub was_held: bool,
+    /// The position of `clock_released`; of the head where nothing was recorded.
+    pub position: Position,
     /// Whether this is the outcome of an earlier call with the same request id.
     pub replayed: bool,
 }
@@ -146,3 +162,6 @@ impl Remembered {
         Position(self.first.0 + u64::from(self.count).saturating_sub(1))
     }
 }
+
+/// How events name the release of the clock.
+pub const RELEASE_CLOCK: &str = "release_clock";

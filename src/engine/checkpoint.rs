@@ -18,6 +18,8 @@ pub(crate) struct Checkpoint {
     pub(crate) system: Version,
     /// When the last record was recorded.
     pub(crate) last: Timestamp,
+    /// Whether the clock is held there.
+    pub(crate) held: bool,
     /// Whether the log ends there where an engine closed it.
     pub(crate) clean: bool,
     /// The defaults as last recorded.

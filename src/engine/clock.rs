@@ -167,7 +167,7 @@ impl IdSource for SeededIds {
 }
 
 /// The ledger's time, made of a clock's readings.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct LedgerTime {
     /// The ledger's time at the monotonic moment `anchored`.
     anchor: Timestamp,
@@ -196,23 +196,65 @@ pub(crate) enum HoldChange {
     Released { by_operator: bool },
 }
 
+/// The state of an engine's clock, for operators.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ClockState {
+    /// The ledger's time: what events are recorded with.
+    pub now: Timestamp,
+    /// What the wall clock says.
+    pub wall: Timestamp,
+    /// Why timers rest; `None` while they run.
+    pub held: Option<Held>,
+}
+
+/// A clock that is not trusted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Whether ten steady minutes end it. A wall clock that is more than a day ahead waits for an
+    /// operator.
+    pub releases_itself: bool,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Hold {
+    /// The wall clock less the ledger's time, when it last jumped.
     drift: i64,
     steady_since: Duration,
     recorded: bool,
 }
 
+impl Hold {
+    const fn releases_itself(&self) -> bool {
+        self.drift <= FORWARD_MICROS_MAX
+    }
+}
+
 impl LedgerTime {
-    /// Starts after a log whose last record is of `last`.
-    pub(crate) fn start(clock: &dyn Clock, last: Timestamp, jump_max: Duration) -> Self {
+    /// Starts after a log whose last record is of `last`, and at whose end the clock `was_held`.
+    /// What is too far ahead of the log is no time to go on with: the ledger's time then goes on
+    /// from `last`.
+    pub(crate) fn start(
+        clock: &dyn Clock,
+        (last, was_held): (Timestamp, bool),
+        jump_max: Duration,
+    ) -> Self {
         let wall = clock.wall();
         let jump_max = micros(jump_max);
         let since = wall.micros().saturating_sub(last.micros());
         let fresh = last == Timestamp::EPOCH;
-        let suspicious = !fresh && (since < -jump_max || since > ABSENCE_MICROS_MAX);
+        let ahead_max = if was_held {
+            FORWARD_MICROS_MAX
+        } else {
+            ABSENCE_MICROS_MAX
+        };
+        let is_ahead = since > ahead_max;
+        let suspicious = !fresh && (is_ahead || since < -jump_max);
         let anchored = clock.monotonic();
-        let anchor = wall.max(last);
+        let anchor = if suspicious && is_ahead {
+            last
+        } else {
+            wall.max(last)
+        };
         let drift = wall.micros().saturating_sub(anchor.micros());
         Self {
             anchor,
@@ -230,6 +272,17 @@ impl LedgerTime {
     /// Whether timers rest.
     pub(crate) const fn is_held(&self) -> bool {
         self.hold.is_some()
+    }
+
+    /// What operators see of it.
+    pub(crate) fn state(&self, clock: &dyn Clock) -> ClockState {
+        ClockState {
+            now: self.now(clock),
+            wall: clock.wall(),
+            held: self.hold.map(|hold| Held {
+                releases_itself: hold.releases_itself(),
+            }),
+        }
     }
 
     /// The ledger's time.
@@ -261,7 +314,10 @@ impl LedgerTime {
                 hold.steady_since = monotonic;
                 None
             }
-            Some(hold) if monotonic.saturating_sub(hold.steady_since) >= STEADY_FOR => {
+            Some(hold)
+                if hold.releases_itself()
+                    && monotonic.saturating_sub(hold.steady_since) >= STEADY_FOR =>
+            {
                 return self.release(clock, false);
             }
             None | Some(_) => None,
@@ -272,8 +328,9 @@ impl LedgerTime {
     /// Trusts the wall clock again; the ledger's time follows it forward, never back.
     pub(crate) fn release(&mut self, clock: &dyn Clock, by_operator: bool) -> Reading {
         let wall = clock.wall();
-        self.anchored = clock.monotonic();
-        self.anchor = self.at(self.anchored).max(wall);
+        let monotonic = clock.monotonic();
+        self.anchor = self.at(monotonic).max(wall);
+        self.anchored = monotonic;
         self.trusted_drift = wall.micros().saturating_sub(self.anchor.micros());
         let change = self.hold.take();
         Reading {
@@ -286,6 +343,15 @@ impl LedgerTime {
     fn at(&self, monotonic: Duration) -> Timestamp {
         let passed = micros(monotonic.saturating_sub(self.anchored));
         Timestamp::from_micros(self.anchor.micros().saturating_add(passed))
+    }
+}
+
+/// The time of a record after one of `last`, where a program that is no engine writes it.
+pub(crate) fn goes_on(wall: Timestamp, last: Timestamp) -> Timestamp {
+    if wall.micros().saturating_sub(last.micros()) > ABSENCE_MICROS_MAX {
+        last
+    } else {
+        wall.max(last)
     }
 }
 
@@ -313,5 +379,10 @@ fn micros(duration: Duration) -> i64 {
 const STEADY_FOR: Duration = Duration::from_secs(600);
 /// Evenly: NTP slews by at most 500 ppm, 0.3 s in ten minutes.
 const STEADY_MICROS: i64 = 1_000_000;
-/// A wall clock this far past the last record may be broken: timers wait until it held steady.
-const ABSENCE_MICROS_MAX: i64 = 7 * 24 * 60 * 60 * 1_000_000;
+/// A wall clock that jumped farther ahead than this is trusted by an operator alone: no correction
+/// is as large, and to follow it would end every idle session (log.md rule 21).
+const FORWARD_MICROS_MAX: i64 = DAY_MICROS;
+/// A ledger may rest for a week without doubt about the wall clock at its next start. One that
+/// rested longer goes on from its last record, and waits for an operator.
+const ABSENCE_MICROS_MAX: i64 = 7 * DAY_MICROS;
+const DAY_MICROS: i64 = 24 * 60 * 60 * 1_000_000;

@@ -21,9 +21,11 @@ mod keeper;
 #[cfg(feature = "sled")]
 mod on_disk;
 mod open;
+mod operator;
 mod plan;
 mod readers;
 mod refusals;
+mod release;
 #[cfg(feature = "sled")]
 mod repair;
 mod repeat;
@@ -44,8 +46,10 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
-pub use call::{Call, Receipt, Refused, Status};
-pub use clock::{Clock, IdSource, ManualClock, RandomIds, SeededIds, SystemClock};
+pub use call::{Call, RELEASE_CLOCK, Receipt, Refused, Released, Status};
+pub use clock::{
+    Clock, ClockState, Held, IdSource, ManualClock, RandomIds, SeededIds, SystemClock,
+};
 pub use config::EngineConfig;
 pub use error::EngineError;
 pub use figures::{Count, Figures, Histogram, LATENCY_US};
@@ -104,13 +108,14 @@ impl Engine {
             shared: Arc::clone(&shared),
             queue: jobs,
             ids,
-            time: LedgerTime::start(&*shared.clock, restored.last, jump_max),
+            time: LedgerTime::start(&*shared.clock, (restored.last, restored.held), jump_max),
             timers: restored.timers,
             idle: restored.idle,
             refusals: Refusals::new(shared.config.refusals_per_minute_max),
             outcomes: restored.outcomes,
             summed: Summed::default(),
             facts: Vec::new(),
+            released_by: None,
             defaults: restored.defaults,
             keeper: Keeper::start(&shared, restored.checkpointed)?,
             system: restored.system,
@@ -378,16 +383,6 @@ impl Engine {
         let (answer, answered) = oneshot::channel();
         self.send(Job::Fire(answer))?;
         answered.blocking_recv().map_err(|_| self.gone())
-    }
-
-    /// Trusts the wall clock again after it jumped: an operator's word (log.md rule 21).
-    ///
-    /// # Errors
-    /// As [`Engine::fire_timers`].
-    pub async fn release_clock(&self) -> Result<(), EngineError> {
-        let (answer, answered) = oneshot::channel();
-        self.send(Job::ReleaseClock(answer))?;
-        answered.await.unwrap_or_else(|_| Err(self.gone()))
     }
 
     /// Decides what waits, records the stop, and closes the store. Other handles get

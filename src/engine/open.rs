@@ -15,7 +15,7 @@ use super::idempotency::{Bounds, Outcomes};
 use super::shared::Shared;
 use super::timers::Timers;
 use crate::domain::event::{DefaultsChanged, EngineStarted, RoomConfig};
-use crate::domain::{Event, RULESET, Room, RoomName, Timestamp, Version};
+use crate::domain::{Event, Kind, RULESET, Room, RoomName, Timestamp, Version};
 use crate::replay::{Moment, fold};
 use crate::store::{Position, Record, StoreError};
 
@@ -26,6 +26,8 @@ pub(crate) struct Restored {
     pub(crate) outcomes: Outcomes,
     pub(crate) system: Version,
     pub(crate) last: Timestamp,
+    /// Whether the clock was held at the end of the log.
+    pub(crate) held: bool,
     /// The defaults as last recorded.
     pub(crate) defaults: Option<Arc<RoomConfig>>,
     /// Where the checkpoint stands that it began with.
@@ -51,6 +53,7 @@ impl Restored {
             }),
             system: Version(0),
             last: Timestamp::EPOCH,
+            held: false,
             rooms: BTreeMap::new(),
             incomplete: BTreeSet::new(),
             defaults: None,
@@ -93,6 +96,7 @@ impl Restored {
         self.checkpointed = link.position;
         self.system = checkpoint.system;
         self.last = checkpoint.last;
+        self.held = checkpoint.held;
         self.clean = checkpoint.clean;
         self.defaults = checkpoint.defaults;
         let named = |room: Arc<Room>| (room.name.clone(), room);
@@ -109,8 +113,14 @@ impl Restored {
             self.fold_room(shared, name, record)?;
         } else {
             self.system = record.version;
+            let kind = record.event.event.kind();
             if let Event::DefaultsChanged(changed) = &record.event.event {
                 self.defaults = Some(Arc::clone(&changed.config));
+            } else if kind == Kind::ClockHeld {
+                self.held = true;
+            } else if matches!(kind, Kind::ClockReleased | Kind::EngineStarted) {
+                // A start that finds the clock wrong says so itself.
+                self.held = false;
             }
         }
         let about = record.command.request.as_ref();

@@ -149,11 +149,21 @@ impl<'a> Planner<'a> {
 
     /// Records facts of the ledger itself.
     pub(crate) fn record_system(&mut self, events: &[Event]) {
+        let provenance = Provenance::of_engine(ActorKind::System, "engine");
+        self.record_system_by(provenance, None, events);
+    }
+
+    /// Records what an operator did to the ledger itself.
+    pub(crate) fn record_system_by(
+        &mut self,
+        provenance: Provenance,
+        request: Option<RequestRecord>,
+        events: &[Event],
+    ) {
         if events.is_empty() {
             return;
         }
-        let provenance = Provenance::of_engine(ActorKind::System, "engine");
-        let header = self.header(provenance, None, Outcome::Accepted);
+        let header = self.header(provenance, request, Outcome::Accepted);
         let events = events.iter().cloned().map(|event| NewEvent {
             event,
             cause: None,

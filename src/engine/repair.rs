@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::batch::repair_fact;
-use super::clock::{Clock, IdSource, RandomIds, SystemClock};
+use super::clock::{Clock, IdSource, RandomIds, SystemClock, goes_on};
 use super::error::EngineError;
 use crate::domain::event::{HistoryRepaired, LossAccepted, NoteAbout, NoteAdded};
 use crate::domain::{
@@ -155,7 +155,7 @@ fn append(
     if facts.is_empty() {
         return Ok(());
     }
-    let recorded_at = last_time(ledger, lost)?.map_or(now, |last| last.max(now));
+    let recorded_at = last_time(ledger, lost)?.map_or(now, |last| goes_on(now, last));
     let header = CommandHeader {
         recorded_at,
         wall_at: now,

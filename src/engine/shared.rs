@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use super::cache::Rooms;
-use super::clock::Clock;
+use super::clock::{Clock, LedgerTime};
 use super::config::EngineConfig;
 use super::error::EngineError;
 use super::figures::Figures;
 use super::tail::Tail;
+use crate::domain::Timestamp;
 use crate::store::{EventStore, Position};
 
 pub(crate) struct Shared {
@@ -25,6 +26,8 @@ pub(crate) struct Shared {
     pub(crate) waiting_bytes: AtomicU64,
     visible: watch::Sender<Visible>,
     poison: Mutex<Option<String>>,
+    /// The ledger's time as the writer read it last.
+    time: Mutex<LedgerTime>,
 }
 
 /// How far readers may see.
@@ -43,6 +46,8 @@ impl Shared {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let head = store.head().position;
+        let new = (Timestamp::EPOCH, false);
+        let time = LedgerTime::start(&*clock, new, config.clock_jump_max);
         Self {
             store,
             clock,
@@ -55,6 +60,7 @@ impl Shared {
             }),
             waiting_bytes: AtomicU64::new(0),
             poison: Mutex::new(None),
+            time: Mutex::new(time),
             config,
         }
     }
@@ -74,6 +80,15 @@ impl Shared {
 
     pub(crate) fn close(&self) {
         self.visible.send_modify(|visible| visible.closed = true);
+    }
+
+    /// The ledger's time, for those that only look at it.
+    pub(crate) fn time(&self) -> LedgerTime {
+        *self.time.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn keep_time(&self, time: LedgerTime) {
+        *self.time.lock().unwrap_or_else(PoisonError::into_inner) = time;
     }
 
     pub(crate) fn poison(&self, cause: &str) {

@@ -13,9 +13,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::cache::Idle;
-use super::call::{Answer, Call};
+use super::call::{Answer, Call, Released};
 use super::checkpoint::Checkpoint;
-use super::clock::{IdSource, LedgerTime, Reading};
+use super::clock::{HoldChange, IdSource, LedgerTime, Reading};
 use super::error::EngineError;
 use super::idempotency::Outcomes;
 use super::keeper::Keeper;
@@ -24,7 +24,8 @@ use super::shared::Shared;
 use super::summed::Summed;
 use super::timers::Timers;
 use crate::domain::event::{EngineStopped, RoomConfig};
-use crate::domain::{Event, Room, Timestamp, Version};
+use crate::domain::{Event, Provenance, Room, Timestamp, Version};
+use crate::store::RequestRecord;
 
 /// What the writer is asked to do.
 pub(crate) enum Job {
@@ -35,7 +36,7 @@ pub(crate) enum Job {
     /// Hand out what is remembered of requests.
     Outcomes(oneshot::Sender<Outcomes>),
     /// Trust the wall clock again.
-    ReleaseClock(oneshot::Sender<Result<(), EngineError>>),
+    ReleaseClock(Box<Release>),
     /// Finish what waits, record the stop, close the store.
     Stop(oneshot::Sender<Result<(), EngineError>>),
 }
@@ -46,6 +47,12 @@ pub(crate) struct Ask {
     /// Its rooms as they were read from the log, where they were not in memory.
     pub(crate) read: Vec<Arc<Room>>,
     pub(crate) answer: oneshot::Sender<Result<Answer, EngineError>>,
+}
+
+/// A release that waits for its answer.
+pub(crate) struct Release {
+    pub(crate) provenance: Provenance,
+    pub(crate) answer: oneshot::Sender<Result<Released, EngineError>>,
 }
 
 /// All that the writer alone knows.
@@ -61,6 +68,8 @@ pub(crate) struct Writer {
     pub(crate) summed: Summed,
     /// Facts of the ledger itself that the next batch records.
     pub(crate) facts: Vec<Event>,
+    /// The operator who released the clock, until that is recorded.
+    pub(crate) released_by: Option<(Provenance, Option<RequestRecord>)>,
     pub(crate) system: Version,
     /// When the last record was recorded.
     pub(crate) last: Timestamp,
@@ -99,11 +108,7 @@ impl Writer {
                 Some(Job::Outcomes(answer)) => {
                     let _nobody_waits = answer.send(self.outcomes.clone());
                 }
-                Some(Job::ReleaseClock(answer)) => {
-                    let reading = self.time.release(&*self.shared.clock, true);
-                    let done = self.decide(Vec::new(), reading);
-                    let _nobody_waits = answer.send(done);
-                }
+                Some(Job::ReleaseClock(release)) => self.release(*release),
                 Some(Job::Stop(answer)) => {
                     let done = self.stop();
                     // Who is told may open the same log again: nothing of it is held any more.
@@ -211,7 +216,12 @@ impl Writer {
 
     fn read_clock(&mut self) -> Reading {
         let reading = self.time.read(&*self.shared.clock);
+        self.shared.keep_time(self.time);
         self.looked = reading.now.max(self.last);
+        if reading.change == Some(HoldChange::Held) {
+            let (wall, now) = (reading.wall, reading.now);
+            tracing::warn!(%wall, %now, "the wall clock jumped: timers rest until it is released");
+        }
         Reading {
             now: self.looked,
             ..reading
@@ -234,6 +244,7 @@ impl Writer {
         let state = Checkpoint {
             system: self.system,
             last: self.last,
+            held: self.time.is_held(),
             clean,
             defaults: self.defaults.clone(),
             rooms: self.shared.rooms.all(),

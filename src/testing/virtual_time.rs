@@ -62,9 +62,10 @@ impl VirtualEngine {
         loop {
             let due = self.engine.fire_timers_blocking()?;
             let left = target.saturating_sub(self.clock.monotonic());
-            let wall = self.clock.wall();
+            // Timers are due by the ledger's time, which may differ from the wall clock.
+            let now = self.engine.clock_state().now;
             let until_due = due.map_or(left, |due| {
-                let micros = due.micros().saturating_sub(wall.micros());
+                let micros = due.micros().saturating_sub(now.micros());
                 Duration::from_micros(u64::try_from(micros).unwrap_or(0))
             });
             if left.is_zero() {

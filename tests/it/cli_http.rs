@@ -220,3 +220,41 @@ proptest! {
         prop_assert_eq!(Messages::new(before.as_bytes()).next_message().expect("text"), None);
     }
 }
+
+/// `clock release` posts, shows what was recorded, and says so where there was nothing to release.
+#[test]
+fn a_release_of_the_clock_is_posted_and_its_outcome_shown() {
+    let at = "2027-01-15T08:00:00.000000Z";
+    let clock = format!("{{\"held\": false, \"now\": \"{at}\", \"wall\": \"{at}\"}}");
+    let done = format!("{{\"released\": true, \"position\": 7, \"clock\": {clock}}}");
+    let idle = format!("{{\"released\": false, \"position\": 7, \"clock\": {clock}}}");
+    let problem = r#"{"type": "no-right", "title": "Not allowed", "detail": "needs admin"}"#;
+    let cases = [
+        (
+            "200 OK",
+            done.as_str(),
+            0,
+            "RECORDED\t#7\nLEDGER TIME\t2027",
+            "",
+        ),
+        ("200 OK", idle.as_str(), 1, "", "is not held"),
+        ("403 Forbidden", problem, 4, "", "needs admin"),
+    ];
+    for (status, body, code, shown, said) in cases {
+        let (address, server) = serve(vec![answer(status, body)]);
+        let mut command = crate::cli_run::roomledger(&["clock", "release"]);
+        command.env("ROOMLEDGER_SERVER", format!("http://{address}"));
+        command
+            .env("LIVEKIT_API_KEY", "devkey")
+            .env("LIVEKIT_API_SECRET", "secret");
+        let output = command.output().expect("it runs");
+        let out = String::from_utf8(output.stdout).expect("text");
+        let err = String::from_utf8(output.stderr).expect("text");
+        assert_eq!(output.status.code(), Some(code), "{out}{err}");
+        assert!(out.contains(shown), "{out}");
+        assert!(err.contains(said), "{err}");
+        let heads = server.join().expect("the server");
+        let request = heads[0].lines().next().expect("a request line");
+        assert_eq!(request, "POST /api/v1/clock/release HTTP/1.1");
+    }
+}

@@ -97,6 +97,7 @@ fn answer(line: &str, format: Format, reader: &dyn Reader) -> (Exit, String, Str
         | Command::Repair(_)
         | Command::Backup(_)
         | Command::Restore(_)
+        | Command::Clock(_)
         | Command::Completions { .. } => panic!("{line} reads nothing"),
     };
     let exit = ended

@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use roomledger::cli::args::ReadArgs;
 use roomledger::cli::source::Source;
 
-fn roomledger(arguments: &[&str]) -> Command {
+pub(crate) fn roomledger(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_roomledger"));
     command.args(arguments).stdin(Stdio::null());
     for variable in [
@@ -42,7 +42,7 @@ fn every_command_has_help_on_stdout() {
         .take_while(|line| !line.is_empty())
         .filter_map(|line| line.split_whitespace().next())
         .collect();
-    assert_eq!(commands.len(), 16, "{help}");
+    assert_eq!(commands.len(), 17, "{help}");
     for command in commands.iter().filter(|command| **command != "help") {
         let (code, help, err) = output(&[command, "--help"]);
         assert_eq!((code, err.as_str()), (Some(0), ""), "{command}");

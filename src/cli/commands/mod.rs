@@ -5,6 +5,7 @@
 
 mod asking;
 mod backup;
+mod clock;
 mod log;
 mod near;
 mod people;
@@ -19,6 +20,7 @@ mod who;
 
 pub use asking::Asking;
 pub use backup::{backup, restore};
+pub use clock::release;
 pub use log::log;
 pub use people::participants;
 pub use repair::repair;

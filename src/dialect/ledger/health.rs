@@ -11,6 +11,8 @@ use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::state::Ledger;
 use crate::dialect::metrics;
+use crate::domain::Timestamp;
+use crate::engine::ClockState;
 use crate::store::Position;
 
 /// `GET /healthz`
@@ -19,12 +21,13 @@ pub(super) async fn alive() -> Json<Alive> {
 }
 
 /// `GET /readyz`
-pub(super) async fn ready(State(ledger): State<Ledger>) -> Result<Json<Ready>, Problem> {
+pub(super) async fn ready(State(ledger): State<Ledger>) -> Result<Json<Readiness>, Problem> {
     match ledger.engine.stopped() {
         Some(stopped) => Err(stopped.into()),
-        None => Ok(Json(Ready {
+        None => Ok(Json(Readiness {
             ready: true,
             position: ledger.engine.head(),
+            clock: Clock::of(ledger.engine.clock_state()),
         })),
     }
 }
@@ -45,10 +48,39 @@ pub(super) struct Alive {
 
 /// The server takes commands.
 #[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Ready {
+#[schemars(rename = "Ready")]
+pub(super) struct Readiness {
     ready: bool,
     /// The head of the log.
     position: Position,
+    /// The clock.
+    clock: Clock,
+}
+
+/// The clock of the server. Commands are taken whether it is held or not.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "ClockState")]
+pub(super) struct Clock {
+    /// Whether timers rest, since the wall clock jumped: `POST /api/v1/clock/release` ends it.
+    held: bool,
+    /// Whether ten steady minutes end it too.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    releases_itself: Option<bool>,
+    /// The ledger's time.
+    now: Timestamp,
+    /// What the wall clock says.
+    wall: Timestamp,
+}
+
+impl Clock {
+    pub(super) fn of(state: ClockState) -> Self {
+        Self {
+            held: state.held.is_some(),
+            releases_itself: state.held.map(|held| held.releases_itself),
+            now: state.now,
+            wall: state.wall,
+        }
+    }
 }
 
 pub(super) const ALIVE: Operation =
@@ -56,7 +88,7 @@ pub(super) const ALIVE: Operation =
 pub(super) const READY: Operation = Operation::open(
     "readyz",
     "Whether it takes commands.",
-    Answer::of::<Ready>(200),
+    Answer::of::<Readiness>(200),
 )
 .or(&[503]);
 pub(super) const METRICS: Operation = Operation::open(

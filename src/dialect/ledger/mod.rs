@@ -5,6 +5,7 @@
 //! nothing and folds nothing: it reads strictly, asks the engine, and shows.
 
 mod batch;
+mod clock;
 mod command_body;
 mod commands;
 mod config_body;
@@ -133,6 +134,7 @@ fn reports(table: Table) -> Table {
             commands::command,
         )
         .post("/reporters/{reporter}/sync", sync::SYNC, sync::sync)
+        .post("/clock/release", clock::RELEASE, clock::release)
 }
 
 fn reading(table: Table) -> Table {

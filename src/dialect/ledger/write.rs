@@ -295,4 +295,4 @@ fn is_too_large(body: &Body) -> bool {
 pub(super) const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
 
 /// How events name this interface.
-const DIALECT: &str = "ledger";
+pub(super) const DIALECT: &str = "ledger";

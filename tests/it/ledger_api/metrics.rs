@@ -13,7 +13,7 @@ use super::support::Server;
 /// Samples by name and labels, as they are written.
 pub(crate) type Samples = BTreeMap<String, f64>;
 
-fn scrape(server: &Server) -> (String, Samples) {
+pub(super) fn scrape(server: &Server) -> (String, Samples) {
     let text = server.runtime.block_on(async {
         let request = Request::get("/metrics").body(Body::empty()).unwrap();
         let response = server.router.clone().oneshot(request).await.unwrap();

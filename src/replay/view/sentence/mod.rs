@@ -40,6 +40,9 @@ fn clause(event: &Event, at: Version, resolver: &Resolver<'_>) -> Clause {
         Event::EngineStarted(it) => Happened(room::engine_started(it)),
         Event::EngineStopped(_) => Happened("the ledger was closed in order".to_owned()),
         Event::ClockHeld(it) => Happened(room::clock_held(it)),
+        Event::ClockReleased(it) if it.by_operator => {
+            Did("released the clock: timers run".to_owned())
+        }
         Event::ClockReleased(_) => Happened("the clock is trusted again: timers run".to_owned()),
         Event::DefaultsChanged(_) => Did("changed the defaults of new rooms".to_owned()),
         Event::RefusalsSuppressed(it) => Happened(room::refusals_suppressed(it)),
