@@ -53,7 +53,7 @@ pub use id::{
     TrackNumber, Version,
 };
 pub use patch::PermissionPatch;
-pub use permission::{AdminRight, Allowed, Permission, Receive, ReceiveRule, Send, Source};
+pub use permission::{AdminRight, Allowed, Differ, Permission, Receive, ReceiveRule, Send, Source};
 pub use personal::Personal;
 pub use provenance::{Actor, ActorKind, Provenance, Via};
 pub use ranges::{Number, Ranges};

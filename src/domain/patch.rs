@@ -8,7 +8,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::id::{ConnectionNumber, ParticipantNumber};
-use super::permission::{AdminRight, Allowed, Permission, Receive, ReceiveRule, Source};
+use super::permission::{AdminRight, Allowed, Permission, Receive, ReceiveRule, Send};
+
+/// Every field of a change that is given or not, with its name in the API.
+macro_rules! fields {
+    ($act:ident) => {
+        $act! {
+            presence "presence",
+            send_enabled "send.enabled",
+            send_allowed "send.allowed",
+            data "data",
+            receive_any "receive",
+            receive_base "receive.base",
+            receive_by_participant "receive.by_participant",
+            receive_by_connection "receive.by_connection",
+            admin "admin",
+            update_own_metadata "update_own_metadata",
+            subscribe_metrics "subscribe_metrics",
+            manage_agent_session "manage_agent_session",
+            recorder "recorder",
+            agent "agent",
+        }
+    };
+}
 
 /// What to change; an absent field stays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,8 +41,8 @@ pub struct PermissionPatch {
     pub send_enabled: Option<bool>,
     /// Which sources.
     pub send_allowed: Option<Allowed>,
-    /// Whether `send_allowed` comes from a view that cannot tell custom sources apart: where it
-    /// equals that view's rendering of today's list, the finer list stays.
+    /// Whether the right to send comes from a view that knows no custom sources and no empty list:
+    /// what equals that view's rendering of today's right leaves the finer value alone.
     pub send_is_coarse: bool,
     /// Send data.
     pub data: Option<bool>,
@@ -73,14 +95,7 @@ impl PermissionPatch {
     pub fn apply(&self, before: &Permission) -> Permission {
         let mut after = before.clone();
         set(&mut after.presence, self.presence);
-        set(&mut after.send.enabled, self.send_enabled);
-        if let Some(allowed) = &self.send_allowed {
-            let same_seen_coarsely =
-                self.send_is_coarse && coarse(&before.send.allowed) == *allowed;
-            if !same_seen_coarsely {
-                after.send.allowed = allowed.clone();
-            }
-        }
+        after.send = self.send(&before.send);
         set(&mut after.data, self.data);
         if let Some(any) = self.receive_any
             && any != before.receive.any()
@@ -104,14 +119,59 @@ impl PermissionPatch {
         set(&mut after.agent, self.agent);
         after
     }
-}
 
-fn coarse(allowed: &Allowed) -> Allowed {
-    match allowed {
-        Allowed::All => Allowed::All,
-        Allowed::Listed(sources) => {
-            Allowed::Listed(sources.iter().copied().map(Source::coarse).collect())
+    /// This change, and in each field that `narrower` gives, what `narrower` says.
+    #[must_use]
+    pub fn overridden_by(mut self, narrower: &Self) -> Self {
+        if narrower.send_allowed.is_some() {
+            self.send_is_coarse = narrower.send_is_coarse;
         }
+        macro_rules! take {
+            ($($field:ident $name:literal,)*) => {
+                $(if narrower.$field.is_some() {
+                    self.$field.clone_from(&narrower.$field);
+                })*
+            };
+        }
+        fields!(take);
+        self
+    }
+
+    /// The first field for which both changes give different values, by its name in the API.
+    pub fn conflict(&self, other: &Self) -> Option<&'static str> {
+        macro_rules! compare {
+            ($($field:ident $name:literal,)*) => {
+                $(if self.$field.is_some()
+                    && other.$field.is_some()
+                    && self.$field != other.$field
+                {
+                    return Some($name);
+                })*
+            };
+        }
+        fields!(compare);
+        None
+    }
+
+    fn send(&self, before: &Send) -> Send {
+        let mut after = before.clone();
+        set(&mut after.enabled, self.send_enabled);
+        set_whole(&mut after.allowed, self.send_allowed.as_ref());
+        if !self.send_is_coarse {
+            return after;
+        }
+        let shown = before.coarse();
+        if self.send_allowed.as_ref() == Some(&shown.allowed) {
+            after.allowed.clone_from(&before.allowed);
+        }
+        if self.send_enabled == Some(shown.enabled) && after.allowed == before.allowed {
+            after.enabled = before.enabled;
+        }
+        if self.send_enabled == Some(true) && after.allowed.is_nothing() {
+            // To such a view an empty list means every source, and sending was just turned on.
+            after.allowed = Allowed::All;
+        }
+        after
     }
 }
 

@@ -60,6 +60,30 @@ impl Send {
     }
 }
 
+impl Send {
+    /// The right as a view shows it that has no custom sources and no word for an empty list: an
+    /// empty list is shown as off, with every source.
+    #[must_use]
+    pub fn coarse(&self) -> Self {
+        Self {
+            enabled: self.enabled && !self.allowed.is_nothing(),
+            allowed: match &self.allowed {
+                Allowed::Listed(sources) if !sources.is_empty() => {
+                    Allowed::Listed(sources.iter().copied().map(Source::coarse).collect())
+                }
+                Allowed::All | Allowed::Listed(_) => Allowed::All,
+            },
+        }
+    }
+}
+
+impl Allowed {
+    /// Whether it is the empty list.
+    pub fn is_nothing(&self) -> bool {
+        matches!(self, Self::Listed(sources) if sources.is_empty())
+    }
+}
+
 impl Source {
     /// The name in the log and the API.
     pub const fn as_str(self) -> &'static str {
@@ -130,6 +154,23 @@ impl ReceiveRule {
             custom_video_by_name: None,
             custom_audio_by_name: None,
         }
+    }
+
+    /// Both rules in one.
+    ///
+    /// # Errors
+    /// [`Differ`] where they give one medium different values.
+    pub fn union(self, other: Self) -> Result<Self, Differ> {
+        Ok(Self {
+            camera: same(self.camera, other.camera)?,
+            microphone: same(self.microphone, other.microphone)?,
+            screen_share: same(self.screen_share, other.screen_share)?,
+            screen_share_audio: same(self.screen_share_audio, other.screen_share_audio)?,
+            custom_video: same(self.custom_video, other.custom_video)?,
+            custom_audio: same(self.custom_audio, other.custom_audio)?,
+            custom_video_by_name: names(self.custom_video_by_name, other.custom_video_by_name)?,
+            custom_audio_by_name: names(self.custom_audio_by_name, other.custom_audio_by_name)?,
+        })
     }
 
     /// Whether the rule lets anything through.
@@ -256,3 +297,31 @@ impl Permission {
         }
     }
 }
+
+type Names = Option<BTreeMap<String, bool>>;
+
+/// What either gives; `Err` where both give different values.
+fn same(one: Option<bool>, other: Option<bool>) -> Result<Option<bool>, Differ> {
+    if one.is_some() && other.is_some() && one != other {
+        return Err(Differ);
+    }
+    Ok(one.or(other))
+}
+
+fn names(one: Names, other: Names) -> Result<Names, Differ> {
+    let (mut one, other) = match (one, other) {
+        (Some(one), Some(other)) => (one, other),
+        (one, other) => return Ok(one.or(other)),
+    };
+    for (name, allowed) in other {
+        if *one.entry(name).or_insert(allowed) != allowed {
+            return Err(Differ);
+        }
+    }
+    Ok(Some(one))
+}
+
+/// Two rules give one medium different values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the two rules give one medium different values")]
+pub struct Differ;

@@ -164,12 +164,12 @@ impl Names {
         self.connections.get(number.index())
     }
 
-    /// The connection with that id in any form: LiveKit's, a UUID, or the caller's own.
+    /// The newest connection with that id in any form: LiveKit's, a UUID, or the caller's own.
     pub fn connection_by_ref(&self, id: &str) -> Option<ConnectionNumber> {
         let index = self
             .connections
             .iter()
-            .position(|connection| connection.answers_to(id))?;
+            .rposition(|connection| connection.answers_to(id))?;
         Some(ConnectionNumber(
             u32::try_from(index).ok()?.saturating_add(1),
         ))

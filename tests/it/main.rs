@@ -100,6 +100,7 @@ mod timelog;
 mod timestamp;
 #[cfg(feature = "server")]
 mod told;
+mod two_keys;
 #[cfg(feature = "server")]
 mod videosdk;
 mod views;

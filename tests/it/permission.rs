@@ -185,31 +185,96 @@ proptest! {
         prop_assert_eq!(expected, to);
     }
 
-    /// A view that shows less leaves what it cannot show alone, where it says what it was shown.
+    /// A view that knows less leaves what it cannot show alone where it gives back what it was
+    /// shown, and otherwise shows afterwards what was written.
     #[test]
     fn what_a_coarse_view_was_shown_and_gives_back_stays(
-        before in permission(), allowed in sources(), any in any::<bool>()
+        before in permission(), enabled in any::<bool>(), allowed in sources(), any in any::<bool>()
     ) {
-        let shown = match &before.send.allowed {
+        // Such a view has no empty list.
+        prop_assume!(allowed != Allowed::Listed(Vec::new()));
+        let written = |enabled, allowed: &Allowed| PermissionPatch {
+            send_enabled: Some(enabled),
+            send_allowed: Some(allowed.clone()),
+            send_is_coarse: true,
+            ..PermissionPatch::default()
+        };
+        let (shown_enabled, shown_allowed) = coarsely(&before.send);
+        let back = written(shown_enabled, &shown_allowed);
+        prop_assert_eq!(back.apply(&before), before.clone());
+        let after = written(enabled, &allowed).apply(&before);
+        let plainly = match &allowed {
             Allowed::All => Allowed::All,
             Allowed::Listed(sources) => {
                 Allowed::Listed(sources.iter().map(|source| source.coarse()).collect())
             }
         };
-        for (allowed, coarse) in [(&shown, true), (&shown, false), (&allowed, true)] {
-            let patch = PermissionPatch {
-                send_allowed: Some(allowed.clone()),
-                send_is_coarse: coarse,
-                ..PermissionPatch::default()
-            };
-            let stays = coarse && *allowed == shown;
-            let expected = if stays { &before.send.allowed } else { allowed };
-            prop_assert_eq!(&patch.apply(&before).send.allowed, expected);
-        }
+        prop_assert_eq!(coarsely(&after.send), (enabled, plainly));
         let patch = PermissionPatch { receive_any: Some(any), ..PermissionPatch::default() };
         let same = any == before.receive.any();
         let expected = if same { before.receive.clone() } else { Receive::all(any) };
         prop_assert_eq!(patch.apply(&before).receive, expected);
+    }
+}
+
+#[cfg(feature = "server")]
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// `lk` reads a permission, merges its flags into it and writes it back.
+    #[test]
+    fn what_livekit_reads_and_writes_back_changes_nothing(before in permission()) {
+        use roomledger::dialect::livekit::permission::{rendered, replacement};
+        let shown = rendered(&before);
+        prop_assert_eq!(replacement(&shown).unwrap().apply(&before), before.clone());
+        for can_publish in [true, false] {
+            let mut written = shown.clone();
+            written.can_publish = can_publish;
+            let after = replacement(&written).unwrap().apply(&before);
+            prop_assert_eq!(rendered(&after), written);
+        }
+    }
+}
+
+/// The right to send as a view shows it that has neither custom sources nor an empty list.
+fn coarsely(send: &Send) -> (bool, Allowed) {
+    match &send.allowed {
+        Allowed::All => (send.enabled, Allowed::All),
+        Allowed::Listed(sources) if sources.is_empty() => (false, Allowed::All),
+        Allowed::Listed(sources) => {
+            let sources = sources.iter().map(|source| source.coarse());
+            (send.enabled, Allowed::Listed(sources.collect()))
+        }
+    }
+}
+
+/// Two rules about one sender are one where no medium gets two answers.
+#[test]
+fn two_rules_that_do_not_differ_are_one() {
+    for field in 0..8 {
+        for other in 0..8 {
+            let (one, two) = (part(field, true), part(other, false));
+            let both = one.clone().union(two.clone());
+            assert_eq!(both.is_err(), field == other, "fields {field} and {other}");
+            assert_eq!(both, two.union(one.clone()), "fields {field} and {other}");
+            assert_eq!(one.clone().union(one.clone()), Ok(one));
+        }
+    }
+}
+
+/// A rule about one field alone.
+fn part(field: usize, allowed: bool) -> ReceiveRule {
+    let some = |at: usize| (at == field).then_some(allowed);
+    let named = |at: usize| (at == field).then(|| BTreeMap::from([("n".to_owned(), allowed)]));
+    ReceiveRule {
+        camera: some(0),
+        microphone: some(1),
+        screen_share: some(2),
+        screen_share_audio: some(3),
+        custom_video: some(4),
+        custom_audio: some(5),
+        custom_video_by_name: named(6),
+        custom_audio_by_name: named(7),
     }
 }
 

@@ -6,14 +6,15 @@ use crate::domain::{Allowed, Permission, PermissionPatch, Source};
 
 /// A permission as LiveKit shows it.
 pub fn rendered(permission: &Permission) -> ParticipantPermission {
-    let (listed, sends_nothing) = match &permission.send.allowed {
-        Allowed::All => (&[][..], false),
-        // LiveKit has no word for an empty list: to it that means every source.
-        Allowed::Listed(sources) => (&sources[..], sources.is_empty()),
+    // LiveKit has no word for an empty list: to it that means every source.
+    let send = permission.send.coarse();
+    let listed = match &send.allowed {
+        Allowed::All => &[][..],
+        Allowed::Listed(sources) => &sources[..],
     };
     ParticipantPermission {
         can_subscribe: permission.receive.any(),
-        can_publish: permission.send.enabled && !sends_nothing,
+        can_publish: send.enabled,
         can_publish_data: permission.data,
         can_publish_sources: listed.iter().map(|source| wire(*source).into()).collect(),
         hidden: !permission.presence,

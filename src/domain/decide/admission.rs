@@ -40,8 +40,7 @@ impl Draft<'_> {
         };
         self.require_free(it.alias.as_ref())?;
         self.admit(&identity, it)?;
-        self.let_in(id, &identity, it);
-        Ok(())
+        self.let_in(id, &identity, it)
     }
 
     /// Every failing reason, in the order of their weight.
@@ -152,7 +151,7 @@ impl Draft<'_> {
         })
     }
 
-    fn let_in(&mut self, id: Id, identity: &Identity, it: &Join) {
+    fn let_in(&mut self, id: Id, identity: &Identity, it: &Join) -> Result<(), Rejection> {
         let cause = it.moved_from.as_ref().map(|(room, _, version)| Reference {
             room: Some(room.clone()),
             version: *version,
@@ -162,7 +161,7 @@ impl Draft<'_> {
         if self.room.open_session().is_none() {
             self.open_session(OpenedBy::Join, &it.config, it.room_metadata.as_deref());
         }
-        let permission = self.initial_permission(it);
+        let permission = self.initial_permission(it)?;
         let config = self.room.config().map(config_of);
         let number = self.room.next_connection;
         let replaces = self.replace_double(identity, config.as_ref());
@@ -198,6 +197,7 @@ impl Draft<'_> {
         if it.active {
             self.push(ConnectionActivated { connection: number });
         }
+        Ok(())
     }
 
     /// Closes the live connections of the same identity, each caused by the one that follows.
@@ -225,15 +225,15 @@ impl Draft<'_> {
         Some(newest)
     }
 
-    fn initial_permission(&mut self, it: &Join) -> Permission {
+    fn initial_permission(&mut self, it: &Join) -> Result<Permission, Rejection> {
         let base = self
             .room
             .config()
             .and_then(|config| config.default_permission.clone())
             .unwrap_or_else(Permission::standard);
         match &it.permission {
-            Some(update) => resolve_update(self, update).apply(&base),
-            None => base,
+            Some(update) => Ok(resolve_update(self, update)?.patch.apply(&base)),
+            None => Ok(base),
         }
     }
 }

@@ -166,10 +166,15 @@ impl<'a> Draft<'a> {
         self.room
             .connection_by_ref(id)
             .cloned()
-            .ok_or_else(|| Rejection::NoSuchConnection {
-                room: self.name(),
-                connection: id.to_owned(),
-            })
+            .ok_or_else(|| self.no_such_connection(id))
+    }
+
+    /// The refusal for an id that means no connection of the kept session.
+    pub(super) fn no_such_connection(&self, id: &str) -> Rejection {
+        Rejection::NoSuchConnection {
+            room: self.name(),
+            connection: id.to_owned(),
+        }
     }
 
     /// How a connection's owner is called, for messages.

@@ -12,13 +12,13 @@ use crate::domain::event::{PermissionGroup, PermissionsChanged, UpdateMode, Who}
 use crate::domain::id::ConnectionNumber;
 use crate::domain::limits::TARGETS_MAX;
 use crate::domain::patch::PermissionPatch;
-use crate::domain::permission::Permission;
+use crate::domain::permission::{Permission, ReceiveRule};
 use crate::domain::personal::Personal;
 use crate::domain::rejection::Rejection;
-use crate::domain::state::Connection;
 
-/// One target of an update, resolved.
-struct Aimed {
+/// One key of an update, resolved.
+struct Aimed<'a> {
+    key: Option<&'a Target>,
     who: Who,
     patch: PermissionPatch,
 }
@@ -30,6 +30,7 @@ impl Draft<'_> {
         let mut aimed = Vec::new();
         let mut unknown = Vec::new();
         let named = self.named(&it.targets);
+        // In the order of `Target`: each key is more particular than those before it.
         for (target, update) in &it.targets {
             match self.resolve(target) {
                 Ok(mut found) => {
@@ -37,26 +38,41 @@ impl Draft<'_> {
                         found.retain(|connection| !named.contains(&connection.number));
                     }
                     let who = self.who(target, &found);
+                    let resolved = resolve_update(self, update)?;
+                    if let Some(id) = resolved.unknown.first().filter(|_| it.refuse_unknown) {
+                        return Err(self.no_such_connection(id));
+                    }
+                    unknown.extend(resolved.unknown);
                     aimed.push(Aimed {
+                        key: Some(target),
                         who,
-                        patch: resolve_update(self, update),
+                        patch: resolved.patch,
                     });
                 }
                 Err(rejection) if it.refuse_unknown => return Err(rejection),
-                Err(_) => unknown.push(Personal::new(text_of(target))),
+                Err(_) => unknown.push(text_of(target)),
             }
         }
-        if !self.change_permissions(it.mode, aimed, unknown) {
+        if !self.change_permissions(it.mode, aimed, unknown)? {
             self.no_effect(None, "the permissions were so already");
         }
         Ok(())
     }
 
     /// Changes the permission of one target; `false` when nothing changed.
-    pub(super) fn change_permission(&mut self, who: Who, update: &PermissionUpdate) -> bool {
-        let patch = resolve_update(self, update);
+    pub(super) fn change_permission(
+        &mut self,
+        who: Who,
+        update: &PermissionUpdate,
+    ) -> Result<bool, Rejection> {
+        let Resolved { patch, unknown } = resolve_update(self, update)?;
+        let aimed = Aimed {
+            key: None,
+            who,
+            patch,
+        };
         // Whole replacements say every field, so that applying them as patches is the same.
-        self.change_permissions(UpdateMode::Patch, vec![Aimed { who, patch }], Vec::new())
+        self.change_permissions(UpdateMode::Patch, vec![aimed], unknown)
     }
 
     /// The connections that keys of their own name: `*` leaves them alone.
@@ -71,12 +87,12 @@ impl Draft<'_> {
     fn change_permissions(
         &mut self,
         mode: UpdateMode,
-        aimed: Vec<Aimed>,
-        unknown_targets: Vec<Personal<String>>,
-    ) -> bool {
-        let groups = self.groups(mode, &aimed);
+        aimed: Vec<Aimed<'_>>,
+        unknown_targets: Vec<String>,
+    ) -> Result<bool, Rejection> {
+        let groups = self.groups(mode, &aimed)?;
         if groups.is_empty() && unknown_targets.is_empty() {
-            return false;
+            return Ok(false);
         }
         let touched: Vec<ConnectionNumber> = groups
             .iter()
@@ -88,36 +104,45 @@ impl Draft<'_> {
             mode,
             request,
             groups,
-            unknown_targets,
+            unknown_targets: unknown_targets.into_iter().map(Personal::new).collect(),
         });
         for number in touched {
             self.unpublish_lost(number, changed);
         }
-        true
+        Ok(true)
     }
 
     /// Connections whose permission really changes, those that change alike together.
-    fn groups(&self, mode: UpdateMode, aimed: &[Aimed]) -> Vec<PermissionGroup> {
-        let mut planned: BTreeMap<ConnectionNumber, (&Connection, Permission)> = BTreeMap::new();
-        for aim in aimed {
+    fn groups(
+        &self,
+        mode: UpdateMode,
+        aimed: &[Aimed<'_>],
+    ) -> Result<Vec<PermissionGroup>, Rejection> {
+        let mut keys: BTreeMap<ConnectionNumber, Vec<usize>> = BTreeMap::new();
+        for (index, aim) in aimed.iter().enumerate() {
             for number in aim.who.connections.iter() {
-                let Some(connection) = self.room.connection(number) else {
-                    continue;
-                };
-                let after = match mode {
-                    UpdateMode::Patch => aim.patch.apply(&connection.permission),
-                    UpdateMode::Replace => aim.patch.apply(&Permission::none()),
-                };
-                planned.insert(number, (connection, after));
+                keys.entry(number).or_default().push(index);
             }
         }
+        // `*` means many with equal permissions: each different case is worked out once.
+        let mut cases: BTreeMap<(&Permission, Vec<usize>), Vec<ConnectionNumber>> = BTreeMap::new();
+        for (number, keys) in keys {
+            if let Some(connection) = self.room.connection(number) {
+                let case = (connection.permission.as_ref(), keys);
+                cases.entry(case).or_default().push(number);
+            }
+        }
+        let nothing = Permission::none();
         let mut alike: BTreeMap<(&Permission, Permission), Vec<ConnectionNumber>> = BTreeMap::new();
-        for (number, (connection, after)) in planned {
-            if *connection.permission != after {
-                alike
-                    .entry((&connection.permission, after))
-                    .or_default()
-                    .push(number);
+        for ((before, keys), numbers) in cases {
+            let keys = keys.iter().filter_map(|index| aimed.get(*index));
+            let patch = merged(keys)?;
+            let after = match mode {
+                UpdateMode::Patch => patch.apply(before),
+                UpdateMode::Replace => patch.apply(&nothing),
+            };
+            if *before != after {
+                alike.entry((before, after)).or_default().extend(numbers);
             }
         }
         let mut groups: Vec<PermissionGroup> = alike
@@ -129,14 +154,50 @@ impl Draft<'_> {
             })
             .collect();
         groups.sort_by_key(|group| group.connections.pairs().first().copied());
-        groups
+        Ok(groups)
     }
 }
 
-/// Identities and ids of an update as numbers; who was never mentioned is registered.
-/// Connections that the room does not know can receive no rule and are left out.
-pub(super) fn resolve_update(draft: &mut Draft<'_>, update: &PermissionUpdate) -> PermissionPatch {
+/// All that the keys of one connection say: of each field what the most particular key says. Two
+/// ids of one connection are equally particular, so they must not differ.
+fn merged<'a>(keys: impl Iterator<Item = &'a Aimed<'a>>) -> Result<PermissionPatch, Rejection> {
+    let mut patch = PermissionPatch::default();
+    let mut by_id: Option<(&str, PermissionPatch)> = None;
+    for aim in keys {
+        let Some(Target::Connection(id)) = aim.key else {
+            patch = patch.overridden_by(&aim.patch);
+            continue;
+        };
+        by_id = Some(match by_id {
+            None => (id, aim.patch.clone()),
+            Some((other, said)) => {
+                if let Some(field) = said.conflict(&aim.patch) {
+                    return Err(differ(other, id, field));
+                }
+                (other, said.overridden_by(&aim.patch))
+            }
+        });
+    }
+    Ok(match by_id {
+        None => patch,
+        Some((_, said)) => patch.overridden_by(&said),
+    })
+}
+
+/// An update with its identities and ids as numbers.
+pub(super) struct Resolved {
+    pub(super) patch: PermissionPatch,
+    /// Ids of `by_connection` that mean no connection of the room: they can receive no rule.
+    pub(super) unknown: Vec<String>,
+}
+
+/// Identities and ids of an update as numbers; an identity without a number is registered.
+pub(super) fn resolve_update(
+    draft: &mut Draft<'_>,
+    update: &PermissionUpdate,
+) -> Result<Resolved, Rejection> {
     let mut patch = update.patch.clone();
+    let mut unknown = Vec::new();
     if let Some(rules) = &update.receive_by_identity {
         let by_number = rules
             .iter()
@@ -144,10 +205,34 @@ pub(super) fn resolve_update(draft: &mut Draft<'_>, update: &PermissionUpdate) -
         patch.receive_by_participant = Some(by_number.collect());
     }
     if let Some(rules) = &update.receive_by_connection {
-        let known = rules.iter().filter_map(|(id, rule)| {
-            Some((draft.room.connection_by_ref(id)?.number, rule.clone()))
-        });
-        patch.receive_by_connection = Some(known.collect());
+        let mut known: BTreeMap<ConnectionNumber, (&str, ReceiveRule)> = BTreeMap::new();
+        for (id, rule) in rules {
+            let Some(connection) = draft.room.connection_by_ref(id) else {
+                unknown.push(id.clone());
+                continue;
+            };
+            let number = connection.number;
+            let rule = match known.remove(&number) {
+                None => rule.clone(),
+                Some((other, said)) => said
+                    .union(rule.clone())
+                    .map_err(|_| differ(other, id, "receive.by_connection"))?,
+            };
+            known.insert(number, (id, rule));
+        }
+        let known = known.into_iter();
+        let by_number = known.map(|(number, (_, rule))| (number, rule));
+        patch.receive_by_connection = Some(by_number.collect());
     }
-    patch
+    Ok(Resolved { patch, unknown })
+}
+
+fn differ(one: &str, other: &str, field: &str) -> Rejection {
+    Rejection::Invalid {
+        what: "targets",
+        problem: format!(
+            "{one:?} and {other:?} are ids of one connection and differ in {field}: \
+             give one of them, or the same value twice"
+        ),
+    }
 }

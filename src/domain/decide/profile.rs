@@ -24,7 +24,7 @@ impl Draft<'_> {
         let who = self.who(&it.target, &found);
         let profile = self.change_profile(who.clone(), &found, &it.profile, ByWhom::Admin)?;
         let permission = match &it.permission {
-            Some(update) => self.change_permission(who.clone(), update),
+            Some(update) => self.change_permission(who.clone(), update)?,
             None => false,
         };
         if !profile && !permission {

@@ -14,19 +14,10 @@ use crate::domain::state::{Connection, Room, Session};
 impl Draft<'_> {
     /// The live connections that a target means: at least one, but for `*`.
     pub(super) fn resolve(&self, target: &Target) -> Result<Vec<Arc<Connection>>, Rejection> {
-        let found: Vec<Arc<Connection>> = match target {
-            Target::Everyone => self
-                .room
-                .open_session()
-                .into_iter()
-                .flat_map(Session::live)
-                .cloned()
-                .collect(),
-            Target::Identity(identity) => {
-                self.room.live_of(identity).into_iter().cloned().collect()
-            }
-            Target::Connection(id) => vec![self.open_connection(id)?],
-        };
+        if let Target::Connection(id) = target {
+            return Ok(vec![self.open_connection(id)?]);
+        }
+        let found = live_in(&self.room, target);
         if found.is_empty() && *target != Target::Everyone {
             return Err(self.no_such_participant(target));
         }
@@ -47,6 +38,25 @@ impl Draft<'_> {
             asked: selector(&self.room, target),
             connections: numbers(found).into_iter().collect(),
         }
+    }
+}
+
+/// The live connections that a target means in a room: none where it means nobody.
+pub(super) fn live_in(room: &Room, target: &Target) -> Vec<Arc<Connection>> {
+    match target {
+        Target::Everyone => room
+            .open_session()
+            .into_iter()
+            .flat_map(Session::live)
+            .cloned()
+            .collect(),
+        Target::Identity(identity) => room.live_of(identity).into_iter().cloned().collect(),
+        Target::Connection(id) => room
+            .connection_by_ref(id)
+            .filter(|connection| connection.is_live())
+            .cloned()
+            .into_iter()
+            .collect(),
     }
 }
 
