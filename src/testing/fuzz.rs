@@ -2,9 +2,10 @@
 //!
 //! Each takes any bytes, must not panic, and holds to one round trip where the bytes are good.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::domain::{Room, Timestamp};
+use crate::domain::{Room, RoomName, Timestamp};
 use crate::replay::fold;
 use crate::replay::position::{Frame as Moment, Pos};
 use crate::store::{
@@ -53,31 +54,37 @@ pub fn decode_frame(bytes: &[u8]) {
     }
 }
 
-/// Bytes as a program of commands: every room on the way keeps the invariants, and is what a reader
-/// makes of the bytes that were recorded, one command after the other.
+/// Bytes as a program of commands ([`Step::from_bytes`]): every room on the way keeps the
+/// invariants, and is what a reader makes of the bytes that were recorded, one command after the
+/// other.
 ///
 /// # Panics
 /// When it does not hold: that is the finding.
 pub fn commands(bytes: &[u8]) {
     let program: Vec<Step> = bytes
-        .chunks_exact(STEP_BYTES)
+        .chunks(Step::BYTES)
         .take(STEPS_MAX)
-        .map(step)
+        .map(Step::from_bytes)
         .collect();
-    let mut folded: Option<Room> = None;
+    let mut folded: BTreeMap<RoomName, Room> = BTreeMap::new();
     for taken in run(&program) {
-        let found = broken(&taken.after);
-        assert!(found.is_empty(), "{:?}: {found:?}", taken.request);
-        let room = folded.get_or_insert_with(|| taken.before.clone());
         let encoded = encode_commit(&recorded(&taken)).unwrap_or_default();
         for record in decode_commit(&encoded, Position(1)).unwrap_or_default() {
-            fold(room, &record);
+            let Some(name) = &record.room else { continue };
+            let room = folded.entry(name.clone());
+            fold(room.or_insert_with(|| Room::new(name.clone())), &record);
         }
-        assert_eq!(
-            *room, taken.after,
-            "{:?}: the fold of what was recorded",
-            taken.request
-        );
+        for (_, after) in taken.rooms() {
+            let found = broken(after);
+            assert!(found.is_empty(), "{:?}: {found:?}", taken.request);
+            let empty = Room::new(after.name.clone());
+            assert_eq!(
+                folded.get(&after.name).unwrap_or(&empty),
+                after,
+                "{:?}: the fold of what was recorded",
+                taken.request
+            );
+        }
     }
 }
 
@@ -102,7 +109,7 @@ fn recorded(taken: &Taken) -> Commit {
         header.recorded_at = first.at;
     }
     let events = taken.recorded.iter().map(|recorded| NewRecord {
-        room: Some(taken.after.name.clone()),
+        room: Some(recorded.room.clone()),
         version: recorded.version,
         event: recorded.event.clone(),
     });
@@ -114,18 +121,5 @@ fn recorded(taken: &Taken) -> Commit {
     }
 }
 
-fn step(bytes: &[u8]) -> Step {
-    let byte = |at: usize| bytes.get(at).copied().unwrap_or_default();
-    Step {
-        kind: byte(0),
-        who: byte(1) % 8,
-        variant: byte(2),
-        wait_s: u16::from(byte(3)) * 3,
-        entropy: u128::from(u32::from_le_bytes([byte(4), byte(5), byte(6), byte(7)])),
-    }
-}
-
-/// What one step takes of the input.
-const STEP_BYTES: usize = 8;
 /// Longer programs only repeat what shorter ones do.
 const STEPS_MAX: usize = 200;

@@ -68,6 +68,7 @@ mod no_outcome;
 #[cfg(feature = "cli")]
 mod origins;
 mod permission;
+mod programs;
 #[cfg(feature = "server")]
 mod rate_limit;
 mod readme;

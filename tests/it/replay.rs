@@ -18,7 +18,7 @@ use roomledger::replay::{
 use roomledger::store::{
     CommandHeader, CommandRecord, Commit, EventStore, MemoryStore, NewRecord, Outcome, Position,
 };
-use roomledger::testing::program::{Step, Taken, programs, run};
+use roomledger::testing::program::{Choices, Step, Taken, programs, run_in};
 
 /// Enough steps for sessions to open, fill and end a few times.
 const STEPS_MAX: usize = 30;
@@ -44,47 +44,49 @@ pub(crate) fn header(provenance: Provenance, at: Timestamp) -> Arc<CommandHeader
     })
 }
 
-/// Runs a program in each of some rooms and stores what came of it, step by step in turn.
-fn stored(programs: &[Vec<Step>]) -> (MemoryStore, Vec<(RoomName, Vec<Taken>)>) {
+/// A room of a run and what it was after each request about it.
+type Shown = (RoomName, Vec<Room>);
+
+/// Runs each program in two rooms of its own and stores what came of it, step by step in turn.
+/// Gives the rooms of the first program first.
+fn stored(programs: &[Vec<Step>]) -> (MemoryStore, Vec<Shown>) {
     let store = MemoryStore::new();
-    let runs: Vec<Vec<Taken>> = programs.iter().map(|program| run(program)).collect();
-    let rooms: Vec<(RoomName, Vec<Taken>)> = runs
-        .into_iter()
-        .enumerate()
-        .map(|(at, taken)| (RoomName::new(&format!("room {at}")).unwrap(), taken))
+    let room = |at: usize| RoomName::new(&format!("room {at}")).unwrap();
+    let runs = programs.iter().enumerate();
+    let runs: Vec<Vec<Taken>> = runs
+        .map(|(at, program)| run_in([room(2 * at), room(2 * at + 1)], program))
         .collect();
-    let longest = rooms.iter().map(|(_, taken)| taken.len()).max();
+    let longest = runs.iter().map(Vec::len).max();
     let mut last = Timestamp::EPOCH;
     for step in 0..longest.unwrap_or_default() {
-        for (room, taken) in &rooms {
+        for taken in &runs {
             let Some(step) = taken.get(step).filter(|step| !step.recorded.is_empty()) else {
                 continue;
             };
-            let provenance = Provenance::of_engine(roomledger::domain::ActorKind::ApiKey, "key");
-            let events = step.recorded.iter().map(|recorded| NewRecord {
-                room: Some(room.clone()),
-                version: recorded.version,
-                event: recorded.event.clone(),
-            });
             last = last.max(step.recorded[0].at);
-            let command = CommandRecord {
-                header: header(provenance, last),
-                events: events.collect(),
-            };
-            let commit = Commit {
-                commands: vec![command],
-            };
-            store.append(&commit).unwrap();
+            store.append(&commit(step, last)).unwrap();
         }
     }
-    (store, rooms)
+    let rooms = (0..2 * programs.len()).map(|at| {
+        let states = runs[at / 2].iter().flat_map(Taken::rooms);
+        let states = states.filter(|(_, after)| after.name == room(at));
+        (room(at), states.map(|(_, after)| after.clone()).collect())
+    });
+    (store, rooms.collect())
 }
 
-/// The run's room under its stored name and with the stored times of its last event.
-fn named(room: &Room, name: &RoomName) -> Room {
-    Room {
-        name: name.clone(),
-        ..room.clone()
+fn commit(step: &Taken, at: Timestamp) -> Commit {
+    let provenance = Provenance::of_engine(roomledger::domain::ActorKind::ApiKey, "key");
+    let events = step.recorded.iter().map(|recorded| NewRecord {
+        room: Some(recorded.room.clone()),
+        version: recorded.version,
+        event: recorded.event.clone(),
+    });
+    Commit {
+        commands: vec![CommandRecord {
+            header: header(provenance, at),
+            events: events.collect(),
+        }],
     }
 }
 
@@ -96,12 +98,12 @@ proptest! {
         program in programs(STEPS_MAX), at in any::<prop::sample::Index>()
     ) {
         let (store, rooms) = stored(&[program]);
-        let (name, taken) = &rooms[0];
-        prop_assume!(!taken.is_empty());
-        let step = &taken[at.index(taken.len())];
-        let version = step.after.version;
+        let (name, states) = &rooms[0];
+        prop_assume!(!states.is_empty());
+        let state = &states[at.index(states.len())];
+        let version = state.version;
         let folded = as_of(&store, name, Moment::Version(version)).unwrap();
-        prop_assert_eq!(&folded.room, &named(&step.after, name));
+        prop_assert_eq!(&folded.room, state);
         prop_assert!(folded.names.version() >= version);
     }
 
@@ -139,9 +141,9 @@ proptest! {
         program in programs(STEPS_MAX), cut in any::<prop::sample::Index>()
     ) {
         let (store, rooms) = stored(&[program]);
-        let (name, taken) = &rooms[0];
-        prop_assume!(!taken.is_empty());
-        let cut = named(&taken[cut.index(taken.len())].after, name);
+        let (name, states) = &rooms[0];
+        prop_assume!(!states.is_empty());
+        let cut = states[cut.index(states.len())].clone();
         let whole = as_of(&store, name, Moment::Head).unwrap().room;
         prop_assert_eq!(fold_on(&store, cut, Moment::Head).unwrap(), whole);
     }
@@ -179,7 +181,8 @@ proptest! {
         let view = RoomView::of(&room, &names);
         let json = serde_json::to_string(&view).unwrap();
         prop_assert_eq!(&serde_json::from_str::<RoomView>(&json).unwrap(), &view);
-        prop_assert_eq!(view.position, store.head().position.0);
+        let own = store.read_room(Some(name), Version(0), usize::MAX).unwrap();
+        prop_assert_eq!(view.position, own.last().map_or(0, |last| last.position.0));
         let live = view.participants.iter().flat_map(|person| &person.connections);
         let live = live.filter(|connection| connection.live).count();
         prop_assert_eq!(live, view.counts.connections);
@@ -193,8 +196,9 @@ proptest! {
         prop_assert_eq!(sessions.last(), kept.as_ref());
         let mut catalogue = Catalogue::default();
         catalogue.catch_up(&store).unwrap();
-        prop_assert_eq!(catalogue.sessions().len(), sessions.len());
-        for (at, (session, entry)) in sessions.iter().zip(catalogue.sessions()).enumerate() {
+        let entries = catalogue.sessions().iter().filter(|entry| entry.room == *name);
+        prop_assert_eq!(entries.clone().count(), sessions.len());
+        for (at, (session, entry)) in sessions.iter().zip(entries).enumerate() {
             prop_assert_eq!(session.number as usize, at + 1);
             let uuid = entry.id.uuid().to_string();
             for form in [session.session.clone(), uuid, entry.id.object_id()] {
@@ -215,7 +219,8 @@ proptest! {
             }
         }
         let newest = catalogue.room(name.as_str());
-        prop_assert_eq!(newest, catalogue.rooms().last());
+        let mut entries = catalogue.rooms().iter().filter(|entry| entry.name == *name);
+        prop_assert_eq!(newest, entries.next_back());
         let live = newest.filter(|entry| entry.deleted_at.is_none());
         prop_assert_eq!(live.map(|entry| entry.id), room.life.as_ref().map(|life| life.id));
     }
@@ -278,7 +283,8 @@ proptest! {
             let found: Vec<u64> = page.events.iter().map(|event| event.position).collect();
             let records = store.read_all(Position(0), usize::MAX).unwrap();
             let inside = records.iter().filter(|record| {
-                (since..=until).contains(&record.command.recorded_at)
+                (query.room.is_none() || record.room == query.room)
+                    && (since..=until).contains(&record.command.recorded_at)
             });
             let expected: Vec<u64> = inside.map(|record| record.position.0).collect();
             prop_assert_eq!(found, expected);
@@ -367,15 +373,12 @@ fn verify_names_what_cannot_apply() {
 #[test]
 fn start_and_end_are_those_of_the_session() {
     let step = Step {
-        kind: 0,
-        who: 0,
-        variant: 0,
-        wait_s: 0,
         entropy: 1,
+        ..Step::default()
     };
     let later = Step {
         wait_s: 30,
-        who: 1,
+        choices: Choices::of(&[1]),
         entropy: 2,
         ..step
     };

@@ -22,7 +22,7 @@ use super::front::Fronted;
 use super::program::Step;
 use super::random::Random;
 use super::virtual_time::{self, VirtualEngine};
-use crate::domain::{Command, Identity, RoomName, Target, Timestamp};
+use crate::domain::{RoomName, Timestamp};
 use crate::engine::{Call, Clock as _, EngineConfig, EngineError, Filter, Receipt, Status};
 use crate::replay::Moment;
 use crate::store::{EventStore, MemoryStore, Position};
@@ -222,20 +222,12 @@ impl Simulation {
         }
         let name = self.room_name();
         let step = Step {
-            kind: self.random.byte(),
-            who: self.random.byte() % 8,
-            variant: self.random.byte(),
-            wait_s: 0,
-            entropy: 0,
+            entropy: self.random.draw().into(),
+            ..Step::random(&mut self.random)
         };
         let now = self.engine.clock().wall();
-        let mut request = step.request(&self.model.room(&name), now);
-        if self.random.percent(4) {
-            request.command = Command::Move {
-                target: Target::Identity(identity(step.who % 5)),
-                to_room: self.room_name(),
-            };
-        }
+        let other = self.room_name();
+        let request = step.request([&self.model.room(&name), &self.model.room(&other)], now);
         let mut provenance = virtual_time::call(&name, request.command.clone()).provenance;
         self.requests += 1;
         let request_id = format!("request {}", self.requests);
@@ -435,11 +427,6 @@ fn open(
         store,
         engine.map_err(|error| format!("it does not open: {error}"))?,
     ))
-}
-
-fn identity(number: u8) -> Identity {
-    let name = format!("p{number}");
-    Identity::new(&name).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 /// A day in 2027, as in [`super::scenario`].

@@ -64,11 +64,16 @@ fn one_by_one(program: &[Step]) -> (Vec<Call>, Vec<Receipt>, Engine) {
     let mut calls = Vec::new();
     let mut receipts = Vec::new();
     for step in program {
-        let name = room(if step.variant % 3 == 0 { "b" } else { "a" });
         let now = engine.clock().wall();
-        let known = engine.live(&name);
-        let new = || Arc::new(Room::new(name.clone()));
-        let request = step.request(&known.unwrap_or_else(new), now);
+        let mut rooms = ["a", "b"].map(|name| {
+            let new = || Arc::new(Room::new(room(name)));
+            engine.live(&room(name)).unwrap_or_else(new)
+        });
+        if step.room % 2 == 1 {
+            rooms.reverse();
+        }
+        let name = rooms[0].name.clone();
+        let request = step.request([&*rooms[0], &*rooms[1]], now);
         let mut call = virtual_time::call(&name, request.command.clone());
         call.request = request;
         calls.push(call.clone());
