@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::draft::Draft;
 use super::limits;
 use super::permissions::resolve_update;
-use super::rooms::{apply_config, config_of};
+use super::rooms::config_of;
 use crate::domain::command::Join;
 use crate::domain::event::{
     CloseCause, Closing, ConnectionActivated, ConnectionKind, ConnectionOpened, DuplicatePolicy,
@@ -46,14 +46,15 @@ impl Draft<'_> {
     /// Every failing reason, in the order of their weight.
     fn admit(&self, identity: &Identity, it: &Join) -> Result<(), Rejection> {
         let config = self.room.config().map_or_else(
-            || apply_config(&self.context.defaults.config, &it.config),
+            // What a join says of the session that it opens closes no door to it.
+            || self.context.defaults.config.clone(),
             config_of,
         );
         let mut reasons = Vec::new();
         reasons.extend(self.banned(identity));
         self.revoked(identity, it, &mut reasons);
         reasons.extend(self.expired(identity, it));
-        reasons.extend(self.closed_room(&config));
+        self.closed_room(&config, &mut reasons);
         reasons.extend(self.full(identity, it, &config));
         match (reasons.pop(), reasons.is_empty()) {
             (None, _) => Ok(()),
@@ -110,22 +111,21 @@ impl Draft<'_> {
         })
     }
 
-    fn closed_room(&self, config: &RoomConfig) -> Option<Rejection> {
+    fn closed_room(&self, config: &RoomConfig, reasons: &mut Vec<Rejection>) {
         let now = self.context.now;
+        let room = self.name();
         if config.disabled {
-            return Some(Rejection::RoomDisabled { room: self.name() });
+            reasons.push(Rejection::RoomDisabled { room: room.clone() });
         }
         if let Some(opens) = config.not_before.filter(|opens| *opens > now) {
-            return Some(Rejection::RoomNotOpen {
-                room: self.name(),
+            reasons.push(Rejection::RoomNotOpen {
+                room: room.clone(),
                 opens,
             });
         }
-        let expired = config.expires_at.filter(|expired| *expired <= now)?;
-        Some(Rejection::RoomExpired {
-            room: self.name(),
-            expired,
-        })
+        if let Some(expired) = config.expires_at.filter(|expired| *expired <= now) {
+            reasons.push(Rejection::RoomExpired { room, expired });
+        }
     }
 
     fn full(&self, identity: &Identity, it: &Join, config: &RoomConfig) -> Option<Rejection> {
