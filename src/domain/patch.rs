@@ -123,6 +123,12 @@ impl PermissionPatch {
     /// This change, and in each field that `narrower` gives, what `narrower` says.
     #[must_use]
     pub fn overridden_by(mut self, narrower: &Self) -> Self {
+        if narrower.receive_any.is_some() {
+            // It is said of the whole right to receive, rules about single senders included.
+            self.receive_base = None;
+            self.receive_by_participant = None;
+            self.receive_by_connection = None;
+        }
         if narrower.send_allowed.is_some() {
             self.send_is_coarse = narrower.send_is_coarse;
         }
