@@ -16,6 +16,7 @@ pub mod fuzz;
 #[cfg(feature = "sled")]
 pub mod fuzz_log;
 pub mod invariants;
+pub mod model;
 pub mod program;
 pub mod random;
 pub mod scenario;

@@ -63,6 +63,7 @@ mod livekit_json;
 mod livekit_service;
 #[cfg(feature = "server")]
 mod livekit_wire;
+mod model;
 #[cfg(feature = "server")]
 mod no_outcome;
 #[cfg(feature = "cli")]

@@ -101,6 +101,7 @@ const OWNED: &[(&str, &[&str])] = &[
         "serde_json",
         &[
             "domain/json.rs",
+            "testing/model/",
             "replay/",
             "dialect/",
             "web/",

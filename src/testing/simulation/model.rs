@@ -1,17 +1,16 @@
-//! The reference model: the log folded record by record, with every command decided again by the
-//! pure rules on the room as it stood before. Apart because it never looks at the engine.
+//! The reference: the log folded record by record, with every command held against the rules as
+//! [`crate::testing::model`] tells them. Apart because it never looks at the engine.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::domain::{
-    Command, Context, Defaults, Kind, Request, Room, RoomName, Version, decide, decide_move, evolve,
-};
+use crate::domain::{Command, Defaults, Kind, Request, Room, RoomName, Version, evolve};
 use crate::store::{CommandRecord, Outcome, Position, Record, StoredCommit};
 use crate::testing::invariants::broken;
+use crate::testing::model::{Minted, Model as Rules, Verdict, difference, seen, taken};
 
 /// What the log comes to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Model {
     pub(super) rooms: BTreeMap<RoomName, Room>,
     pub(super) head: Position,
@@ -21,6 +20,22 @@ pub(super) struct Model {
     asked: BTreeMap<String, Request>,
     /// Where the command with that request id stands.
     recorded: BTreeMap<String, (Position, usize)>,
+    rules: Rules,
+    minted: Minted,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self {
+            rooms: BTreeMap::new(),
+            head: Position::default(),
+            past: Vec::new(),
+            asked: BTreeMap::new(),
+            recorded: BTreeMap::new(),
+            rules: Rules::new(Defaults::default().config),
+            minted: Minted::default(),
+        }
+    }
 }
 
 impl Model {
@@ -45,12 +60,13 @@ impl Model {
     pub(super) fn take(&mut self, stored: &StoredCommit) -> Result<(), String> {
         let mut records = stored.records();
         for command in &stored.commit.commands {
-            self.decide_again(command)?;
+            let is_ruled = self.obey(command)?;
             let records: Vec<Record> = records.by_ref().take(command.events.len()).collect();
             self.count_once(command, &records)?;
             for record in &records {
                 self.fold(record)?;
             }
+            self.compare(command, is_ruled)?;
         }
         if let Some(room) = self.rooms.values().next_back() {
             self.past.push(room.clone());
@@ -60,51 +76,76 @@ impl Model {
         Ok(())
     }
 
-    fn decide_again(&self, command: &CommandRecord) -> Result<(), String> {
+    /// The rules, told a second time, come to the same. Whether they were asked: not about moves
+    /// yet, nor about what the ledger records of itself.
+    fn obey(&mut self, command: &CommandRecord) -> Result<bool, String> {
         let key = command.header.request.as_ref().map(|request| &request.key);
-        let Some(request) = key.and_then(|key| self.asked.get(&key.request_id)) else {
-            return Ok(());
+        let asked = key.and_then(|key| self.asked.get(&key.request_id));
+        let recorded = |name: &RoomName| -> Vec<Kind> {
+            let own = command
+                .events
+                .iter()
+                .filter(|it| it.room.as_ref() == Some(name));
+            own.map(|it| it.event.event.kind()).collect()
         };
-        let defaults = Defaults::default();
-        let context = Context {
-            now: command.header.recorded_at,
-            wall: command.header.wall_at,
-            defaults: &defaults,
-            entropy: 0,
-        };
-        let room = self.room(&request.room);
-        let decided = if let Command::Move { to_room, .. } = &request.command {
-            let moved = decide_move(&room, &self.room(to_room), request, &context);
-            moved.map(|moved| [moved.from.events, moved.to.events].concat())
-        } else {
-            decide(&room, request, &context).and_then(|decision| match decision.refused {
-                None => Ok(decision.events),
-                Some(no) => Err(no),
-            })
-        };
-        let recorded = kinds(command.events.iter().map(|record| &record.event.event));
-        let (same, expected) = match &decided {
-            Ok(events) => {
-                let expected = kinds(events.iter().map(|event| &event.event));
-                let refused = matches!(command.header.outcome, Outcome::Refused(_));
-                (!refused && expected == recorded, format!("{expected:?}"))
+        for record in &command.events {
+            if let Some(name) = &record.room {
+                self.minted.learn(name, &record.event.event);
             }
-            Err(rejection) => {
-                let codes = rejection.reasons().iter();
-                let codes = codes
-                    .map(|reason| reason.code().as_str().to_owned())
-                    .collect();
-                let expected = Outcome::Refused(codes);
-                (expected == command.header.outcome, format!("{expected:?}"))
-            }
-        };
-        if same {
-            return Ok(());
         }
-        let outcome = &command.header.outcome;
+        let request = match (asked, command.events.iter().find_map(|it| it.room.as_ref())) {
+            (Some(request), _) => request.clone(),
+            // Nobody asked: a timer fired.
+            (None, Some(room)) => Request::new(room.clone(), Command::Tick),
+            (None, None) => return Ok(false),
+        };
+        if let Command::Move { .. } = request.command {
+            return Ok(false);
+        }
+        let header = &command.header;
+        let (now, wall) = (header.recorded_at, header.wall_at);
+        let expected = self.rules.apply(&request, now, wall, &self.minted);
+        let outcome = match &expected.verdict {
+            Verdict::Refused(codes) => {
+                Outcome::Refused(codes.iter().map(|it| it.as_str().to_owned()).collect())
+            }
+            Verdict::NoEffect => Outcome::NoEffect,
+            Verdict::Accepted | Verdict::Unchanged => Outcome::Accepted,
+        };
+        let here = recorded(&request.room);
+        let mut there = Vec::new();
+        if let Command::Move { to_room, .. } = &request.command
+            && *to_room != request.room
+        {
+            there = recorded(to_room);
+        }
+        if outcome == header.outcome && expected.here == here && expected.there == there {
+            return Ok(true);
+        }
+        let came = &header.outcome;
         Err(format!(
-            "{request:?} came to {outcome:?} with {recorded:?}, the rules alone say {expected}"
+            "{request:?} came to {came:?} with {here:?} and {there:?}, the rules say {expected:?}"
         ))
+    }
+
+    /// The rooms of a command are as the rules have them.
+    fn compare(&mut self, command: &CommandRecord, is_ruled: bool) -> Result<(), String> {
+        let touched: BTreeSet<_> = command
+            .events
+            .iter()
+            .filter_map(|it| it.room.as_ref())
+            .collect();
+        for name in touched {
+            if !is_ruled {
+                self.rules.adopt(name, taken(&self.room(name)));
+                continue;
+            }
+            let seen = seen(&self.room(name));
+            if let Some(difference) = difference(&self.rules.view(name), &seen) {
+                return Err(format!("{name}: {difference}"));
+            }
+        }
+        Ok(())
     }
 
     fn count_once(&mut self, command: &CommandRecord, records: &[Record]) -> Result<(), String> {
@@ -160,10 +201,6 @@ impl Model {
             "{name} is shown as {shown:?}, its log says {expected:?}"
         ))
     }
-}
-
-fn kinds<'a>(events: impl Iterator<Item = &'a crate::domain::Event>) -> Vec<Kind> {
-    events.map(crate::domain::Event::kind).collect()
 }
 
 /// Rooms of the past that are kept to look back at.
