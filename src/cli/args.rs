@@ -15,9 +15,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use read::{
-    AtArgs, LogArgs, ReadArgs, Right, RoomAtArgs, RoomsArgs, SessionsArgs, ShowArgs, WhoArgs,
-};
+pub use read::{AtArgs, LogArgs, ReadArgs, RoomAtArgs, RoomsArgs, SessionsArgs, ShowArgs, WhoArgs};
 
 use crate::cli::output::Format;
 use crate::cli::zone::TimeStyle;

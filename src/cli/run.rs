@@ -17,6 +17,7 @@ use crate::cli::source::Source;
 use crate::cli::terminal::Terminal;
 use crate::cli::token::{self, Key};
 use crate::cli::zone::TimeFormat;
+use crate::domain::Timestamp;
 use crate::engine::{Clock, SystemClock};
 use crate::store::ledger::LedgerReader;
 
@@ -130,7 +131,9 @@ fn open(data: &Path) -> Result<(DataReader, Vec<String>), Failure> {
     let told = |error| failure_of(&error, &place);
     let reader = LedgerReader::open(data).map_err(told)?;
     let warnings = reader.warnings().map_err(told)?;
-    Ok((DataReader::new(Arc::new(reader), place.as_str()), warnings))
+    let reader = DataReader::new(Arc::new(reader), place.as_str());
+    let now = Timestamp::from_micros(now_us());
+    Ok((reader.with_present(now), warnings))
 }
 
 /// Whether there is a ledger, however damaged.

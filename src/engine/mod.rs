@@ -306,6 +306,11 @@ impl Engine {
         &self.shared.clock
     }
 
+    /// The present, up to which lasts what is still open.
+    pub fn now(&self) -> Timestamp {
+        self.shared.clock.wall()
+    }
+
     /// The settings it was opened with.
     pub fn config(&self) -> &EngineConfig {
         &self.shared.config

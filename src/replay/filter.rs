@@ -13,9 +13,12 @@ use crate::store::Record;
 pub struct Filter {
     /// Any of these kinds; all when empty.
     pub kinds: Vec<Kind>,
-    /// Only what this token's subject, key, participant, connection or person behind a call did.
+    /// Only what this token's subject, key, participant, connection or person behind a call did. A
+    /// name that is no identity of the room stands for everybody who ever showed it; so it does in
+    /// `target`.
     pub actor: Option<String>,
-    /// Only what is about this identity or connection, or was asked in these words.
+    /// Only what is about this identity or connection, or was asked in these words; `identity:`,
+    /// `connection:` and `name:` before it say which of them is meant.
     pub target: Option<String>,
     /// Only refusals, or none of them.
     pub refused: Option<bool>,
@@ -64,37 +67,55 @@ struct Wanted<'a> {
     whole: &'a str,
     identity: Option<&'a str>,
     connection: Option<&'a str>,
+    /// Who ever showed that name.
+    shown: &'a [ParticipantNumber],
     names: Option<&'a Names>,
 }
 
 impl<'a> Wanted<'a> {
-    /// `identity:...`, `connection:...`, or either.
+    /// `identity:...`, `connection:...`, `name:...`, or any of them.
     fn parse(text: &'a str, names: Option<&'a Names>) -> Self {
         let mut wanted = Self::any(text, names);
         if let Some(identity) = text.strip_prefix("identity:") {
             (wanted.identity, wanted.connection) = (Some(identity), None);
+            wanted.shown = &[];
+        } else if let Some(name) = text.strip_prefix("name:") {
+            (wanted.identity, wanted.connection) = (None, None);
+            wanted.shown = shown_as(names, name);
         } else if let Some(connection) = text.strip_prefix("connection:") {
             (wanted.identity, wanted.connection) = (None, Some(connection));
+            wanted.shown = &[];
         }
         wanted
     }
 
     fn any(text: &'a str, names: Option<&'a Names>) -> Self {
+        let is_identity = names.is_some_and(|names| names.participant(text).is_some());
         Self {
             whole: text,
             identity: Some(text),
             connection: Some(text),
+            // Whoever shows the identity of another is not found under it.
+            shown: if is_identity {
+                &[]
+            } else {
+                shown_as(names, text)
+            },
             names,
         }
     }
 
     fn is_actor(&self, actor: &Actor) -> bool {
-        let names = [
+        let named = [
             Some(actor.id.as_str()),
             actor.key.as_deref(),
             actor.on_behalf_of.as_ref().map(Personal::as_str),
         ];
-        names.contains(&Some(self.whole)) || actor.connection.is_some_and(|number| self.is(number))
+        let people = self.shown.iter();
+        let mut people = people.filter_map(|number| self.names?.identity(*number));
+        named.contains(&Some(self.whole))
+            || people.any(|person| named.contains(&Some(person.as_str())))
+            || actor.connection.is_some_and(|number| self.is(number))
     }
 
     /// Whether a sum counts refusals of this actor.
@@ -112,7 +133,10 @@ impl<'a> Wanted<'a> {
 
     fn is_about(&self, event: &Event) -> bool {
         match event {
-            Event::ParticipantRegistered(it) => self.identity == Some(it.identity.value().as_str()),
+            Event::ParticipantRegistered(it) => {
+                self.identity == Some(it.identity.value().as_str())
+                    || self.is_person(it.participant)
+            }
             Event::ParticipantBanned(it) => self.is_person(it.participant),
             Event::ParticipantUnbanned(it) => self.is_person(it.participant),
             Event::TokensRevoked(it) => it.participant.is_some_and(|one| self.is_person(one)),
@@ -189,7 +213,8 @@ impl<'a> Wanted<'a> {
 
     fn is_person(&self, number: ParticipantNumber) -> bool {
         let identity = self.names.and_then(|names| names.identity(number));
-        identity.is_some_and(|identity| self.identity == Some(identity.as_str()))
+        self.shown.contains(&number)
+            || identity.is_some_and(|identity| self.identity == Some(identity.as_str()))
     }
 
     fn is(&self, number: ConnectionNumber) -> bool {
@@ -210,4 +235,8 @@ impl<'a> Wanted<'a> {
                 || self.connection == Some(written)
         })
     }
+}
+
+fn shown_as<'a>(names: Option<&'a Names>, name: &str) -> &'a [ParticipantNumber] {
+    names.map_or(&[], |names| names.shown_as(name))
 }

@@ -138,6 +138,30 @@ pub fn session_span(room: &Room) -> Option<Span> {
     })
 }
 
+/// The instant that things last up to which still run at a moment, where the present is `now`; of
+/// a version, the beginning of time: the room's last event is later.
+///
+/// # Errors
+/// As [`EventStore::read_all`].
+pub fn instant_of(
+    store: &dyn EventStore,
+    moment: Moment,
+    now: Timestamp,
+) -> Result<Timestamp, StoreError> {
+    match moment {
+        Moment::Head => Ok(now),
+        Moment::Version(_) => Ok(Timestamp::EPOCH),
+        Moment::Position(position) => {
+            let before = Position(position.0.saturating_sub(1));
+            let found = store.read_all(before, 1)?;
+            Ok(found
+                .first()
+                .map_or(now, |record| record.command.recorded_at))
+        }
+        Moment::Time(at) => Ok(at.min(now)),
+    }
+}
+
 /// Gives every record of a room up to a moment to `take`, in order.
 ///
 /// # Errors
@@ -190,7 +214,11 @@ impl Known {
     }
 }
 
-fn each_after(
+/// Gives every record of a room after a version and up to a moment to `take`, in order.
+///
+/// # Errors
+/// As [`as_of`].
+pub(super) fn each_after(
     store: &dyn EventStore,
     room: &RoomName,
     after: Version,

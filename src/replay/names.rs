@@ -21,6 +21,8 @@ pub struct Names {
     version: Version,
     people: Vec<Identity>,
     by_identity: BTreeMap<Identity, ParticipantNumber>,
+    /// Who ever showed a name, in order.
+    by_shown_name: BTreeMap<String, Vec<ParticipantNumber>>,
     connections: Vec<ConnectionName>,
     tracks: Vec<TrackName>,
     sessions: Vec<SessionName>,
@@ -89,6 +91,7 @@ impl Names {
             version: Version(0),
             people: Vec::new(),
             by_identity: BTreeMap::new(),
+            by_shown_name: BTreeMap::new(),
             connections: Vec::new(),
             tracks: Vec::new(),
             sessions: Vec::new(),
@@ -118,7 +121,16 @@ impl Names {
             self.by_identity.insert(identity.clone(), it.participant);
             self.people.push(identity.clone());
         } else if let Event::ConnectionOpened(it) = &record.event.event {
+            self.show(it.participant, it.profile.name.as_str());
             self.connections.push(connection(it, self.sessions.len()));
+        } else if let Event::ProfileChanged(it) = &record.event.event
+            && let Some(name) = &it.name
+        {
+            for number in it.who.connections.iter() {
+                if let Some(person) = self.connection(number).map(|it| it.participant) {
+                    self.show(person, name.value.as_str());
+                }
+            }
         } else if let Event::TrackPublished(it) = &record.event.event {
             self.tracks.push(track(it));
         } else if let Event::SessionOpened(it) = &record.event.event {
@@ -157,6 +169,11 @@ impl Names {
     pub fn participant(&self, identity: &str) -> Option<ParticipantNumber> {
         let identity = Identity::new(identity).ok()?;
         self.by_identity.get(&identity).copied()
+    }
+
+    /// Everybody who ever showed that name, by number.
+    pub fn shown_as(&self, name: &str) -> &[ParticipantNumber] {
+        self.by_shown_name.get(name).map_or(&[], Vec::as_slice)
     }
 
     /// What a number stands for.
@@ -236,6 +253,22 @@ impl Names {
                 .saturating_add(position.0.saturating_sub(start.0))
                 .min(last),
         )
+    }
+
+    fn show(&mut self, person: ParticipantNumber, name: &str) {
+        if name.is_empty() {
+            return;
+        }
+        match self.by_shown_name.get_mut(name) {
+            Some(people) => {
+                if let Err(place) = people.binary_search(&person) {
+                    people.insert(place, person);
+                }
+            }
+            None => {
+                self.by_shown_name.insert(name.to_owned(), vec![person]);
+            }
+        }
     }
 
     fn place(&mut self, version: Version, position: Position) {

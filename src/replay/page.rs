@@ -160,6 +160,9 @@ fn take(
     page: &mut EventPage,
 ) -> Result<(), StoreError> {
     if query.filter.needs_names() {
+        // A name that somebody shows later finds what they did before.
+        let room = record.room.as_ref();
+        book.up_to(store, room, store.room_head(room)?)?;
         book.prepare(store, record)?;
     }
     let names = book.names(record.room.as_ref());

@@ -5,6 +5,7 @@ mod commands;
 mod contract;
 pub(crate) mod metrics;
 mod named;
+mod people;
 mod reading;
 mod refusals;
 mod reports;

@@ -191,7 +191,7 @@ proptest! {
             prop_assert!(ends.clone().all(|stint| stint.cause.is_some()));
             prop_assert_eq!(person.timelog.len(), person.connections.len());
         }
-        let sessions = session_views(&store, name, Moment::Head).unwrap();
+        let sessions = session_views(&store, name, Moment::Head, Timestamp::EPOCH).unwrap();
         let kept = SessionView::of(&room, &names);
         prop_assert_eq!(sessions.last(), kept.as_ref());
         let mut catalogue = Catalogue::default();

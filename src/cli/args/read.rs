@@ -12,7 +12,7 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use super::ShowAs;
-use crate::domain::Source;
+use crate::replay::Ability;
 
 /// Where the log is, and how the answer is written.
 #[derive(Args, Debug)]
@@ -59,10 +59,11 @@ pub struct LogArgs {
     /// The room; without it, all rooms and the ledger's own events.
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub room: Option<String>,
-    /// Only what this key, participant or person behind a call did.
+    /// Only what this key, participant or person behind a call did; a name that somebody ever
+    /// showed will do.
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub actor: Option<String>,
-    /// Only what was done to this identity or connection.
+    /// Only what was done to this identity or connection, or to whoever ever showed this name.
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub target: Option<String>,
     /// Only events of this kind, such as permissions_changed; may be repeated.
@@ -122,13 +123,13 @@ pub struct WhoArgs {
     /// The room.
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub room: String,
-    /// Who was there and had this right.
-    #[arg(long, value_name = "RIGHT", group = "question", value_parser = Right::parse)]
-    pub can: Option<Right>,
+    /// Who was there and had this right, since when, and whether they used it.
+    #[arg(long, value_name = "RIGHT", group = "question", value_parser = Ability::parse)]
+    pub can: Option<Ability>,
     /// Who was there.
     #[arg(long, group = "question")]
     pub present: bool,
-    /// Who had been removed, and by whom.
+    /// Who had been removed in any session of the room, by whom, and whether they are back.
     #[arg(long, group = "question")]
     pub removed: bool,
     /// Exit with 1 when there is nobody.
@@ -152,39 +153,3 @@ pub struct SessionsArgs {
     #[command(flatten)]
     pub read: ReadArgs,
 }
-
-/// A right that `who --can` asks about.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Right {
-    /// Publishing tracks: of this source, or of any.
-    Publish(Option<Source>),
-    /// Sending data.
-    Data,
-}
-
-impl Right {
-    fn parse(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            None if text == "publish" => Ok(Right::Publish(None)),
-            None if text == "data" => Ok(Right::Data),
-            Some(("publish", name)) => {
-                let found = SOURCES.iter().find(|source| source.as_str() == name);
-                let names = SOURCES.map(Source::as_str).join(", ");
-                found
-                    .map(|source| Right::Publish(Some(*source)))
-                    .ok_or(format!("sources are {names}"))
-            }
-            Some(_) | None => Err("rights are publish, publish:SOURCE and data".to_owned()),
-        }
-    }
-}
-
-/// The sources of api.md that a permission can name.
-const SOURCES: [Source; 6] = [
-    Source::Camera,
-    Source::Microphone,
-    Source::ScreenShare,
-    Source::ScreenShareAudio,
-    Source::CustomAudio,
-    Source::CustomVideo,
-];

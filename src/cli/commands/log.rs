@@ -212,21 +212,38 @@ fn explain_nothing(
     Ok(())
 }
 
+/// Refuses a target that no event of the room is about.
 fn known_target(room: &str, target: &str, asking: &Asking<'_>) -> Result<(), Failure> {
-    let bare = target
-        .strip_prefix("identity:")
-        .or_else(|| target.strip_prefix("connection:"));
+    let mut about = EventQuery {
+        room: RoomName::new(room).ok(),
+        filter: Filter {
+            target: Some(target.to_owned()),
+            ..Filter::default()
+        },
+        limit: 1,
+        ..EventQuery::default()
+    };
+    loop {
+        let page = asking.reader.page(&about)?;
+        match page.next {
+            _ if !page.events.is_empty() => return Ok(()),
+            Some(next) => about.after = Some(Position(next)),
+            None => break,
+        }
+    }
+    let prefixes = ["identity:", "connection:", "name:"];
+    let bare = prefixes
+        .iter()
+        .find_map(|prefix| target.strip_prefix(prefix));
     let wanted = bare.unwrap_or(target);
     let people = asking.reader.room(room, None)?.participants;
-    let connections = people.iter().flat_map(|person| &person.connections);
-    let mut ids = connections.flat_map(|one| [&one.connection, &one.sid]);
-    if people.iter().any(|person| person.identity == wanted) || ids.any(|id| id == wanted) {
-        return Ok(());
-    }
-    let near = nearest(wanted, people.iter().map(|person| person.identity.as_str()));
+    let names = people
+        .iter()
+        .flat_map(|it| [it.identity.as_str(), it.name.as_str()]);
+    let near = nearest(wanted, names.filter(|name| !name.is_empty()));
     let failure = Failure::new(
         Exit::NotFound,
-        format!("nobody in room '{room}' is '{wanted}'"),
+        format!("nobody in room '{room}' is '{wanted}', nor ever showed that name"),
     );
     Err(if near.is_empty() {
         failure.hint(format!(

@@ -1,12 +1,14 @@
 //! `roomledger who`. Apart, as every command is; the answers themselves come from `replay`.
 
-use crate::cli::args::{Right, WhoArgs};
+use crate::cli::args::WhoArgs;
 use crate::cli::commands::asking::Asking;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Printer, Row};
 use crate::cli::terminal::Terminal;
-use crate::replay::view::{EventView, RoomView};
-use crate::replay::{Ability, Presence, Removal, able, present, removed};
+use crate::domain::Timestamp;
+use crate::replay::position::Pos;
+use crate::replay::view::{ActorView, RoomView};
+use crate::replay::{Ability, Presence, Removal};
 
 /// Lists who could do something, was there, or had been removed at a moment.
 ///
@@ -18,12 +20,23 @@ pub fn who(
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
     let room = asking.room(&args.room, args.at.at.as_deref(), terminal.err)?;
-    let found = match &args.can {
-        _ if args.removed => list_removed(&removed(&room), asking, terminal)?,
-        None => list_present(&present(&room), asking, terminal)?,
-        Some(right) => list_present(&able(&room, ability(right)), asking, terminal)?,
+    let at = Pos::Position(room.position);
+    let (columns, rows) = if args.removed {
+        let found = asking.reader.removals(&args.room, at)?;
+        let rows = found.iter().map(|one| removal(one, asking));
+        (REMOVED, rows.collect::<Vec<Row>>())
+    } else {
+        let found = asking.reader.present(&args.room, at, args.can)?;
+        let could = args.can.is_some();
+        let rows = found.iter().map(|one| presence(one, could, asking));
+        (if could { ABLE } else { PRESENT }, rows.collect())
     };
-    if found == 0 {
+    let mut printer = Printer::new(terminal.out, asking.format, columns);
+    for row in &rows {
+        printer.row(row)?;
+    }
+    printer.finish()?;
+    if rows.is_empty() {
         asking.note(terminal.err, &nobody(args, &room))?;
         if args.exit_code {
             return Err(Failure::no());
@@ -32,97 +45,90 @@ pub fn who(
     Ok(())
 }
 
-fn list_present(
-    found: &[Presence],
-    asking: &Asking<'_>,
-    terminal: &mut Terminal<'_>,
-) -> Result<usize, Failure> {
-    let mut printer = Printer::new(terminal.out, asking.format, PRESENT);
-    for one in found {
-        printer.row(&Row {
-            name: one.identity.clone(),
-            cells: vec![
-                one.identity.clone(),
-                one.name.clone(),
-                asking.times.show(one.since.micros()),
-                one.because
-                    .map(|because| format!("#{because}"))
-                    .unwrap_or_default(),
-                one.connection.clone(),
-            ],
-            record: asking.record(one),
-        })?;
+fn presence(one: &Presence, could: bool, asking: &Asking<'_>) -> Row {
+    let show = |at: Timestamp| asking.times.show(at.micros());
+    let because = position(one.because);
+    let mut cells = vec![one.identity.clone(), one.name.clone()];
+    if could {
+        let live = one.live.map(yes_or_no).unwrap_or_default();
+        cells.extend([
+            show(one.since),
+            because,
+            show(one.joined_at),
+            live.to_owned(),
+        ]);
+    } else {
+        cells.extend([show(one.joined_at), because]);
     }
-    printer.finish()?;
-    Ok(found.len())
+    cells.push(one.connection.clone());
+    Row {
+        name: one.identity.clone(),
+        cells,
+        record: asking.record(one),
+    }
 }
 
-fn list_removed(
-    found: &[Removal],
-    asking: &Asking<'_>,
-    terminal: &mut Terminal<'_>,
-) -> Result<usize, Failure> {
-    let mut printer = Printer::new(terminal.out, asking.format, REMOVED);
-    for one in found {
-        let request = one
-            .because
-            .map(|because| asking.reader.event(because))
-            .transpose()?;
-        let request = request.map(|detail| detail.event);
-        printer.row(&removal(one, request.as_ref(), asking))?;
-    }
-    printer.finish()?;
-    Ok(found.len())
-}
-
-fn removal(one: &Removal, request: Option<&EventView>, asking: &Asking<'_>) -> Row {
-    let reason = request.and_then(|request| request.reason.clone());
-    let mut record = asking.record(one);
-    if let (Some(fields), Some(request)) = (record.as_object_mut(), request) {
-        fields.insert("actor".to_owned(), asking.record(&request.actor));
-        fields.insert("reason".to_owned(), reason.clone().into());
-    }
+fn removal(one: &Removal, asking: &Asking<'_>) -> Row {
+    let actor = one.actor.as_ref();
+    let back = if one.never_left && !one.is_back {
+        "never left"
+    } else {
+        yes_or_no(one.is_back)
+    };
     Row {
         name: one.identity.clone(),
         cells: vec![
             one.identity.clone(),
             one.name.clone(),
             asking.times.show(one.at.micros()),
-            request
-                .map(|request| request.actor.name())
-                .unwrap_or_default(),
-            reason.unwrap_or_default(),
-            one.because
-                .map(|because| format!("#{because}"))
-                .unwrap_or_default(),
-            if one.is_back { "yes" } else { "no" }.to_owned(),
+            actor.map(ActorView::name).unwrap_or_default(),
+            one.reason.clone().unwrap_or_default(),
+            position(one.because),
+            back.to_owned(),
+            one.session.clone(),
         ],
-        record,
+        record: asking.record(one),
     }
 }
 
-fn ability(right: &Right) -> Ability {
-    match right {
-        Right::Publish(None) => Ability::Publish(None),
-        Right::Publish(Some(source)) => Ability::Publish(Some(*source)),
-        Right::Data => Ability::SendData,
-    }
+fn position(position: Option<u64>) -> String {
+    position.map(|at| format!("#{at}")).unwrap_or_default()
+}
+
+const fn yes_or_no(is_so: bool) -> &'static str {
+    if is_so { "yes" } else { "no" }
 }
 
 fn nobody(args: &WhoArgs, room: &RoomView) -> String {
-    let what = match &args.can {
-        _ if args.removed => "had been removed".to_owned(),
+    let name = &args.room;
+    let what = match args.can {
+        _ if args.removed => {
+            return format!("nobody had been removed in any session of room '{name}'");
+        }
         None => "was present".to_owned(),
-        Some(Right::Publish(None)) => "could publish".to_owned(),
-        Some(Right::Publish(Some(source))) => format!("could publish {}", source.as_str()),
-        Some(Right::Data) => "could send data".to_owned(),
+        Some(Ability::Publish(None)) => "could publish".to_owned(),
+        Some(Ability::Publish(Some(source))) => format!("could publish {}", source.as_str()),
+        Some(Ability::SendData) => "could send data".to_owned(),
     };
-    let of = room.participants.len();
-    format!(
-        "nobody {what}, of {of} participants of room '{}'",
-        args.room
-    )
+    match &room.session {
+        Some(session) => {
+            let of = room.participants.len();
+            format!("nobody {what}, of {of} participants of session {session} of room '{name}'")
+        }
+        None => format!("nobody {what}: room '{name}' had had no session"),
+    }
 }
 
-const PRESENT: &[&str] = &["IDENTITY", "NAME", "SINCE", "BECAUSE", "CONNECTION"];
-const REMOVED: &[&str] = &["IDENTITY", "NAME", "AT", "BY", "WHY", "BECAUSE", "BACK"];
+const PRESENT: &[&str] = &["IDENTITY", "NAME", "JOINED", "BECAUSE", "CONNECTION"];
+const ABLE: &[&str] = &[
+    "IDENTITY",
+    "NAME",
+    "SINCE",
+    "BECAUSE",
+    "JOINED",
+    "LIVE",
+    "CONNECTION",
+];
+const REMOVED: &[&str] = &[
+    "IDENTITY", "NAME", "AT", "BY", "WHY", "BECAUSE", "BACK", "SESSION",
+];

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::read::reader::{EventDetail, Reader, RoomsPage, RoomsQuery, each_event};
-use crate::domain::{RoomName, Version};
+use crate::domain::{RoomName, Timestamp, Version};
 use crate::replay::position::Pos;
 use crate::replay::view::{EventView, RoomSummary, RoomView, SessionView};
 use crate::replay::{
-    EventPage, EventQuery, Folded, Moment, NamesBook, Order, as_of, read_page, session_span,
-    session_views,
+    Ability, EventPage, EventQuery, Folded, Moment, NamesBook, Order, Presence, Present, Removal,
+    as_of, instant_of, read_page, removals, session_span, session_views,
 };
 use crate::store::{EventStore, Position, StoreError};
 
@@ -22,6 +22,7 @@ pub struct DataReader {
     store: Arc<dyn EventStore>,
     place: String,
     book: RefCell<NamesBook>,
+    now: Timestamp,
 }
 
 impl DataReader {
@@ -31,7 +32,15 @@ impl DataReader {
             store,
             place: place.into(),
             book: RefCell::default(),
+            now: Timestamp::EPOCH,
         }
+    }
+
+    /// Takes this for the present, up to which lasts what is still open; without it that is the
+    /// last event of each room.
+    #[must_use]
+    pub fn with_present(self, now: Timestamp) -> Self {
+        Self { now, ..self }
     }
 
     /// The log itself.
@@ -43,23 +52,29 @@ impl DataReader {
         read.map_err(|error| failure_of(&error, &self.place))
     }
 
-    fn fold(&self, room: &RoomName, at: Option<Pos>) -> Result<Folded, Failure> {
+    fn fold(&self, room: &RoomName, at: Option<Pos>) -> Result<(Folded, Timestamp), Failure> {
+        let moment = self.moment(room, at)?;
+        let folded = self.told(as_of(&*self.store, room, moment))?;
+        if folded.room.version == Version(0) {
+            return Err(no_room(room.as_str()));
+        }
+        let now = self.told(instant_of(&*self.store, moment, self.now))?;
+        Ok((folded, now))
+    }
+
+    fn moment(&self, room: &RoomName, at: Option<Pos>) -> Result<Moment, Failure> {
         let head = self.store.head().position;
-        let moment = match at {
+        Ok(match at {
             None => Moment::Head,
             Some(at) if at.needs_session() => {
                 let now = self.told(last_known(&*self.store, room))?;
-                if now.room.version == Version(0) {
-                    return Ok(now);
-                }
                 // Nothing is known of what still runs after its last record.
                 let last_us = now.room.recorded_at.micros();
                 let session = session_span(&now.room).map(|span| span.until_now(last_us));
                 Moment::of(at, head, session)?
             }
             Some(at) => Moment::of(at, head, None)?,
-        };
-        self.told(as_of(&*self.store, room, moment))
+        })
     }
 }
 
@@ -97,11 +112,8 @@ impl Reader for DataReader {
 
     fn room(&self, room: &str, at: Option<Pos>) -> Result<RoomView, Failure> {
         let name = name_of(room)?;
-        let folded = self.fold(&name, at)?;
-        if folded.room.version == Version(0) {
-            return Err(no_room(room));
-        }
-        Ok(RoomView::of(&folded.room, &folded.names))
+        let (folded, now) = self.fold(&name, at)?;
+        Ok(RoomView::at(&folded.room, &folded.names, now))
     }
 
     fn sessions(&self, room: &str) -> Result<Vec<SessionView>, Failure> {
@@ -109,7 +121,26 @@ impl Reader for DataReader {
         if self.told(self.store.room_head(Some(&name)))? == Version(0) {
             return Err(no_room(room));
         }
-        self.told(session_views(&*self.store, &name, Moment::Head))
+        self.told(session_views(&*self.store, &name, Moment::Head, self.now))
+    }
+
+    fn present(
+        &self,
+        room: &str,
+        at: Pos,
+        ability: Option<Ability>,
+    ) -> Result<Vec<Presence>, Failure> {
+        let name = name_of(room)?;
+        let (folded, _) = self.fold(&name, Some(at))?;
+        let found = Present::of(&folded.room, &folded.names, ability, None, usize::MAX);
+        Ok(self.told(found.complete(&*self.store))?.present)
+    }
+
+    fn removals(&self, room: &str, at: Pos) -> Result<Vec<Removal>, Failure> {
+        let name = name_of(room)?;
+        let moment = self.moment(&name, Some(at))?;
+        let page = removals(&*self.store, &name, moment, None, usize::MAX);
+        Ok(self.told(page)?.removals)
     }
 
     fn page(&self, query: &EventQuery) -> Result<EventPage, Failure> {

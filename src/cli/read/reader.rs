@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::cli::failure::Failure;
 use crate::replay::position::Pos;
 use crate::replay::view::{EventView, RoomSummary, RoomView, SessionView};
-use crate::replay::{EventPage, EventQuery, Order};
+use crate::replay::{Ability, EventPage, EventQuery, Order, Presence, Removal};
 use crate::store::Position;
 
 /// What the read commands ask.
@@ -37,6 +37,23 @@ pub trait Reader {
     /// # Errors
     /// As [`Reader::room`].
     fn sessions(&self, room: &str) -> Result<Vec<SessionView>, Failure>;
+
+    /// Who was in a room at a moment, all or those who could do something.
+    ///
+    /// # Errors
+    /// As [`Reader::room`].
+    fn present(
+        &self,
+        room: &str,
+        at: Pos,
+        ability: Option<Ability>,
+    ) -> Result<Vec<Presence>, Failure>;
+
+    /// Who had been removed in any session of a room up to a moment.
+    ///
+    /// # Errors
+    /// As [`Reader::room`].
+    fn removals(&self, room: &str, at: Pos) -> Result<Vec<Removal>, Failure>;
 
     /// A page of events.
     ///

@@ -9,7 +9,9 @@ use crate::cli::http::Client;
 use crate::cli::read::reader::{EventDetail, Reader, RoomsPage, RoomsQuery, each_event};
 use crate::replay::position::Pos;
 use crate::replay::view::{EventView, RoomView, SessionView};
-use crate::replay::{EventPage, EventQuery, Filter, Order};
+use crate::replay::{
+    Ability, EventPage, EventQuery, Filter, Order, Presence, PresencePage, Removal, RemovalPage,
+};
 use crate::store::Position;
 
 /// A server's log.
@@ -39,6 +41,23 @@ impl<'a> ServerReader<'a> {
         query: &[(&str, &str)],
     ) -> Result<T, Failure> {
         parsed(self.client.get(path, query)?)
+    }
+
+    /// A page of a list of people of a room.
+    fn people<T: DeserializeOwned>(
+        &self,
+        room: &str,
+        list: &str,
+        at: Pos,
+        cursor: Option<u32>,
+        more: Option<(&str, &str)>,
+    ) -> Result<T, Failure> {
+        let (at, limit) = (written(at), PEOPLE_MAX.to_string());
+        let cursor = cursor.map(|cursor| cursor.to_string());
+        let mut pairs = vec![("at", at.as_str()), ("limit", limit.as_str())];
+        pairs.extend(cursor.as_deref().map(|cursor| ("cursor", cursor)));
+        pairs.extend(more);
+        self.get(&["rooms", room, list], &pairs)
     }
 }
 
@@ -82,6 +101,39 @@ impl Reader for ServerReader<'_> {
         let answer: Value = self.get(&["rooms", room, "sessions"], &[])?;
         let sessions = answer.get("sessions").cloned().unwrap_or(answer);
         parsed(sessions)
+    }
+
+    fn present(
+        &self,
+        room: &str,
+        at: Pos,
+        ability: Option<Ability>,
+    ) -> Result<Vec<Presence>, Failure> {
+        let can = ability.map(|ability| ability.to_string());
+        let mut found = Vec::new();
+        let mut cursor = None;
+        loop {
+            let more = can.as_deref().map(|can| ("can", can));
+            let page: PresencePage = self.people(room, "present", at, cursor, more)?;
+            found.extend(page.present);
+            if page.cursor.is_none() {
+                return Ok(found);
+            }
+            cursor = page.cursor;
+        }
+    }
+
+    fn removals(&self, room: &str, at: Pos) -> Result<Vec<Removal>, Failure> {
+        let mut found = Vec::new();
+        let mut cursor = None;
+        loop {
+            let page: RemovalPage = self.people(room, "removals", at, cursor, None)?;
+            found.extend(page.removals);
+            if page.cursor.is_none() {
+                return Ok(found);
+            }
+            cursor = page.cursor;
+        }
     }
 
     fn page(&self, query: &EventQuery) -> Result<EventPage, Failure> {
@@ -195,5 +247,7 @@ fn unreadable(error: serde_json::Error) -> Failure {
     .hint("is it a roomledger of this version?")
 }
 
+/// The most people that one answer gives.
+const PEOPLE_MAX: usize = 10_000;
 /// The most events that one answer gives.
 const EVENTS_MAX: usize = 1_000;

@@ -76,7 +76,7 @@ pub(super) async fn people(asked: &Asked) -> Result<Answer, Error> {
     query.finish()?;
     let entry = found(asked).await?;
     let room = folded(asked, &entry).await?;
-    let now = asked.daily.engine.clock().wall();
+    let now = asked.daily.engine.now();
     let mut rows: Vec<Participant<'_>> = rows(&room).collect();
     rows.sort_by_key(|row| std::cmp::Reverse(row.joined_at));
     let rows = page.of(&rows, |row, id| row.id() == id, |_| true)?;
@@ -110,7 +110,7 @@ fn rows(room: &Room) -> impl Iterator<Item = Participant<'_>> {
 }
 
 fn shown(asked: &Asked, entry: &SessionEntry, room: &Room, with_people: bool) -> Value {
-    let now = asked.daily.engine.clock().wall();
+    let now = asked.daily.engine.now();
     let start = entry.active_at.unwrap_or(entry.opened_at);
     // A meeting is over when the last one leaves, a session when nobody came back for a while.
     let left: Option<Vec<Timestamp>> = rows(room).map(|row| row.left_at()).collect();

@@ -16,7 +16,7 @@ use crate::domain::{Room, Timestamp};
 /// 400 for a parameter: it takes none.
 pub(super) fn everywhere(asked: &Asked) -> Result<Answer, Error> {
     asked.query()?.finish()?;
-    let now = asked.daily.engine.clock().wall();
+    let now = asked.daily.engine.now();
     let mut rooms = Map::new();
     for room in asked.daily.engine.live_rooms() {
         let people: Vec<Value> = present(&room).map(|it| it.shown(now)).collect();
@@ -39,7 +39,7 @@ pub(super) async fn in_room(asked: &Asked) -> Result<Answer, Error> {
     let user_name = query.filter("userName")?;
     query.finish()?;
     let room = asked.daily.engine.room(&name).await?;
-    let now = asked.daily.engine.clock().wall();
+    let now = asked.daily.engine.now();
     let room = room.filter(|room| is_there(room, now) || room.open_session().is_some());
     let room = room.ok_or_else(|| Error::not_found(format!("there is no room named {name}")))?;
     let wanted =

@@ -18,6 +18,7 @@ mod joins;
 mod lines;
 mod moments;
 mod openapi;
+mod people;
 mod permission_body;
 mod problem;
 mod profile;
@@ -143,6 +144,8 @@ fn reading(table: Table) -> Table {
         .get("/rooms", rooms::LIST, rooms::list)
         .get("/rooms/{room}", rooms::ROOM, rooms::room)
         .get(participant, rooms::PARTICIPANT, rooms::participant)
+        .get("/rooms/{room}/present", people::PRESENT, people::present)
+        .get("/rooms/{room}/removals", people::REMOVED, people::removed)
         .get("/rooms/{room}/sessions", rooms::SESSIONS, rooms::sessions)
         .get("/sessions/{session}", rooms::SESSION, rooms::session)
         .get("/events", events::LIST, events::list)

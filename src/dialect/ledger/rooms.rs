@@ -15,9 +15,9 @@ use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::query::Query;
 use crate::dialect::ledger::state::Ledger;
 use crate::dialect::ledger::write::Named;
-use crate::domain::{Code, Identity, RoomName, Version};
+use crate::domain::{Code, Identity, ParticipantNumber, RoomName, Timestamp, Version};
 use crate::replay::view::{ParticipantView, RoomSummary, RoomView, SessionView};
-use crate::replay::{Moment, Names, as_of, session_views};
+use crate::replay::{EarlierStints, Moment, Names, as_of, instant_of, session_views};
 
 /// `GET /rooms`
 pub(super) async fn list(
@@ -181,7 +181,9 @@ pub(super) async fn room(
     query: Query,
 ) -> Result<Json<RoomView>, Problem> {
     let (room, moment) = asked(&ledger, &headers, &room, query).await?;
-    let view = ledger.folded(&room, moment, |room, names| Some(RoomView::of(room, names)));
+    let view = ledger.folded(&room, moment, |room, names, now| {
+        Some(RoomView::at(room, names, now))
+    });
     view.await?.map(Json).ok_or_else(|| no_room(&room))
 }
 
@@ -196,13 +198,21 @@ pub(super) async fn participant(
     let identity =
         Identity::new(&identity).map_err(|error| Problem::malformed(error.to_string()))?;
     let wanted = identity.clone();
-    let view = ledger.folded(&room, moment, move |room, names| {
-        ParticipantView::of(room, &wanted, names)
+    let view = ledger.folded(&room, moment, move |room, names, _| {
+        let view = ParticipantView::of(room, &wanted, names)?;
+        let number = ParticipantNumber(view.participant);
+        Some((view, EarlierStints::of(room, number)))
     });
-    view.await?.map(Json).ok_or_else(|| {
+    let (mut view, earlier) = view.await?.ok_or_else(|| {
         let detail = format!("nobody called {identity:?} was mentioned in room {room:?} then");
         Problem::not_found(Code::NoSuchParticipant.as_str(), detail)
-    })
+    })?;
+    if let Some(earlier) = earlier {
+        let mut stints = ledger.engine.read(move |store| earlier.read(store)).await?;
+        stints.append(&mut view.timelog);
+        view.timelog = stints;
+    }
+    Ok(Json(view))
 }
 
 /// `GET /rooms/{room}/sessions`
@@ -214,9 +224,10 @@ pub(super) async fn sessions(
 ) -> Result<Json<Sessions>, Problem> {
     let (room, moment) = asked(&ledger, &headers, &room, query).await?;
     let name = room.clone();
+    let now = ledger.engine.now();
     let sessions = ledger
         .engine
-        .read(move |store| session_views(store, &name, moment))
+        .read(move |store| session_views(store, &name, moment, now))
         .await?;
     let known = ledger.engine.room(&room).await?;
     if known.is_none() {
@@ -239,9 +250,10 @@ pub(super) async fn session(
     };
     let place = ledger.session_place(&session).await?.ok_or_else(unknown)?;
     let (room, moment) = asked(&ledger, &headers, place.room.as_str(), query).await?;
+    let now = ledger.engine.now();
     let sessions = ledger
         .engine
-        .read(move |store| session_views(store, &room, moment))
+        .read(move |store| session_views(store, &room, moment, now))
         .await?;
     let mut sessions = sessions.into_iter();
     let found = sessions.find(|session| session.number == place.number.0);
@@ -255,28 +267,41 @@ async fn asked(
     room: &str,
     query: Query,
 ) -> Result<(RoomName, Moment), Problem> {
-    let room = ledger.room_meant(room).await?;
-    ledger.allow(headers, Right::Audit(Some(room.as_str())))?;
-    let mut query = query;
-    let at = at(&mut query)?;
-    query.finish()?;
-    let moment = ledger.moment(&room, at.as_deref()).await?;
+    let (room, moment, ()) = asked_more(ledger, headers, room, query, |_| Ok(())).await?;
     Ok((room, moment))
 }
 
-fn at(query: &mut Query) -> Result<Option<String>, Problem> {
+/// The same, with what else the query says.
+pub(super) async fn asked_more<T>(
+    ledger: &Ledger,
+    headers: &HeaderMap,
+    room: &str,
+    query: Query,
+    more: impl FnOnce(&mut Query) -> Result<T, Problem>,
+) -> Result<(RoomName, Moment, T), Problem> {
+    let room = ledger.room_meant(room).await?;
+    ledger.allow(headers, Right::Audit(Some(room.as_str())))?;
+    let mut query = query;
+    let (at, more) = (at(&mut query)?, more(&mut query)?);
+    query.finish()?;
+    let moment = ledger.moment(&room, at.as_deref()).await?;
+    Ok((room, moment, more))
+}
+
+pub(super) fn at(query: &mut Query) -> Result<Option<String>, Problem> {
     query.text("at")
 }
 
 impl Ledger {
-    /// Shows a room as of a moment; `None` when nothing had happened in it. What is asked of now
-    /// comes from memory.
-    async fn folded<T: Send + 'static>(
+    /// Shows a room as of a moment, with the instant that it is shown at; `None` when nothing had
+    /// happened in it. What is asked of now comes from memory.
+    pub(super) async fn folded<T: Send + 'static>(
         &self,
         room: &RoomName,
         moment: Moment,
-        show: impl Fn(&crate::domain::Room, &Names) -> Option<T> + Send + 'static,
+        show: impl Fn(&crate::domain::Room, &Names, Timestamp) -> Option<T> + Send + 'static,
     ) -> Result<Option<T>, Problem> {
+        let now = self.engine.now();
         if moment == Moment::Head
             && let Some(room) = self.engine.live(room)
         {
@@ -284,7 +309,7 @@ impl Ledger {
             let shown = self.engine.read(move |store| {
                 let mut book = live.lock();
                 let names = book.up_to(store, Some(&room.name), room.version)?;
-                Ok(show(&room, names))
+                Ok(show(&room, names, now))
             });
             return Ok(shown.await?);
         }
@@ -292,15 +317,16 @@ impl Ledger {
         let shown = self.engine.read(move |store| {
             let folded = as_of(store, &room, moment)?;
             let happened = folded.room.version > Version(0);
+            let now = instant_of(store, moment, now)?;
             Ok(happened
-                .then(|| show(&folded.room, &folded.names))
+                .then(|| show(&folded.room, &folded.names, now))
                 .flatten())
         });
         Ok(shown.await?)
     }
 }
 
-fn no_room(room: &RoomName) -> Problem {
+pub(super) fn no_room(room: &RoomName) -> Problem {
     let detail = format!("nothing had happened in room {room:?} then");
     Problem::not_found(Code::NoSuchRoom.as_str(), detail)
 }

@@ -19,7 +19,7 @@ use crate::replay::SessionEntry;
 impl VideoSdk {
     pub(super) async fn get_session(&self, asked: &Asked) -> Result<Answer, ApiError> {
         let (entry, room) = self.asked_session(asked).await?;
-        let shown = shown_one(asked, &entry, &room)?;
+        let shown = self.shown_one(asked, &entry, &room)?;
         Ok(if asked.call.is_older() {
             Answer::read(&shown.meeting(true))
         } else {
@@ -45,8 +45,10 @@ impl VideoSdk {
             rooms.extend(self.catalogue.room_of(entry).await?);
         }
         // One that cannot be shown must not hide the others.
-        let shown: Vec<SessionShown<'_>> =
-            rooms.iter().filter_map(|room| shown(asked, room)).collect();
+        let shown: Vec<SessionShown<'_>> = rooms
+            .iter()
+            .filter_map(|room| self.shown_session(asked, room))
+            .collect();
         Ok(if asked.call.is_older() {
             let data: Vec<_> = shown.iter().map(|it| it.meeting(true)).collect();
             Answer::read(&Page { page_info, data })
@@ -60,7 +62,7 @@ impl VideoSdk {
     pub(super) async fn list_participants(&self, asked: &Asked) -> Result<Answer, ApiError> {
         let paging = Paging::of(&asked.query, &[])?;
         let (entry, room) = self.asked_session(asked).await?;
-        let shown = shown_one(asked, &entry, &room)?;
+        let shown = self.shown_one(asked, &entry, &room)?;
         let (page, page_info) = paging.cut(shown.everybody());
         let data = shown.with_participants(&page);
         Ok(Answer::read(&Page { page_info, data }))
@@ -70,7 +72,7 @@ impl VideoSdk {
     pub(super) async fn list_active(&self, asked: &Asked) -> Result<Answer, ApiError> {
         let paging = Paging::of(&asked.query, &[])?;
         let (entry, room) = self.asked_session(asked).await?;
-        let shown = shown_one(asked, &entry, &room)?;
+        let shown = self.shown_one(asked, &entry, &room)?;
         let (page, page_info) = paging.cut(shown.present());
         let modes = self.modes(&entry.room, &page).await?;
         let data = shown.with_active(&page, &modes);
@@ -79,7 +81,7 @@ impl VideoSdk {
 
     pub(super) async fn get_participant(&self, asked: &Asked) -> Result<Answer, ApiError> {
         let (entry, room) = self.asked_session(asked).await?;
-        let shown = shown_one(asked, &entry, &room)?;
+        let shown = self.shown_one(asked, &entry, &room)?;
         let id = asked.name(1);
         let everybody = shown.everybody();
         let found = everybody.iter().find(|presence| presence.identity == id);
@@ -110,6 +112,23 @@ impl VideoSdk {
     pub(super) async fn room_of(&self, entry: &SessionEntry) -> Result<Arc<Room>, ApiError> {
         let room = self.catalogue.room_of(entry).await?;
         room.ok_or_else(|| ApiError::no_session(&entry.id.object_id()))
+    }
+
+    /// The session as it is in its room; `None` where the room keeps none.
+    fn shown_session<'a>(&self, asked: &Asked, room: &'a Room) -> Option<SessionShown<'a>> {
+        let seen = Seen::of(room, Version(u64::MAX))?;
+        SessionShown::of(asked, seen.at(self.engine.now()))
+    }
+
+    /// The same of the one session that is asked for.
+    fn shown_one<'a>(
+        &self,
+        asked: &Asked,
+        entry: &SessionEntry,
+        room: &'a Room,
+    ) -> Result<SessionShown<'a>, ApiError> {
+        let shown = self.shown_session(asked, room);
+        shown.ok_or_else(|| ApiError::no_session(&entry.id.object_id()))
     }
 
     /// What a query asks for.
@@ -159,21 +178,6 @@ impl Wanted {
             && self.from_ms.is_none_or(|from| from <= start_ms)
             && self.until_ms.is_none_or(|until| start_ms <= until)
     }
-}
-
-/// The session as it is in its room; `None` where the room keeps none.
-fn shown<'a>(asked: &Asked, room: &'a Room) -> Option<SessionShown<'a>> {
-    let seen = Seen::of(room, Version(u64::MAX))?;
-    SessionShown::of(asked, seen)
-}
-
-/// The same of the one session that is asked for.
-fn shown_one<'a>(
-    asked: &Asked,
-    entry: &SessionEntry,
-    room: &'a Room,
-) -> Result<SessionShown<'a>, ApiError> {
-    shown(asked, room).ok_or_else(|| ApiError::no_session(&entry.id.object_id()))
 }
 
 /// A moment of the query, in milliseconds since 1970.

@@ -15,6 +15,7 @@ pub(super) struct Seen<'a> {
     room: &'a Room,
     session: &'a Session,
     until: Version,
+    now: Timestamp,
 }
 
 /// Somebody in a session.
@@ -26,14 +27,29 @@ pub(super) struct Presence<'a> {
 }
 
 impl<'a> Seen<'a> {
-    /// The session that the room keeps, as of a version; `None` where it keeps none.
+    /// The session that the room keeps, as of a version; `None` where it keeps none. The present is
+    /// that of the room's last event.
     pub(super) fn of(room: &'a Room, until: Version) -> Option<Self> {
         let session = room.session.as_ref()?;
         Some(Self {
             room,
             session,
             until,
+            now: room.recorded_at,
         })
+    }
+
+    /// The same at a later moment, up to which nothing more was recorded in the room.
+    pub(super) fn at(self, now: Timestamp) -> Self {
+        Self {
+            now: now.max(self.now),
+            ..self
+        }
+    }
+
+    /// The moment that is shown.
+    pub(super) const fn now(&self) -> Timestamp {
+        self.now
     }
 
     pub(super) const fn room(&self) -> &'a Room {

@@ -33,7 +33,7 @@ pub struct ActorView {
 }
 
 impl ActorView {
-    pub(super) fn of(actor: &Actor, resolver: &Resolver<'_>) -> Self {
+    pub(in crate::replay) fn of(actor: &Actor, resolver: &Resolver<'_>) -> Self {
         let on_behalf_of = actor.on_behalf_of.as_ref();
         let on_behalf_of = on_behalf_of.map(|person| person.as_str().to_owned());
         let Some(number) = actor.connection else {

@@ -9,8 +9,9 @@ mod data;
 mod event;
 mod permission;
 mod person;
+mod presence;
 mod refer;
-mod resolve;
+pub(super) mod resolve;
 mod room;
 #[cfg(feature = "server")]
 mod schema;
@@ -30,5 +31,6 @@ pub use person::{
     ClosedView, ConnectionView, CredentialView, MovedFromView, ParticipantView, StintView,
     TrackView,
 };
+pub use presence::{Presence, PresencePage, Removal, RemovalPage};
 pub use room::{BanView, CountsView, RevocationView, RoomSummary, RoomView};
 pub use session::{SessionParticipantView, SessionView};

@@ -41,7 +41,8 @@ pub struct ParticipantView {
     pub tracks: Vec<TrackView>,
     /// Their connections in the session, newest first.
     pub connections: Vec<ConnectionView>,
-    /// Their presence in the session, oldest first.
+    /// Their presence, oldest first: of somebody who is asked for alone, in every session of the
+    /// room, else in this one.
     pub timelog: Vec<StintView>,
 }
 
@@ -207,6 +208,8 @@ pub struct StintView {
     pub cause: Option<u64>,
     /// The connection.
     pub connection: String,
+    /// The session.
+    pub session: String,
 }
 
 impl ParticipantView {
@@ -314,6 +317,7 @@ pub(super) fn stint(one: &Arc<Connection>, resolver: &Resolver<'_>) -> StintView
         end: closed.map(|closed| closed.at),
         cause: closed.and_then(|closed| resolver.position(closed.because)),
         connection: one.name_id(),
+        session: resolver.session(one.opened).unwrap_or_default(),
     }
 }
 

@@ -49,7 +49,7 @@ impl<'a> Resolver<'a> {
         name.map_or_else(|| bare(number.0), ConnectionName::name_id)
     }
 
-    pub(super) fn connection_sid(&self, number: ConnectionNumber) -> String {
+    pub(in crate::replay) fn connection_sid(&self, number: ConnectionNumber) -> String {
         let name = self.name(number);
         name.map_or_else(|| bare(number.0), ConnectionName::sid)
     }

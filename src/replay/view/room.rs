@@ -162,8 +162,15 @@ impl RoomSummary {
 }
 
 impl RoomView {
-    /// Shows a room, with its directory read on to the room's version at least.
+    /// Shows a room at the moment of its last event, with its directory read on to the room's
+    /// version at least.
     pub fn of(room: &Room, names: &Names) -> Self {
+        Self::at(room, names, room.recorded_at)
+    }
+
+    /// The same at a later moment, up to which nothing more was recorded in the room: what has a
+    /// time of its own may be over by then.
+    pub fn at(room: &Room, names: &Names, now: Timestamp) -> Self {
         let resolver = Resolver::new(names, Some(&room.name));
         let session = room.session.as_ref();
         let ended = session.and_then(|session| session.ended);
@@ -193,7 +200,7 @@ impl RoomView {
             session_end_reason: ended.map(|ended| ended.reason),
             session_data: data.map(|text| json_of(&text.value)),
             participants: participants(room, &resolver),
-            bans: bans(room, &resolver),
+            bans: bans(room, &resolver, now.max(room.recorded_at)),
             revocations: revocations(room, &resolver),
             aliases: room
                 .life
@@ -214,9 +221,10 @@ fn participants(room: &Room, resolver: &Resolver<'_>) -> Vec<ParticipantView> {
         .collect()
 }
 
-fn bans(room: &Room, resolver: &Resolver<'_>) -> Vec<BanView> {
+fn bans(room: &Room, resolver: &Resolver<'_>, now: Timestamp) -> Vec<BanView> {
     let banned = people(room).filter_map(|(_, person)| Some((person, person.ban?)));
     banned
+        .filter(|(_, ban)| ban.until.is_none_or(|until| until > now))
         .map(|(person, ban)| BanView {
             identity: person.identity.to_string(),
             until: ban.until,

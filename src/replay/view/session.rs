@@ -59,15 +59,22 @@ pub struct SessionParticipantView {
     pub name: String,
     /// Whether a connection of theirs is open.
     pub live: bool,
-    /// How long they were there, in microseconds; several connections at once count once.
+    /// How long they were there, in microseconds; several connections at once count once, and one
+    /// that is open counts up to the moment that is shown.
     pub presence_us: i64,
     /// Their presence, oldest first.
     pub timelog: Vec<StintView>,
 }
 
 impl SessionView {
-    /// Shows the kept session of a room: the open one, or the latest that ended.
+    /// Shows the kept session of a room, the open one or the latest that ended, at the moment of
+    /// the room's last event.
     pub fn of(room: &Room, names: &Names) -> Option<Self> {
+        Self::at(room, names, room.recorded_at)
+    }
+
+    /// The same at a later moment, up to which nothing more was recorded in the room.
+    pub fn at(room: &Room, names: &Names, now: Timestamp) -> Option<Self> {
         let resolver = Resolver::new(names, Some(&room.name));
         let session = room.session.as_ref()?;
         let metadata = session.metadata.as_ref();
@@ -85,12 +92,16 @@ impl SessionView {
                 .ended
                 .and_then(|ended| resolver.position(ended.version)),
             metadata: metadata.map(|text| text.value.to_string()),
-            participants: participants(room, &resolver),
+            participants: participants(room, &resolver, now.max(room.recorded_at)),
         })
     }
 }
 
-fn participants(room: &Room, resolver: &Resolver<'_>) -> Vec<SessionParticipantView> {
+fn participants(
+    room: &Room,
+    resolver: &Resolver<'_>,
+    now: Timestamp,
+) -> Vec<SessionParticipantView> {
     let mut found = Vec::new();
     for (number, person) in people(room) {
         let connections = room.connections_of(person);
@@ -110,7 +121,7 @@ fn participants(room: &Room, resolver: &Resolver<'_>) -> Vec<SessionParticipantV
             participant: number.0,
             name: newest.name.value.to_string(),
             live: !person.live.is_empty(),
-            presence_us: presence.presence_micros(room.recorded_at),
+            presence_us: presence.presence_micros(now),
             timelog: connections
                 .iter()
                 .rev()

@@ -8,8 +8,8 @@ use roomledger::domain::event::{
     UpdateMode, Who,
 };
 use roomledger::domain::{Identity, Permission, PermissionPatch, Ranges, ReceiveRule, Source};
-use roomledger::replay::view::{PermissionPatchView, RoomView};
-use roomledger::replay::{Ability, Moment, able, as_of, present, removed};
+use roomledger::replay::view::PermissionPatchView;
+use roomledger::replay::{Ability, Moment, Present, as_of, removals};
 use roomledger::store::Position;
 use serde_json::{Value, json};
 
@@ -49,8 +49,8 @@ fn who_could_and_who_was_there_and_who_was_removed() {
     let check = |position: u64, ability: Ability, expected: &[(&str, u64)]| {
         let moment = Moment::Position(Position(position));
         let folded = as_of(&stage.store, &room(), moment).unwrap();
-        let view = RoomView::of(&folded.room, &folded.names);
-        let able = able(&view, ability);
+        let able = Present::of(&folded.room, &folded.names, Some(ability), None, 9);
+        let able = able.complete(&stage.store).unwrap().present;
         let found: Vec<(&str, u64)> = able
             .iter()
             .map(|one| (one.identity.as_str(), one.because.unwrap()))
@@ -61,12 +61,15 @@ fn who_could_and_who_was_there_and_who_was_removed() {
     check(7, microphone, &[("alice", 4), ("bob", 6)]);
     check(8, microphone, &[("bob", 6)]);
     check(10, Ability::Publish(None), &[]);
-    check(10, Ability::SendData, &[("alice", 8)]);
+    // The change took the right to publish: data could be sent from the beginning.
+    check(10, Ability::SendData, &[("alice", 4)]);
     let folded = as_of(&stage.store, &room(), Moment::Head).unwrap();
-    let view = RoomView::of(&folded.room, &folded.names);
-    let there: Vec<String> = present(&view).into_iter().map(|one| one.identity).collect();
+    let there = Present::of(&folded.room, &folded.names, None, None, 9);
+    let there = there.complete(&stage.store).unwrap().present;
+    let there: Vec<String> = there.into_iter().map(|one| one.identity).collect();
     assert_eq!(there, ["alice"]);
-    let removed = removed(&view);
+    let removed = removals(&stage.store, &room(), Moment::Head, None, 9).unwrap();
+    let removed = removed.removals;
     assert_eq!(
         (removed[0].identity.as_str(), removed[0].because),
         ("bob", Some(9))

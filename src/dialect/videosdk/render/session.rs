@@ -222,9 +222,9 @@ impl<'a> SessionShown<'a> {
         }
     }
 
-    /// In whole seconds; 0 while it goes on.
+    /// In whole seconds; up to now, while it goes on.
     fn active_duration(&self) -> i64 {
-        let end = self.seen.end().unwrap_or(self.seen.start());
+        let end = self.seen.end().unwrap_or(self.seen.now());
         end.seconds().saturating_sub(self.seen.start().seconds())
     }
 
