@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use read::{AtArgs, LogArgs, ReadArgs, RoomAtArgs, RoomsArgs, SessionsArgs, ShowArgs, WhoArgs};
@@ -210,10 +211,10 @@ pub struct TokenArgs {
     #[arg(long, group = "rights")]
     pub audit: bool,
     /// The room.
-    #[arg(long, value_name = "ROOM")]
+    #[arg(long, value_name = "ROOM", value_parser = NonEmptyStringValueParser::new())]
     pub room: Option<String>,
     /// Who the token is for.
-    #[arg(long, value_name = "IDENTITY")]
+    #[arg(long, value_name = "IDENTITY", value_parser = NonEmptyStringValueParser::new())]
     pub identity: Option<String>,
     /// The name shown to others.
     #[arg(long, value_name = "NAME")]

@@ -306,9 +306,9 @@ impl Engine {
         &self.shared.clock
     }
 
-    /// The present, up to which lasts what is still open.
+    /// The ledger's time: the present, up to which lasts what is still open.
     pub fn now(&self) -> Timestamp {
-        self.shared.clock.wall()
+        self.shared.time().now(&*self.shared.clock)
     }
 
     /// The settings it was opened with.

@@ -75,6 +75,8 @@ fn a_wrong_command_line_exits_with_two_and_says_so_on_stderr() {
         &["token"],
         &["token", "--join", "--room", "town"],
         &["token", "--admin"],
+        &["token", "--audit", "--dev", "--room", ""],
+        &["token", "--join", "--dev", "--room", "town", "--identity", ""],
         &["token", "--audit", "--ttl", "soon"],
         &["serve"],
         &["serve", "--dev", "--listen", "7880"],

@@ -55,7 +55,7 @@ pub(super) const LIST: Operation = Operation::read(
     |query| read(query).map(drop),
     Answer::of::<Events>(200),
 )
-.or(&[404]);
+.or(&[404, 410]);
 pub(super) const ONE: Operation = Operation::read(
     "event",
     "One event with its place in the chain.",
@@ -126,10 +126,18 @@ async fn found(ledger: &Ledger, query: Query) -> Result<EventQuery, Problem> {
     if let (None, Some(room), true) = (span, &asked.room, is_of_session) {
         span = ledger.session_of(room).await?;
     }
-    let now_us = ledger.engine.clock().wall().micros();
+    let now_us = ledger.engine.now().micros();
     let range = ledger.range(since, until, span.map(|span| span.until_now(now_us)))?;
+    // Up to and with the head, a page of `before` begins right behind it.
+    let before = asked
+        .before
+        .map(|before| Position(before.0.saturating_sub(1)));
+    for bound in [asked.after, before].into_iter().flatten() {
+        ledger.reached(bound)?;
+    }
     match range.from.map(|from| ledger.place(from)).transpose()? {
         Some(At::Position(at)) => {
+            ledger.reached(at)?;
             let before = Position(at.0.saturating_sub(1));
             asked.after = asked.after.max(Some(before));
         }
@@ -138,6 +146,7 @@ async fn found(ledger: &Ledger, query: Query) -> Result<EventQuery, Problem> {
     }
     match range.to.map(|to| ledger.place(to)).transpose()? {
         Some(At::Position(at)) => {
+            ledger.reached(at)?;
             let beyond = at.next();
             asked.before = Some(asked.before.map_or(beyond, |before| before.min(beyond)));
         }

@@ -40,7 +40,7 @@ impl Ledger {
         let Some(room) = self.engine.room(room).await? else {
             return Ok(None);
         };
-        let now = self.engine.clock().wall().max(room.recorded_at);
+        let now = self.engine.now().max(room.recorded_at);
         Ok(session_span(&room).map(|span| span.until_now(now.micros())))
     }
 
@@ -69,6 +69,19 @@ impl Ledger {
             session,
             ..Frame::utc(self.engine.clock().wall().micros())
         }
+    }
+
+    /// Refuses a bound that lies beyond the head: it is of another history, and would bound nothing
+    /// here.
+    pub(super) fn reached(&self, position: Position) -> Result<(), Problem> {
+        let head = self.engine.head();
+        if position <= head {
+            return Ok(());
+        }
+        let detail = format!(
+            "position {position} is not of this history, whose head is {head}: name one up to it"
+        );
+        Err(Problem::new(StatusCode::GONE, "other-history", detail))
     }
 
     /// Waits until a position is visible, for as long as a reader of its own write may have to.

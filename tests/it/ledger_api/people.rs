@@ -6,6 +6,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
 use roomledger::cli::read::{DataReader, Reader as _};
+use roomledger::engine::Clock as _;
 use roomledger::replay::Ability;
 use roomledger::replay::position::Pos;
 use serde_json::{Value, json};
@@ -128,6 +129,11 @@ fn a_ban_is_shown_as_long_as_it_stands() {
     };
     server.advance(9);
     assert_eq!(bans(""), 1);
+    // A wall clock that jumps ends no ban: it stands by the ledger's time.
+    let wall = server.engine.clock().wall();
+    server.engine.clock().set_wall(wall.plus_seconds(3_600));
+    assert_eq!(bans(""), 1);
+    server.engine.clock().set_wall(wall);
     server.advance(1);
     for (query, expected) in [
         (String::new(), 0),

@@ -96,6 +96,35 @@ fn a_day_as_the_end_is_the_whole_day() {
 }
 
 #[test]
+fn a_bound_beyond_the_head_is_refused() {
+    let server = town();
+    let newest = server.events("order=desc&limit=1")[0]["position"]
+        .as_u64()
+        .unwrap();
+    let beyond = newest + 1;
+    for query in [
+        format!("after={beyond}"),
+        format!("since={beyond}"),
+        format!("since=%23{beyond}"),
+        format!("until={beyond}"),
+        format!("before={}", beyond + 1),
+        format!("room=town&after={beyond}"),
+        format!("order=desc&before={}", u64::MAX),
+    ] {
+        let refused = server.get(&format!("/events?{query}")).expect(410);
+        assert_eq!(refused["type"], "other-history", "{query}");
+    }
+    for (query, expected) in [
+        (format!("after={newest}"), 0),
+        (format!("since={newest}"), 1),
+        (format!("until={newest}&after={}", newest - 1), 1),
+        (format!("before={beyond}&after={}", newest - 1), 1),
+    ] {
+        assert_eq!(server.events(&query).len(), expected, "{query}");
+    }
+}
+
+#[test]
 fn a_time_of_day_is_a_moment_of_the_night_that_a_session_goes_on_in() {
     // It opens at 23:59:58 and goes on, and nothing happens in it.
     let server = Server::new();
