@@ -237,10 +237,10 @@ fn known_target(room: &str, target: &str, asking: &Asking<'_>) -> Result<(), Fai
         .find_map(|prefix| target.strip_prefix(prefix));
     let wanted = bare.unwrap_or(target);
     let people = asking.reader.room(room, None)?.participants;
-    let names = people
-        .iter()
-        .flat_map(|it| [it.identity.as_str(), it.name.as_str()]);
-    let near = nearest(wanted, names.filter(|name| !name.is_empty()));
+    let mut near = nearest(wanted, people.iter().map(|it| it.identity.as_str()));
+    if near.is_empty() {
+        near = nearest(wanted, people.iter().map(|it| it.name.as_str()));
+    }
     let failure = Failure::new(
         Exit::NotFound,
         format!("nobody in room '{room}' is '{wanted}', nor ever showed that name"),
