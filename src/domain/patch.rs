@@ -129,7 +129,7 @@ impl PermissionPatch {
             self.receive_by_participant = None;
             self.receive_by_connection = None;
         }
-        if narrower.send_allowed.is_some() {
+        if narrower.send_allowed.is_some() || narrower.send_enabled.is_some() {
             self.send_is_coarse = narrower.send_is_coarse;
         }
         macro_rules! take {

@@ -129,7 +129,7 @@ impl Draft<'_> {
     }
 
     fn full(&self, identity: &Identity, it: &Join, config: &RoomConfig) -> Option<Rejection> {
-        if config.max_participants == 0 || is_dependent(it) {
+        if config.max_participants == 0 || is_dependent(it, config) {
             return None;
         }
         let replaced = match config.duplicate_identity {
@@ -244,11 +244,14 @@ fn connection_taken(room: &Room, key: u128) -> bool {
         .is_some_and(|session| session.by_short_id.contains_key(&key))
 }
 
-/// As far as the credential tells, before any connection exists.
-fn is_dependent(it: &Join) -> bool {
-    let marked = it.permission.as_ref().is_some_and(|update| {
-        update.patch.agent == Some(true) || update.patch.recorder == Some(true)
-    });
+/// As far as the credential and the room's default tell, before any connection exists.
+fn is_dependent(it: &Join, config: &RoomConfig) -> bool {
+    let patch = it.permission.as_ref().map(|update| &update.patch);
+    let default = config.default_permission.as_ref();
+    let agent = patch.and_then(|patch| patch.agent);
+    let recorder = patch.and_then(|patch| patch.recorder);
+    let marked = agent.unwrap_or(default.is_some_and(|default| default.agent))
+        || recorder.unwrap_or(default.is_some_and(|default| default.recorder));
     marked || matches!(it.kind, ConnectionKind::Agent | ConnectionKind::Egress)
 }
 

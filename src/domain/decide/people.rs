@@ -85,12 +85,8 @@ impl Draft<'_> {
 
     fn keep_out(&mut self, it: &Remove, identity: &Identity) {
         let participant = self.register(identity);
-        let banned = self.room.person(participant).and_then(|person| person.ban);
-        if it.ban && banned.is_none_or(|ban| ban.until.is_some()) {
-            self.push(ParticipantBanned {
-                participant,
-                until: None,
-            });
+        if it.ban {
+            self.ban_for_good(participant, None);
         }
         if let Some(before) = it.revoke_before {
             self.revoke(Some(participant), before, None);
@@ -117,13 +113,7 @@ impl Draft<'_> {
         });
         if it.ban {
             for participant in &people {
-                self.push_because(
-                    ParticipantBanned {
-                        participant: *participant,
-                        until: None,
-                    },
-                    request,
-                );
+                self.ban_for_good(*participant, Some(request));
             }
         }
         if let Some(before) = it.revoke_before {
@@ -135,6 +125,16 @@ impl Draft<'_> {
             due_at: None,
         };
         self.close(asked, &numbers(found), closing, Some(request));
+    }
+
+    /// A ban for good that stands already is not set again.
+    fn ban_for_good(&mut self, participant: ParticipantNumber, request: Option<Version>) {
+        let stands = self.room.person(participant).and_then(|person| person.ban);
+        if stands.is_none_or(|ban| ban.until.is_some()) {
+            let until = None;
+            let banned = ParticipantBanned { participant, until };
+            self.push_event(banned.into(), request.map(Reference::here));
+        }
     }
 
     pub(super) fn ban(

@@ -235,9 +235,6 @@ impl Turn<'_> {
         self.exists()?;
         bounded_profile(&it.profile)?;
         let numbers = self.meant(&it.target)?;
-        if numbers.is_empty() {
-            return self.no_effect();
-        }
         let profile = self.set_profile(&numbers, &it.profile)?;
         let mut permission = false;
         if let Some(update) = &it.permission {
@@ -390,7 +387,7 @@ fn over(narrow: &PermissionPatch, wide: &PermissionPatch) -> PermissionPatch {
         both.receive_by_participant = None;
         both.receive_by_connection = None;
     }
-    if narrow.send_allowed.is_some() {
+    if narrow.send_allowed.is_some() || narrow.send_enabled.is_some() {
         both.send_is_coarse = narrow.send_is_coarse;
     }
     macro_rules! take {
