@@ -83,7 +83,8 @@ impl Restored {
         let mut facts = vec![Event::from(started)];
         if self.defaults.as_deref() != Some(&config.defaults.config) {
             let config = Arc::new(config.defaults.config.clone());
-            facts.push(Event::from(DefaultsChanged { config }));
+            let before = self.defaults.clone();
+            facts.push(Event::from(DefaultsChanged { before, config }));
         }
         facts.extend(config.repairs.iter().filter_map(repair_fact));
         facts

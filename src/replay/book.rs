@@ -5,9 +5,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{Event, RoomName, Version};
-use crate::replay::names::{Directory, Names};
+use crate::domain::{ConnectionNumber, Event, RoomName, Version};
+use crate::replay::former::{Field, Former, Formers};
+use crate::replay::names::{Directory, EVENT_NAMES_MAX, Names};
 use crate::replay::view::EventView;
+use crate::replay::window::Window;
 use crate::store::{EventStore, Record, StoreError};
 
 /// Directories at hand, at most so many.
@@ -15,6 +17,10 @@ use crate::store::{EventStore, Record, StoreError};
 pub struct NamesBook {
     entries: BTreeMap<Option<RoomName>, Entry>,
     rooms_max: usize,
+    /// How many names one event shows.
+    names_max: usize,
+    /// What the record replaced that was made ready last.
+    formers: Formers,
     /// Counts uses, so that the least recent is known.
     uses: u64,
 }
@@ -31,8 +37,18 @@ impl NamesBook {
         Self {
             entries: BTreeMap::new(),
             rooms_max: rooms_max.max(ROOMS_MIN),
+            names_max: EVENT_NAMES_MAX,
+            formers: Formers::default(),
             uses: 0,
         }
+    }
+
+    /// The same, with at most `names_max` names in the lists of one event: fewer where many readers
+    /// hold an event in memory, `usize::MAX` for an export.
+    #[must_use]
+    pub fn naming(mut self, names_max: usize) -> Self {
+        self.names_max = names_max;
+        self
     }
 
     /// The directory of a stream, read on until at least `version`.
@@ -50,12 +66,24 @@ impl NamesBook {
         Ok(names)
     }
 
-    /// Makes ready what a record needs to be shown: its own room's directory, and that of a room
-    /// it refers to. Afterwards the book is a [`Directory`] for it.
+    /// Makes ready what a record needs to be shown: its own room's directory, that of a room it
+    /// refers to, and the values that it replaced. Afterwards the book is a [`Directory`] for it.
+    ///
+    /// A directory is read on from where it is. Each old value that is shown costs a read of
+    /// one record.
     ///
     /// # Errors
     /// As [`EventStore::read_room`].
     pub fn prepare(&mut self, store: &dyn EventStore, record: &Record) -> Result<(), StoreError> {
+        self.prepare_after(store, record, ConnectionNumber(0))
+    }
+
+    fn prepare_after(
+        &mut self,
+        store: &dyn EventStore,
+        record: &Record,
+        names_after: ConnectionNumber,
+    ) -> Result<(), StoreError> {
         let mut last = record.version;
         for (room, version) in references(record) {
             if room.is_none() {
@@ -66,7 +94,10 @@ impl NamesBook {
         }
         let names = self.at_hand(record.room.as_ref());
         names.absorb(record);
-        names.catch_up(store, last)
+        names.catch_up(store, last)?;
+        let window = Window::of(&record.event.event, names_after, self.names_max);
+        self.formers = Formers::read(store, record, window)?;
+        Ok(())
     }
 
     /// A record as readers see it.
@@ -78,8 +109,21 @@ impl NamesBook {
         store: &dyn EventStore,
         record: &Record,
     ) -> Result<EventView, StoreError> {
-        self.prepare(store, record)?;
-        Ok(EventView::of(record, self))
+        self.show_after(store, record, ConnectionNumber(0))
+    }
+
+    /// The same, with lists of connections that go on after one.
+    ///
+    /// # Errors
+    /// As [`EventStore::read_room`].
+    pub fn show_after(
+        &mut self,
+        store: &dyn EventStore,
+        record: &Record,
+        names_after: ConnectionNumber,
+    ) -> Result<EventView, StoreError> {
+        self.prepare_after(store, record, names_after)?;
+        Ok(EventView::after(record, self, names_after))
     }
 
     fn at_hand(&mut self, room: Option<&RoomName>) -> &mut Names {
@@ -107,6 +151,14 @@ impl NamesBook {
 impl Directory for NamesBook {
     fn names(&self, room: Option<&RoomName>) -> Option<&Names> {
         self.entries.get(&room.cloned()).map(|entry| &entry.names)
+    }
+
+    fn names_max(&self) -> usize {
+        self.names_max
+    }
+
+    fn former(&self, room: Option<&RoomName>, version: Version, field: &Field) -> Option<&Former> {
+        self.formers.get(room, version, field)
     }
 }
 

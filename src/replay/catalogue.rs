@@ -161,12 +161,12 @@ impl Catalogue {
                 });
             }
             Event::RoomConfigChanged(it) => {
-                if let (Some(entry), Some(config)) = (self.named_mut(room), &it.room) {
+                if let (Some(entry), Some(change)) = (self.named_mut(room), &it.room) {
                     entry.updated_at = at;
-                    entry.expires_at = config.expires_at;
+                    entry.expires_at = change.after.expires_at;
                 }
             }
-            Event::RoomMetadataChanged(it) if it.room => {
+            Event::RoomMetadataChanged(it) if it.room.is_some() => {
                 if let Some(entry) = self.named_mut(room) {
                     entry.updated_at = at;
                 }

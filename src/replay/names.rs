@@ -12,6 +12,7 @@ use crate::domain::{
     Alias, ConnectionNumber, Event, Id, Identity, ParticipantNumber, RoomName, SessionNumber,
     Source, TrackNumber, Version,
 };
+use crate::replay::former::{Field, Former};
 use crate::store::{EventStore, Position, Record, StoreError};
 
 /// The directory of one stream, up to a version of it.
@@ -34,6 +35,17 @@ pub struct Names {
 pub trait Directory {
     /// The directory of a stream, if it is at hand; `None` asks for the system stream.
     fn names(&self, room: Option<&RoomName>) -> Option<&Names>;
+
+    /// How many names of connections and tracks one event shows in its lists. Beyond them it has
+    /// the numbers, which are always whole.
+    fn names_max(&self) -> usize {
+        EVENT_NAMES_MAX
+    }
+
+    /// The value that the event of a version had set, where it was read back.
+    fn former(&self, _: Option<&RoomName>, _: Version, _: &Field) -> Option<&Former> {
+        None
+    }
 }
 
 impl Directory for Names {
@@ -349,6 +361,9 @@ const fn session(it: &SessionOpened, opened: Version) -> SessionName {
         ended: None,
     }
 }
+
+/// A name takes about 130 bytes as JSON, so an event to everybody stays below 2 MB.
+pub(super) const EVENT_NAMES_MAX: usize = 10_000;
 
 /// Records read at once: enough to spread the cost of a read, few enough to stay in cache.
 pub(super) const BATCH_RECORDS: usize = 1_024;

@@ -3,6 +3,8 @@
 //! Apart because the server and the command line must give the same pages. A page looks at a
 //! bounded number of records, so that a filter that matches nothing answers too.
 
+use serde_json::Value;
+
 use crate::domain::{RoomName, SessionNumber, Timestamp, Version};
 use crate::replay::book::NamesBook;
 use crate::replay::filter::Filter;
@@ -94,7 +96,8 @@ impl EventPage {
 }
 
 /// Reads one page. A room's page has the refusals as well that named it when there was no such
-/// room: they stand in the system stream.
+/// room: they stand in the system stream. It ends early where its
+/// events come to some megabytes; `next` goes on.
 ///
 /// # Errors
 /// As [`EventStore::read_room`].
@@ -123,7 +126,7 @@ fn read_line(
     let line = Line { store, lane };
     let mut range = range(&line, book, query)?;
     let mut page = EventPage::default();
-    let mut looked_at = 0;
+    let (mut looked_at, mut bytes) = (0, 0);
     while range.low < range.high {
         let records = match query.order {
             Order::Ascending => line.read(range.low, range.high, BATCH_RECORDS)?,
@@ -135,10 +138,13 @@ fn read_line(
         for record in &records {
             looked_at += 1;
             if line.holds(record) {
-                take(store, book, query, record, &mut page)?;
+                let shown = take(store, book, query, record, &mut page)?;
+                bytes += shown.map_or(0, weight_of);
             }
             let is_end = line.key(record) == last && range.is_last(last, query.order);
-            let is_full = page.events.len() >= query.limit || looked_at >= LOOKED_AT_MAX;
+            let is_full = page.events.len() >= query.limit
+                || looked_at >= LOOKED_AT_MAX
+                || bytes >= PAGE_BYTES;
             if is_full && !is_end {
                 page.next = Some(record.position.0);
                 return Ok(page);
@@ -152,13 +158,14 @@ fn read_line(
     Ok(page)
 }
 
-fn take(
+/// Adds the event of a record to the page where the query wants it.
+fn take<'p>(
     store: &dyn EventStore,
     book: &mut NamesBook,
     query: &EventQuery,
     record: &Record,
-    page: &mut EventPage,
-) -> Result<(), StoreError> {
+    page: &'p mut EventPage,
+) -> Result<Option<&'p EventView>, StoreError> {
     if query.filter.needs_names() {
         // A name that somebody shows later finds what they did before.
         let room = record.room.as_ref();
@@ -166,10 +173,34 @@ fn take(
         book.prepare(store, record)?;
     }
     let names = book.names(record.room.as_ref());
-    if query.filter.matches(record, names) {
-        page.events.push(book.show(store, record)?);
+    if !query.filter.matches(record, names) {
+        return Ok(None);
     }
-    Ok(())
+    page.events.push(book.show(store, record)?);
+    Ok(page.events.last())
+}
+
+/// About how many bytes an event takes as JSON.
+fn weight_of(event: &EventView) -> usize {
+    let members = event.data.iter();
+    let data = members.map(|(name, value)| name.len() + weight(value));
+    ENVELOPE_BYTES + data.sum::<usize>()
+}
+
+fn weight(value: &Value) -> usize {
+    const PUNCTUATION: usize = 4;
+    let inner = match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(weight).sum(),
+        Value::Object(members) => {
+            let members = members.iter();
+            members
+                .map(|(name, value)| name.len() + weight(value))
+                .sum()
+        }
+    };
+    PUNCTUATION + inner
 }
 
 /// What is left to look at: after `low`, up to and with `high`. In one room these are versions,
@@ -307,6 +338,13 @@ impl Line<'_> {
         Ok(low)
     }
 }
+
+/// A page ends with the event that makes it so long: a few events may name everybody in a large
+/// room.
+const PAGE_BYTES: usize = 8 * 1024 * 1024;
+
+/// What an event takes beside its `data`, roughly.
+const ENVELOPE_BYTES: usize = 512;
 
 /// A page looks at no more records than these: some tens of milliseconds of work.
 const LOOKED_AT_MAX: usize = 100_000;

@@ -4,9 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::domain::state::{connection_sid, session_sid};
-use crate::domain::{
-    ConnectionNumber, Event, ParticipantNumber, Room, RoomName, Timestamp, Version,
-};
+use crate::domain::{ConnectionNumber, Event, ParticipantNumber, Room, RoomName, Version};
 use crate::replay::fold::{Moment, each_after};
 use crate::replay::view::StintView;
 use crate::store::{EventStore, Record, StoreError};
@@ -55,7 +53,7 @@ impl EarlierStints {
                     let alias = it.alias.as_ref().map(|alias| alias.as_str().to_owned());
                     let connection = alias.unwrap_or_else(|| connection_sid(it.connection_id));
                     open.insert(it.number, stints.len());
-                    stints.push((begun(at, connection, session.clone()), None));
+                    stints.push((begun(record, connection, session.clone()), None));
                 }
                 Event::ConnectionsClosed(it) => {
                     let closes = |number: &ConnectionNumber| it.who.connections.contains(*number);
@@ -64,6 +62,7 @@ impl EarlierStints {
                         let place = open.remove(&number);
                         if let Some((stint, cause)) = place.and_then(|it| stints.get_mut(it)) {
                             stint.end = Some(at);
+                            stint.end_reported = record.event.occurred_at;
                             *cause = Some(cause_of(record));
                         }
                     }
@@ -84,10 +83,12 @@ impl EarlierStints {
     }
 }
 
-const fn begun(start: Timestamp, connection: String, session: String) -> StintView {
+fn begun(record: &Record, connection: String, session: String) -> StintView {
     StintView {
-        start,
+        start: record.command.recorded_at,
         end: None,
+        start_reported: record.event.occurred_at,
+        end_reported: None,
         cause: None,
         connection,
         session,

@@ -25,7 +25,7 @@ use crate::served::{Caller, all_rights};
 /// Some moment after the story.
 const NOW_US: i64 = 1_795_350_000_000_000;
 
-fn record_town_hall(data: &Path) {
+pub(crate) fn record_town_hall(data: &Path) {
     let cli = Cli::try_parse_from(["roomledger".as_ref(), "demo".as_ref(), data.as_os_str()]);
     let Command::Demo(args) = cli.expect("a command line").command else {
         panic!("another command");
@@ -67,7 +67,7 @@ fn serve(data: &Path) -> (SocketAddr, oneshot::Sender<()>, thread::JoinHandle<()
 }
 
 /// What a command line answers over a source: exit code, answer and notes.
-fn answer(line: &str, format: Format, reader: &dyn Reader) -> (Exit, String, String) {
+pub(crate) fn answer(line: &str, format: Format, reader: &dyn Reader) -> (Exit, String, String) {
     let words = ["roomledger"].into_iter().chain(line.split(' '));
     let cli = Cli::try_parse_from(words).expect("a command line");
     let times = TimeFormat::new(None, None, NOW_US).expect("UTC");

@@ -9,5 +9,6 @@ mod people;
 mod reading;
 mod refusals;
 mod reports;
-mod support;
+pub(crate) mod support;
 mod sync;
+mod telling;

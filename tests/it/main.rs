@@ -34,6 +34,8 @@ mod cli_repair;
 mod cli_run;
 #[cfg(feature = "cli")]
 mod cli_served;
+#[cfg(feature = "cli")]
+mod cli_show;
 #[cfg(feature = "server")]
 mod coverage;
 #[cfg(feature = "server")]
@@ -73,6 +75,7 @@ mod programs;
 #[cfg(feature = "server")]
 mod rate_limit;
 mod readme;
+mod refold;
 mod replay;
 #[cfg(feature = "server")]
 mod router_fuzz;

@@ -45,11 +45,11 @@ pub(crate) fn header(provenance: Provenance, at: Timestamp) -> Arc<CommandHeader
 }
 
 /// A room of a run and what it was after each request about it.
-type Shown = (RoomName, Vec<Room>);
+pub(crate) type Shown = (RoomName, Vec<Room>);
 
 /// Runs each program in two rooms of its own and stores what came of it, step by step in turn.
 /// Gives the rooms of the first program first.
-fn stored(programs: &[Vec<Step>]) -> (MemoryStore, Vec<Shown>) {
+pub(crate) fn stored(programs: &[Vec<Step>]) -> (MemoryStore, Vec<Shown>) {
     let store = MemoryStore::new();
     let room = |at: usize| RoomName::new(&format!("room {at}")).unwrap();
     let runs = programs.iter().enumerate();
@@ -162,6 +162,7 @@ proptest! {
         for record in &records {
             fresh.prepare(&store, record).unwrap();
             let view = EventView::of(record, &fresh);
+            late.prepare(&store, record).unwrap();
             prop_assert_eq!(&view, &EventView::of(record, &late));
             let resolved = view.sentence.replace("see #", "").replace("about #", "");
             prop_assert!(!resolved.contains('#'), "{}", view.sentence);

@@ -5,6 +5,7 @@
 
 mod asking;
 mod backup;
+mod changes;
 mod clock;
 mod log;
 mod near;

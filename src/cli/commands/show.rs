@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::cli::args::ShowArgs;
 use crate::cli::commands::asking::Asking;
+use crate::cli::commands::changes::changes;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::output::{Format, Row, write_json, write_record};
 use crate::cli::position;
@@ -231,44 +232,6 @@ fn who(event: &EventView) -> String {
 
 fn in_a_line(event: &EventView) -> String {
     format!("#{} {}", event.position, event.sentence)
-}
-
-/// Each value below a `before` that has another one below its `after`.
-fn changes(data: &serde_json::Map<String, Value>) -> Vec<String> {
-    let mut found = Vec::new();
-    let groups = data.get("groups").and_then(Value::as_array);
-    for group in groups.into_iter().flatten() {
-        if let (Some(before), Some(after)) = (group.get("before"), group.get("after")) {
-            differ("", before, after, &mut found);
-        }
-    }
-    if let (Some(before @ Value::Bool(_)), Some(after)) = (data.get("before"), data.get("after")) {
-        differ("muted", before, after, &mut found);
-    }
-    found
-}
-
-fn differ(path: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
-    if let (Value::Object(old), Value::Object(new)) = (before, after) {
-        let added = new.keys().filter(|key| !old.contains_key(*key));
-        for key in old.keys().chain(added) {
-            let below = if path.is_empty() {
-                key.clone()
-            } else {
-                format!("{path}.{key}")
-            };
-            let (old, new) = (old.get(key), new.get(key));
-            let nothing = &Value::Null;
-            differ(
-                &below,
-                old.unwrap_or(nothing),
-                new.unwrap_or(nothing),
-                found,
-            );
-        }
-    } else if before != after {
-        found.push(format!("{path}: {before} -> {after}"));
-    }
 }
 
 const COLUMNS: &[&str] = &[

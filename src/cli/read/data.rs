@@ -31,7 +31,8 @@ impl DataReader {
         DataReader {
             store,
             place: place.into(),
-            book: RefCell::default(),
+            // An export is whole.
+            book: RefCell::new(NamesBook::default().naming(usize::MAX)),
             now: Timestamp::EPOCH,
         }
     }

@@ -59,6 +59,43 @@ impl<'a> ServerReader<'a> {
         pairs.extend(more);
         self.get(&["rooms", room, list], &pairs)
     }
+
+    /// An event with every name in its lists, which a server gives in pieces.
+    fn whole(&self, event: EventView) -> Result<EventView, Failure> {
+        let mut event = event;
+        while let Some(after) = event.names_next {
+            let position = event.position.to_string();
+            let after = after.to_string();
+            let more: EventDetail = self.get(&["events", &position], &[("names_after", &after)])?;
+            for (name, more) in more.event.data {
+                if let Some(value) = event.data.get_mut(&name) {
+                    append(&name, value, more);
+                }
+            }
+            event.names_next = more.event.names_next;
+        }
+        Ok(event)
+    }
+}
+
+/// Adds what more there is to the lists of connections in a value.
+fn append(name: &str, value: &mut Value, more: Value) {
+    match (value, more) {
+        (Value::Array(items), Value::Array(more)) if LISTS.contains(&name) => items.extend(more),
+        (Value::Array(items), Value::Array(more)) => {
+            for (item, more) in items.iter_mut().zip(more) {
+                append("", item, more);
+            }
+        }
+        (Value::Object(members), Value::Object(more)) => {
+            for (name, more) in more {
+                if let Some(value) = members.get_mut(&name) {
+                    append(&name, value, more);
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 impl Reader for ServerReader<'_> {
@@ -143,14 +180,18 @@ impl Reader for ServerReader<'_> {
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
         let answer: Page = self.get(&["events"], &pairs)?;
+        let events = answer.events.into_iter();
+        let events = events.map(|event| self.whole(event));
         Ok(EventPage {
-            events: answer.events,
+            events: events.collect::<Result<_, _>>()?,
             next: answer.next,
         })
     }
 
     fn event(&self, position: u64) -> Result<EventDetail, Failure> {
-        self.get(&["events", &position.to_string()], &[])
+        let mut detail: EventDetail = self.get(&["events", &position.to_string()], &[])?;
+        detail.event = self.whole(detail.event)?;
+        Ok(detail)
     }
 
     fn follow(
@@ -171,6 +212,7 @@ impl Reader for ServerReader<'_> {
             &mut |message| {
                 let event: EventView = serde_json::from_str(&message.data).map_err(unreadable)?;
                 let position = Position(event.position);
+                let event = self.whole(event)?;
                 let taken = if query.filter == Filter::default() {
                     each(event)
                 } else {
@@ -251,3 +293,6 @@ fn unreadable(error: serde_json::Error) -> Failure {
 const PEOPLE_MAX: usize = 10_000;
 /// The most events that one answer gives.
 const EVENTS_MAX: usize = 1_000;
+
+/// The lists that an event cuts where it is about very many connections.
+const LISTS: &[&str] = &["targets", "connections", "before"];

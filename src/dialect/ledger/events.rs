@@ -14,7 +14,7 @@ use crate::dialect::ledger::query::Query;
 use crate::dialect::ledger::rooms::Limit;
 use crate::dialect::ledger::state::Ledger;
 use crate::dialect::ledger::write::Named;
-use crate::domain::{Digest, Kind, RoomName, Timestamp};
+use crate::domain::{ConnectionNumber, Digest, Kind, RoomName, Timestamp};
 use crate::replay::position::{Pos, Span};
 use crate::replay::view::EventView;
 use crate::replay::{EventQuery, Filter, Order, SessionEntry, read_page};
@@ -59,7 +59,7 @@ pub(super) const LIST: Operation = Operation::read(
 pub(super) const ONE: Operation = Operation::read(
     "event",
     "One event with its place in the chain.",
-    |_| Ok(()),
+    |query| names_after(query).map(drop),
     Answer::of::<EventInChain>(200),
 )
 .or(&[404]);
@@ -163,6 +163,8 @@ pub(super) async fn one(
     Named(position): Named<String>,
     query: Query,
 ) -> Result<Json<EventInChain>, Problem> {
+    let mut query = query;
+    let names_after = names_after(&mut query)?;
     query.finish()?;
     ledger.claims(&headers)?;
     let written = ledger.written(&position, None)?;
@@ -189,7 +191,7 @@ pub(super) async fn one(
     let shown = ledger.engine.read(move |store| {
         let link = store.commit_of(record.position)?;
         Ok(EventInChain {
-            event: past.lock().show(store, &record)?,
+            event: past.lock().show_after(store, &record, names_after)?,
             command: record.command_first,
             commit: link.position,
             chain: link.chain,
@@ -239,6 +241,12 @@ impl Ledger {
         let found = self.catalogue.read(move |all| all.session(&id).cloned());
         Ok(found.await?)
     }
+}
+
+fn names_after(query: &mut Query) -> Result<ConnectionNumber, Problem> {
+    let number = |text: &str| text.parse().map(ConnectionNumber);
+    let number = query.parsed("names_after", number)?;
+    Ok(number.unwrap_or(ConnectionNumber(0)))
 }
 
 fn position(text: &str) -> Result<Position, &'static str> {

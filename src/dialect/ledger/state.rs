@@ -47,6 +47,10 @@ impl<T> Clone for Shared<T> {
 }
 
 impl<T> Shared<T> {
+    fn new(value: T) -> Self {
+        Self(Arc::new(Mutex::new(value)))
+    }
+
     pub(super) fn lock(&self) -> MutexGuard<'_, T> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -59,7 +63,7 @@ impl Ledger {
         Self {
             engine,
             keys,
-            live: Shared::default(),
+            live: Shared::new(NamesBook::default().naming(LIVE_NAMES_MAX)),
             past: Shared::default(),
             catalogue,
             lines: Lines::default(),
@@ -175,3 +179,7 @@ impl Ledger {
         Ok(shown.await?)
     }
 }
+
+/// Names that one event shows in a stream and in the answer to a command: a thousand slow readers
+/// each hold one event in memory. `GET /events` shows more.
+const LIVE_NAMES_MAX: usize = 1_000;

@@ -8,8 +8,8 @@ use super::limits;
 use super::target::numbers;
 use crate::domain::command::{Remove, Target};
 use crate::domain::event::{
-    CloseCause, Closing, ParticipantBanned, ParticipantUnbanned, Reference, RemovalRequested,
-    RevocationLifted, Selector, TokensRevoked, Who,
+    CloseCause, Closing, FormerBan, FormerRevocation, ParticipantBanned, ParticipantUnbanned,
+    Reference, RemovalRequested, RevocationLifted, Selector, TokensRevoked, Who,
 };
 use crate::domain::id::{Identity, ParticipantNumber, Version};
 use crate::domain::limits::TARGETS_MAX;
@@ -131,8 +131,11 @@ impl Draft<'_> {
     fn ban_for_good(&mut self, participant: ParticipantNumber, request: Option<Version>) {
         let stands = self.room.person(participant).and_then(|person| person.ban);
         if stands.is_none_or(|ban| ban.until.is_some()) {
-            let until = None;
-            let banned = ParticipantBanned { participant, until };
+            let banned = ParticipantBanned {
+                participant,
+                until: None,
+                former: self.standing_ban(participant),
+            };
             self.push_event(banned.into(), request.map(Reference::here));
         }
     }
@@ -158,24 +161,27 @@ impl Draft<'_> {
                 "the identity is banned so already",
             );
         } else {
-            self.push(ParticipantBanned { participant, until });
+            let former = self.standing_ban(participant);
+            self.push(ParticipantBanned {
+                participant,
+                until,
+                former,
+            });
         }
         Ok(())
     }
 
     pub(super) fn unban(&mut self, identity: &Identity) -> Result<(), Rejection> {
         self.require_room()?;
-        let now = self.context.now;
         let known = self.room.person_by_identity(identity);
-        let banned = known.filter(|(_, person)| {
-            person
-                .ban
-                .is_some_and(|ban| ban.until.is_none_or(|until| until > now))
-        });
-        let banned = banned.map(|(participant, _)| participant);
+        let known = known.map(|(participant, _)| participant);
+        let banned = known.and_then(|number| Some((number, self.standing_ban(number)?)));
         let asked = Target::Identity(identity.clone());
-        if let Some(participant) = banned {
-            self.push(ParticipantUnbanned { participant });
+        if let Some((participant, former)) = banned {
+            self.push(ParticipantUnbanned {
+                participant,
+                former,
+            });
         } else {
             let who = self.who(&asked, &[]);
             self.no_effect(Some(who), "the identity is not banned");
@@ -210,9 +216,12 @@ impl Draft<'_> {
             None => self.room.revoked_all,
             Some(number) => number.and_then(|number| self.revocation_of(Some(number))),
         };
-        if stands.is_some() {
+        if let Some(stands) = stands {
             let participant = known.flatten();
-            self.push(RevocationLifted { participant });
+            self.push(RevocationLifted {
+                participant,
+                former: former_revocation(stands),
+            });
         } else {
             let asked = identity.map(|identity| Target::Identity(identity.clone()));
             let who = asked.map(|target| self.who(&target, &[]));
@@ -235,6 +244,17 @@ impl Draft<'_> {
                 ),
             }),
         }
+    }
+
+    /// The ban of somebody that has not lapsed.
+    fn standing_ban(&self, participant: ParticipantNumber) -> Option<FormerBan> {
+        let now = self.context.now;
+        let ban = self.room.person(participant)?.ban?;
+        let stands = ban.until.is_none_or(|until| until > now);
+        stands.then_some(FormerBan {
+            until: ban.until,
+            set: ban.set,
+        })
     }
 
     fn revoke_each(
@@ -267,6 +287,7 @@ impl Draft<'_> {
         let revoked = TokensRevoked {
             participant,
             before,
+            former: stands.map(former_revocation),
         };
         self.push_event(revoked.into(), request.map(Reference::here));
         true
@@ -277,6 +298,13 @@ impl Draft<'_> {
             Some(number) => self.room.person(number)?.revoked,
             None => self.room.revoked_all,
         }
+    }
+}
+
+const fn former_revocation(stood: Revocation) -> FormerRevocation {
+    FormerRevocation {
+        before: stood.before,
+        set: stood.set,
     }
 }
 

@@ -9,7 +9,9 @@ use super::limits;
 use super::rooms::before_of;
 use crate::domain::command::{ProfileUpdate, UpdateParticipant};
 use crate::domain::digest::Digest;
-use crate::domain::event::{AttributesChange, Before, ByWhom, ProfileChanged, TextChange, Who};
+use crate::domain::event::{
+    AttributesBefore, AttributesChange, Before, ByWhom, ProfileChanged, TextChange, Who,
+};
 use crate::domain::json;
 use crate::domain::personal::Personal;
 use crate::domain::rejection::Rejection;
@@ -92,7 +94,7 @@ fn text_change(
     let before: Vec<_> = found
         .iter()
         .filter(|connection| *field(connection).value != *value)
-        .map(|connection| (connection.number, before_of(Some(field(connection)))))
+        .map(|connection| (connection.number, before_of(field(connection))))
         .collect();
     (!before.is_empty()).then(|| TextChange {
         value: Personal::from(value),
@@ -112,7 +114,7 @@ fn attributes_change(
     let before: Vec<_> = found
         .iter()
         .filter(|connection| differs(connection))
-        .map(|connection| (connection.number, attributes_before(connection)))
+        .map(|connection| (connection.number, attributes_before(connection, update)))
         .collect();
     if before.is_empty() {
         return None;
@@ -133,10 +135,20 @@ fn attributes_change(
 }
 
 /// Attributes have no text of their own; their digest is that of their JSON, keys in order.
-fn attributes_before(connection: &Connection) -> Before {
+fn attributes_before(
+    connection: &Connection,
+    update: &BTreeMap<String, Option<String>>,
+) -> AttributesBefore {
     let json = json::attributes(&connection.attributes);
-    Before {
-        version: connection.attributes_set,
-        digest: Digest::of(json.as_bytes()),
+    let set = update.keys().filter_map(|key| {
+        let set = connection.attribute_versions.get(key)?;
+        Some((key.clone(), *set))
+    });
+    AttributesBefore {
+        all: Before {
+            version: connection.attributes_set,
+            digest: Digest::of(json.as_bytes()),
+        },
+        set: Personal::new(set.collect()),
     }
 }

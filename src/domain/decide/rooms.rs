@@ -8,9 +8,9 @@ use super::limits;
 use crate::domain::command::{Command, ConfigPatch, CreateRoom, SessionDataMerge, UpdateRoom};
 use crate::domain::digest::Digest;
 use crate::domain::event::{
-    Before, CloseCause, Closing, EndReason, OpenedBy, RoomConfig, RoomConfigChanged, RoomCreated,
-    RoomDeleted, RoomMetadataChanged, Selector, SessionDataChanged, SessionEndRequested,
-    SessionEnded, SessionOpened,
+    Before, CloseCause, Closing, ConfigChange, EndReason, OpenedBy, RoomConfig, RoomConfigChanged,
+    RoomCreated, RoomDeleted, RoomMetadataChanged, Selector, SessionDataChanged,
+    SessionEndRequested, SessionEnded, SessionOpened,
 };
 use crate::domain::id::Version;
 use crate::domain::json;
@@ -124,7 +124,7 @@ impl Draft<'_> {
             self.no_effect(None, "the session data was so already");
             return Ok(());
         }
-        let before = before_of(before.as_ref());
+        let before = before.as_ref().map_or(never_set(), before_of);
         self.push(SessionDataChanged {
             data: Personal::new(new),
             before,
@@ -234,43 +234,36 @@ impl Draft<'_> {
 
     fn change_config(&mut self, patch: &ConfigPatch) {
         let Some(life) = &self.room.life else { return };
-        let before = Arc::clone(&life.config);
         let changed = |config: &Arc<RoomConfig>| {
             let after = apply_config(config, patch);
-            (after != **config).then(|| Arc::new(after))
+            (after != **config).then(|| ConfigChange {
+                before: Arc::clone(config),
+                after: Arc::new(after),
+            })
         };
-        let room = changed(&before);
+        let room = changed(&life.config);
         let session = self
             .room
             .open_session()
             .and_then(|session| changed(&session.config));
         if room.is_some() || session.is_some() {
-            self.push(RoomConfigChanged {
-                before,
-                room,
-                session,
-            });
+            self.push(RoomConfigChanged { room, session });
         }
     }
 
     fn change_metadata(&mut self, metadata: &str, session_only: bool) {
         let differs = |text: &Text| *text.value != *metadata;
         let shown = self.room.metadata();
-        let room = !session_only
-            && self
-                .room
-                .life
-                .as_ref()
-                .is_some_and(|it| differs(&it.metadata));
-        let session = self.room.open_session().is_some() && shown.is_some_and(differs);
-        if !room && !session {
+        let kept = self.room.life.as_ref().map(|life| &life.metadata);
+        let room = kept.filter(|text| !session_only && differs(text));
+        let session = shown.filter(|text| self.room.open_session().is_some() && differs(text));
+        if room.is_none() && session.is_none() {
             return;
         }
-        let before = before_of(shown);
+        let (room, session) = (room.map(before_of), session.map(before_of));
         let metadata = Personal::from(metadata);
         self.push(RoomMetadataChanged {
             metadata,
-            before,
             room,
             session,
         });
@@ -278,16 +271,17 @@ impl Draft<'_> {
 }
 
 /// What a text was: the event that set it, and its digest.
-pub(super) fn before_of(text: Option<&Text>) -> Before {
-    match text {
-        Some(text) => Before {
-            version: text.set,
-            digest: Digest::of(text.value.as_bytes()),
-        },
-        None => Before {
-            version: Version(0),
-            digest: Digest::of(b""),
-        },
+pub(super) fn before_of(text: &Text) -> Before {
+    Before {
+        version: text.set,
+        digest: Digest::of(text.value.as_bytes()),
+    }
+}
+
+fn never_set() -> Before {
+    Before {
+        version: Version(0),
+        digest: Digest::of(b""),
     }
 }
 

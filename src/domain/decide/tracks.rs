@@ -8,8 +8,8 @@ use super::limits;
 use super::target::text_of;
 use crate::domain::command::{MuteTrack, PublishTrack, Target};
 use crate::domain::event::{
-    ByWhom, SubscriptionsChanged, TrackKind, TrackMuteChanged, TrackPublished, TrackShape,
-    TrackUpdated, TracksUnpublished,
+    ByWhom, SubscriptionsChanged, TrackBefore, TrackKind, TrackMuteChanged, TrackPublished,
+    TrackShape, TrackUpdated, TracksUnpublished,
 };
 use crate::domain::id::Version;
 use crate::domain::limits::{TARGETS_MAX, TRACKS_PER_CONNECTION_MAX};
@@ -44,6 +44,7 @@ impl Draft<'_> {
             muted: it.muted,
             shape: it.shape.clone(),
             published_at: self.context.now,
+            published_reported_at: self.request.occurred_at,
             published: Version(0),
         };
         if !may_publish(&connection.permission, &track) {
@@ -91,6 +92,10 @@ impl Draft<'_> {
                 track: track.number,
                 name: Personal::from(name),
                 shape: shape.clone(),
+                before: TrackBefore {
+                    name: Personal::from(&*track.name),
+                    shape: track.shape.clone(),
+                },
             });
         }
         Ok(())

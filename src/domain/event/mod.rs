@@ -22,25 +22,28 @@ pub use connection::{
     MoveRequested, MovedFrom, Profile, RemovalRequested,
 };
 pub use people::{
-    ParticipantBanned, ParticipantRegistered, ParticipantUnbanned, RevocationLifted, TokensRevoked,
+    FormerBan, FormerRevocation, ParticipantBanned, ParticipantRegistered, ParticipantUnbanned,
+    RevocationLifted, TokensRevoked,
 };
 pub use record::{
     ActivityItem, ActivityReported, CommandRefused, DataSent, NoEffect, NoteAbout, NoteAdded,
 };
 pub use room::{
-    DuplicatePolicy, EndReason, OpenedBy, RoomConfig, RoomConfigChanged, RoomCreated, RoomDeleted,
-    RoomMetadataChanged, SessionDataChanged, SessionEndRequested, SessionEnded, SessionOpened,
+    ConfigChange, DuplicatePolicy, EndReason, OpenedBy, RoomConfig, RoomConfigChanged, RoomCreated,
+    RoomDeleted, RoomMetadataChanged, SessionDataChanged, SessionEndRequested, SessionEnded,
+    SessionOpened,
 };
 pub use state::{
-    AttributesChange, Before, ByWhom, PermissionGroup, PermissionsChanged, ProfileChanged,
-    Selector, SubscriptionsChanged, TextChange, UpdateMode, Who,
+    AttributesBefore, AttributesChange, Before, ByWhom, PermissionGroup, PermissionsChanged,
+    ProfileChanged, Selector, SubscriptionsChanged, TextChange, UpdateMode, Who,
 };
 pub use system::{
     ClockHeld, ClockReleased, DefaultsChanged, EngineStarted, EngineStopped, HistoryRepaired,
     LossAccepted, RefusalCount, RefusalsSuppressed,
 };
 pub use track::{
-    TrackKind, TrackMuteChanged, TrackPublished, TrackShape, TrackUpdated, TracksUnpublished,
+    TrackBefore, TrackKind, TrackMuteChanged, TrackPublished, TrackShape, TrackUpdated,
+    TracksUnpublished,
 };
 
 use super::id::{RoomName, Version};

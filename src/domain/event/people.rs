@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::id::{Identity, ParticipantNumber};
+use crate::domain::id::{Identity, ParticipantNumber, Version};
 use crate::domain::personal::Personal;
 use crate::domain::time::Timestamp;
 
@@ -23,6 +23,17 @@ pub struct ParticipantBanned {
     pub participant: ParticipantNumber,
     /// Until when; for good when absent.
     pub until: Option<Timestamp>,
+    /// The ban that stood until now and that this one replaces.
+    pub former: Option<FormerBan>,
+}
+
+/// A ban that stood until now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormerBan {
+    /// Until when; for good when absent.
+    pub until: Option<Timestamp>,
+    /// The event that had set it.
+    pub set: Version,
 }
 
 /// A ban was lifted.
@@ -30,6 +41,8 @@ pub struct ParticipantBanned {
 pub struct ParticipantUnbanned {
     /// Whose.
     pub participant: ParticipantNumber,
+    /// The ban that stood until now.
+    pub former: FormerBan,
 }
 
 /// Tokens issued before a moment are refused at join.
@@ -39,6 +52,17 @@ pub struct TokensRevoked {
     pub participant: Option<ParticipantNumber>,
     /// The moment.
     pub before: Timestamp,
+    /// The revocation that stood until now and that this one replaces.
+    pub former: Option<FormerRevocation>,
+}
+
+/// A revocation that stood until now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FormerRevocation {
+    /// Tokens issued before this moment were refused.
+    pub before: Timestamp,
+    /// The event that had set it.
+    pub set: Version,
 }
 
 /// A revocation was lifted: its tokens are let in again.
@@ -46,4 +70,6 @@ pub struct TokensRevoked {
 pub struct RevocationLifted {
     /// Whose revocation; the one for everybody when absent.
     pub participant: Option<ParticipantNumber>,
+    /// The revocation that stood until now.
+    pub former: FormerRevocation,
 }

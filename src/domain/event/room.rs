@@ -70,15 +70,23 @@ pub struct RoomCreated {
     pub explicit: bool,
 }
 
-/// The settings changed: the whole new values, of the room, of its open session, or of both.
+/// The settings changed, of the room, of its open session, or of both: a session may have settings
+/// of its own.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RoomConfigChanged {
-    /// The room's before, for the reader.
+    /// The room's, where they changed.
+    pub room: Option<ConfigChange>,
+    /// The open session's, where they changed.
+    pub session: Option<ConfigChange>,
+}
+
+/// Settings that changed: the whole values.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ConfigChange {
+    /// What they were, for the reader.
     pub before: Arc<RoomConfig>,
-    /// The room's from now on.
-    pub room: Option<Arc<RoomConfig>>,
-    /// The open session's from now on.
-    pub session: Option<Arc<RoomConfig>>,
+    /// What they are from now on.
+    pub after: Arc<RoomConfig>,
 }
 
 /// The metadata changed, of the room, of its open session, or of both.
@@ -86,12 +94,10 @@ pub struct RoomConfigChanged {
 pub struct RoomMetadataChanged {
     /// The new value.
     pub metadata: Personal<String>,
-    /// What was shown before.
-    pub before: Before,
-    /// Whether the room keeps it.
-    pub room: bool,
-    /// Whether the open session shows it.
-    pub session: bool,
+    /// What the room's was, where the room keeps the new one.
+    pub room: Option<Before>,
+    /// What the open session showed, where it shows the new one.
+    pub session: Option<Before>,
 }
 
 /// The room is gone; its history stays, and so does its name.

@@ -83,8 +83,17 @@ pub struct AttributesChange {
     pub set: Personal<BTreeMap<String, String>>,
     /// Keys that are gone.
     pub removed: Personal<BTreeSet<String>>,
-    /// The digest of all attributes before, as JSON, by connection.
-    pub before: Vec<(ConnectionNumber, Before)>,
+    /// What they were, by connection.
+    pub before: Vec<(ConnectionNumber, AttributesBefore)>,
+}
+
+/// What the attributes of a connection were.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttributesBefore {
+    /// The event that changed any of them last, and the digest of all of them as JSON.
+    pub all: Before,
+    /// The events that had set the keys set or removed now; a key that was not there is absent.
+    pub set: Personal<BTreeMap<String, Version>>,
 }
 
 /// Name, metadata or attributes changed.

@@ -50,6 +50,8 @@ pub struct ClockReleased {
 /// The server's defaults for new rooms differ from those of the last start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DefaultsChanged {
+    /// The defaults as recorded last; `None` at the first start.
+    pub before: Option<Arc<RoomConfig>>,
     /// The defaults from now on.
     pub config: Arc<RoomConfig>,
 }

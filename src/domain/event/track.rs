@@ -79,6 +79,17 @@ pub struct TrackUpdated {
     pub name: Personal<String>,
     /// The form from now on.
     pub shape: TrackShape,
+    /// What both were.
+    pub before: TrackBefore,
+}
+
+/// What a track's name and form were.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrackBefore {
+    /// The name.
+    pub name: Personal<String>,
+    /// The form.
+    pub shape: TrackShape,
 }
 
 /// Tracks are gone. The envelope's cause tells by which event.

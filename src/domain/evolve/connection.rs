@@ -3,6 +3,7 @@
 //! Apart because [`change`] is the one door: whatever a change does to liveness, rights or
 //! deadlines, the session's tallies follow here and nowhere else.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::place::Place;
@@ -11,8 +12,10 @@ use crate::domain::event::{
     AttributesChange, CloseConfirmed, ConnectionActivated, ConnectionInterrupted, ConnectionOpened,
     ConnectionResumed, ConnectionsClosed, PermissionsChanged, ProfileChanged, SubscriptionsChanged,
 };
-use crate::domain::id::ConnectionNumber;
-use crate::domain::state::{Aliased, Closed, Connection, ConnectionState, Room, Session, Text};
+use crate::domain::id::{ConnectionNumber, Version};
+use crate::domain::state::{
+    Aliased, Closed, Connection, ConnectionState, Interruption, Room, Session, Text,
+};
 use crate::domain::time::Timestamp;
 
 pub(super) fn opened(room: &mut Room, place: Place, it: &ConnectionOpened) {
@@ -47,19 +50,28 @@ pub(super) fn activated(room: &mut Room, place: Place, it: &ConnectionActivated)
     change(room, it.connection, |connection| {
         connection.state = ConnectionState::Active;
         connection.was_active = true;
-        connection.activated_at = connection.activated_at.or(Some(place.at));
+        if connection.activated_at.is_none() {
+            connection.activated_at = Some(place.at);
+            connection.activated_reported_at = place.reported_at;
+        }
+        connection.interrupted = None;
         connection.changes = connection.changes.saturating_add(1);
     });
 }
 
-pub(super) fn interrupted(room: &mut Room, it: &ConnectionInterrupted) {
+pub(super) fn interrupted(room: &mut Room, place: Place, it: &ConnectionInterrupted) {
     change(room, it.connection, |connection| {
         connection.state = ConnectionState::Interrupted;
+        connection.interrupted = Some(Interruption {
+            at: place.at,
+            reported_at: place.reported_at,
+        });
     });
 }
 
 pub(super) fn resumed(room: &mut Room, it: &ConnectionResumed) {
     change(room, it.connection, |connection| {
+        connection.interrupted = None;
         connection.state = if connection.was_active {
             ConnectionState::Active
         } else {
@@ -80,6 +92,7 @@ pub(super) fn closed(room: &mut Room, place: Place, it: &ConnectionsClosed) {
             connection.changes = connection.changes.saturating_add(1);
             connection.closed = Some(Closed {
                 at: place.at,
+                reported_at: place.reported_at,
                 version: place.version,
                 because: place.because,
                 cause: it.closing.cause,
@@ -247,13 +260,17 @@ fn new_connection(
         state: ConnectionState::Joining,
         was_active: false,
         opened_at: place.at,
+        opened_reported_at: place.reported_at,
         opened: place.version,
         activated_at: None,
+        activated_reported_at: None,
+        interrupted: None,
         closed: None,
         name: text(&it.profile.name, place),
         metadata: text(&it.profile.metadata, place),
         attributes: Arc::new(it.profile.attributes.value().clone()),
         attributes_set: place.version,
+        attribute_versions: Arc::new(set_at(it.profile.attributes.value(), place)),
         permission: Arc::clone(&it.permission),
         permission_set: place.version,
         tracks: Vec::new(),
@@ -268,6 +285,11 @@ fn new_connection(
     }
 }
 
+fn set_at(attributes: &BTreeMap<String, String>, place: Place) -> BTreeMap<String, Version> {
+    let keys = attributes.keys();
+    keys.map(|key| (key.clone(), place.version)).collect()
+}
+
 fn set_text(field: &mut Text, value: Text, changes: &mut u32) {
     *field = value;
     *changes = changes.saturating_add(1);
@@ -275,9 +297,12 @@ fn set_text(field: &mut Text, value: Text, changes: &mut u32) {
 
 fn set_attributes(connection: &mut Connection, place: Place, change: &AttributesChange) {
     let attributes = Arc::make_mut(&mut connection.attributes);
+    let versions = Arc::make_mut(&mut connection.attribute_versions);
     for key in change.removed.value() {
         attributes.remove(key);
+        versions.remove(key);
     }
+    versions.extend(set_at(change.set.value(), place));
     let set = change
         .set
         .value()

@@ -24,6 +24,7 @@ pub fn evolve(room: &mut Room, version: Version, recorded_at: Timestamp, event: 
         version,
         because,
         at: recorded_at,
+        reported_at: event.occurred_at,
     };
     room.version = version;
     room.recorded_at = recorded_at;
@@ -49,7 +50,7 @@ fn apply(room: &mut Room, place: Place, event: &Event) {
         Event::RevocationLifted(it) => room::revocation_lifted(room, it),
         Event::ConnectionOpened(it) => connection::opened(room, place, it),
         Event::ConnectionActivated(it) => connection::activated(room, place, it),
-        Event::ConnectionInterrupted(it) => connection::interrupted(room, it),
+        Event::ConnectionInterrupted(it) => connection::interrupted(room, place, it),
         Event::ConnectionResumed(it) => connection::resumed(room, it),
         Event::ConnectionsClosed(it) => connection::closed(room, place, it),
         Event::CloseConfirmed(it) => connection::close_confirmed(room, it),

@@ -12,4 +12,6 @@ pub(super) struct Place {
     pub(super) because: Version,
     /// When it was recorded.
     pub(super) at: Timestamp,
+    /// When it really happened, as reported.
+    pub(super) reported_at: Option<Timestamp>,
 }

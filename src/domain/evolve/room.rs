@@ -29,20 +29,20 @@ pub(super) fn created(room: &mut Room, place: Place, it: &RoomCreated) {
 }
 
 pub(super) fn config_changed(room: &mut Room, it: &RoomConfigChanged) {
-    if let (Some(life), Some(config)) = (&mut room.life, &it.room) {
-        life.config = Arc::clone(config);
+    if let (Some(life), Some(change)) = (&mut room.life, &it.room) {
+        life.config = Arc::clone(&change.after);
     }
-    if let (Some(session), Some(config)) = (&mut room.session, &it.session) {
-        session.config = Arc::clone(config);
+    if let (Some(session), Some(change)) = (&mut room.session, &it.session) {
+        session.config = Arc::clone(&change.after);
     }
 }
 
 pub(super) fn metadata_changed(room: &mut Room, place: Place, it: &RoomMetadataChanged) {
     let value = text(&it.metadata, place);
-    if let Some(session) = room.session.as_mut().filter(|_| it.session) {
+    if let Some(session) = room.session.as_mut().filter(|_| it.session.is_some()) {
         session.metadata = Some(value.clone());
     }
-    if let Some(life) = room.life.as_mut().filter(|_| it.room) {
+    if let Some(life) = room.life.as_mut().filter(|_| it.room.is_some()) {
         life.metadata = value;
     }
 }
@@ -74,6 +74,7 @@ pub(super) fn session_opened(room: &mut Room, place: Place, it: &SessionOpened) 
         id: it.session_id,
         number: it.number,
         opened_at: place.at,
+        opened_reported_at: place.reported_at,
         opened: place.version,
         by: it.by,
         config: Arc::clone(&it.config),

@@ -19,6 +19,7 @@ pub(super) fn published(room: &mut Room, place: Place, it: &TrackPublished) {
         muted: it.muted,
         shape: it.shape.clone(),
         published_at: place.at,
+        published_reported_at: place.reported_at,
         published: place.version,
     };
     change(room, it.connection, |connection| {

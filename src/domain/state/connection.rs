@@ -56,10 +56,16 @@ pub struct Connection {
     pub was_active: bool,
     /// When it opened.
     pub opened_at: Timestamp,
+    /// When its reporter says that it opened.
+    pub opened_reported_at: Option<Timestamp>,
     /// The event that opened it.
     pub opened: Version,
     /// When media first flowed.
     pub activated_at: Option<Timestamp>,
+    /// When its reporter says that media first flowed.
+    pub activated_reported_at: Option<Timestamp>,
+    /// Since when the transport is broken; `None` while it is whole.
+    pub interrupted: Option<Interruption>,
     /// How it closed; `None` while open.
     pub closed: Option<Closed>,
     /// The name shown.
@@ -68,8 +74,10 @@ pub struct Connection {
     pub metadata: Text,
     /// Keys and values of the application.
     pub attributes: Arc<BTreeMap<String, String>>,
-    /// The event that set the attributes.
+    /// The event that changed the attributes last.
     pub attributes_set: Version,
+    /// The event that set each of them, by key.
+    pub attribute_versions: Arc<BTreeMap<String, Version>>,
     /// What it may do.
     pub permission: Arc<Permission>,
     /// The event that set the permission.
@@ -94,11 +102,22 @@ pub struct Connection {
     pub changes: u32,
 }
 
+/// Since when the transport of a connection is broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interruption {
+    /// When it was recorded.
+    pub at: Timestamp,
+    /// When its reporter says that it happened.
+    pub reported_at: Option<Timestamp>,
+}
+
 /// How a connection closed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Closed {
     /// When.
     pub at: Timestamp,
+    /// When its reporter says that it closed.
+    pub reported_at: Option<Timestamp>,
     /// The event that closed it.
     pub version: Version,
     /// The event that brought the closing about: the request, where there was one.
@@ -132,6 +151,8 @@ pub struct Track {
     pub shape: TrackShape,
     /// When it was published.
     pub published_at: Timestamp,
+    /// When its reporter says that it was published.
+    pub published_reported_at: Option<Timestamp>,
     /// The event that published it.
     pub published: Version,
 }

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use rpds::{RedBlackTreeMapSync, VectorSync};
 
-pub use connection::{Closed, Connection, ConnectionState, Text, Track};
+pub use connection::{Closed, Connection, ConnectionState, Interruption, Text, Track};
 pub use lookup::{connection_sid, session_key, session_sid, track_sid};
 pub use session::{Ended, Session};
 

@@ -20,6 +20,8 @@ pub struct Session {
     pub number: SessionNumber,
     /// When it opened.
     pub opened_at: Timestamp,
+    /// When the reporter of the join that opened it says that it was.
+    pub opened_reported_at: Option<Timestamp>,
     /// The event that opened it.
     pub opened: Version,
     /// What opened it.

@@ -6,11 +6,12 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::domain::{Personal, Timestamp};
+use crate::domain::{ConnectionNumber, Personal, Timestamp};
 use crate::replay::names::Directory;
 use crate::replay::view::actor::ActorView;
 use crate::replay::view::resolve::Resolver;
 use crate::replay::view::{data, sentence};
+use crate::replay::window::Window;
 use crate::store::Record;
 
 /// One event of the log.
@@ -34,6 +35,10 @@ pub struct EventView {
     pub kind: String,
     /// When it was recorded.
     pub recorded_at: Timestamp,
+    /// What the server's clock said then; unlike `recorded_at` it may go back.
+    pub wall_at: Timestamp,
+    /// The number of the rules that decided the command.
+    pub ruleset: u16,
     /// When it really happened, where the reporter said so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub occurred_at: Option<Timestamp>,
@@ -64,6 +69,10 @@ pub struct EventView {
     pub user_agent: Option<String>,
     /// The event in a line for people; it may change, scripts read `data`.
     pub sentence: String,
+    /// Where its lists of connections go on, which are cut at this number: `GET
+    /// /events/{position}?names_after=NUMBER` has the next of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub names_next: Option<ConnectionNumber>,
     /// What happened, by kind.
     pub data: Map<String, Value>,
 }
@@ -87,7 +96,17 @@ impl EventView {
     ///
     /// [`NamesBook::prepare`]: crate::replay::NamesBook::prepare
     pub fn of(record: &Record, directory: &dyn Directory) -> Self {
-        let resolver = Resolver::new(directory, record.room.as_ref());
+        Self::after(record, directory, ConnectionNumber(0))
+    }
+
+    /// The same, with lists that go on after a connection.
+    pub(in crate::replay) fn after(
+        record: &Record,
+        directory: &dyn Directory,
+        names_after: ConnectionNumber,
+    ) -> Self {
+        let window = Window::of(&record.event.event, names_after, directory.names_max());
+        let resolver = Resolver::new(directory, record.room.as_ref()).within(window);
         let provenance = &record.command.provenance;
         let cause = record.event.cause.as_ref();
         let text = |personal: &Personal<String>| personal.as_str().to_owned();
@@ -98,6 +117,8 @@ impl EventView {
             version: record.version.0,
             kind: record.event.event.kind().as_str().to_owned(),
             recorded_at: record.command.recorded_at,
+            wall_at: record.command.wall_at,
+            ruleset: record.command.ruleset,
             occurred_at: record.event.occurred_at,
             actor: ActorView::of(&provenance.actor, &resolver),
             via: ViaView {
@@ -112,6 +133,7 @@ impl EventView {
             source_ip: provenance.source_ip.as_ref().map(text),
             user_agent: provenance.user_agent.as_ref().map(text),
             sentence: sentence::of(record, &resolver),
+            names_next: window.next(),
             data: data::of(&record.event.event, record.version, &resolver),
         }
     }

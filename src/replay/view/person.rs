@@ -78,12 +78,27 @@ pub struct ConnectionView {
     pub tracks: Vec<TrackView>,
     /// When it opened.
     pub start: Timestamp,
+    /// When its reporter says that it opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_reported: Option<Timestamp>,
     /// The position of the event that opened it.
     pub opened: Option<u64>,
     /// When media first flowed.
     pub activated_at: Option<Timestamp>,
+    /// When its reporter says that media first flowed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub activated_reported: Option<Timestamp>,
+    /// Since when the transport is broken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interrupted_at: Option<Timestamp>,
+    /// When its reporter says that the transport broke.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interrupted_reported: Option<Timestamp>,
     /// When it closed.
     pub end: Option<Timestamp>,
+    /// When its reporter says that it closed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_reported: Option<Timestamp>,
     /// How it closed.
     pub closed: Option<ClosedView>,
     /// What it joined with.
@@ -187,6 +202,9 @@ pub struct TrackView {
     pub height: u32,
     /// When it was published.
     pub start: Timestamp,
+    /// When its reporter says that it was published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_reported: Option<Timestamp>,
     /// The position of the event that published it.
     pub published: Option<u64>,
 }
@@ -203,6 +221,12 @@ pub struct StintView {
     pub start: Timestamp,
     /// When it ended; `None` while it lasts.
     pub end: Option<Timestamp>,
+    /// When the reporter says that it really began: a report may come late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_reported: Option<Timestamp>,
+    /// When the reporter says that it really ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_reported: Option<Timestamp>,
     /// The position of the event that caused the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<u64>,
@@ -289,9 +313,14 @@ fn connection(one: &Arc<Connection>, resolver: &Resolver<'_>) -> ConnectionView 
             .map(|track| track_view(track, resolver))
             .collect(),
         start: one.opened_at,
+        start_reported: one.opened_reported_at,
         opened: resolver.position(one.opened),
         activated_at: one.activated_at,
+        activated_reported: one.activated_reported_at,
+        interrupted_at: one.interrupted.map(|since| since.at),
+        interrupted_reported: one.interrupted.and_then(|since| since.reported_at),
         end: closed.map(|closed| closed.at),
+        end_reported: closed.and_then(|closed| closed.reported_at),
         closed: closed.map(|closed| ClosedView {
             cause: closed.cause,
             position: resolver.position(closed.version),
@@ -315,6 +344,8 @@ pub(super) fn stint(one: &Arc<Connection>, resolver: &Resolver<'_>) -> StintView
     StintView {
         start: one.opened_at,
         end: closed.map(|closed| closed.at),
+        start_reported: one.opened_reported_at,
+        end_reported: closed.and_then(|closed| closed.reported_at),
         cause: closed.and_then(|closed| resolver.position(closed.because)),
         connection: one.name_id(),
         session: resolver.session(one.opened).unwrap_or_default(),
@@ -332,6 +363,7 @@ fn track_view(track: &Track, resolver: &Resolver<'_>) -> TrackView {
         width: track.shape.width,
         height: track.shape.height,
         start: track.published_at,
+        start_reported: track.published_reported_at,
         published: resolver.position(track.published),
     }
 }

@@ -7,21 +7,25 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::domain::event::{Before, Selector, Who};
+use crate::domain::event::{AttributesBefore, Before, Selector, Who};
 use crate::domain::{
-    ConnectionNumber, ParticipantNumber, Ranges, Reference, RoomName, TrackNumber, Version,
+    ConnectionNumber, Number, ParticipantNumber, Ranges, Reference, RoomName, TrackNumber, Version,
 };
+use crate::replay::former::Field;
 use crate::replay::names::{ConnectionName, Directory, Names};
 use crate::replay::view::refer::{
-    BeforeReference, ConnectionBefore, ConnectionReference, TargetsReference, TrackReference,
-    WhoReference,
+    AttributeBefore, AttributesBeforeReference, BeforeReference, ConnectionBefore,
+    ConnectionReference, FormerValue, TargetsReference, TrackReference, WhoReference,
 };
+use crate::replay::window::Window;
 use crate::store::Position;
 
 /// The words for the numbers of one stream.
 pub(in crate::replay) struct Resolver<'a> {
     names: Option<&'a Names>,
     directory: &'a dyn Directory,
+    /// Which connections the lists of this event name.
+    window: Window,
 }
 
 impl<'a> Resolver<'a> {
@@ -29,7 +33,13 @@ impl<'a> Resolver<'a> {
         Self {
             names: directory.names(room),
             directory,
+            window: Window::ALL,
         }
+    }
+
+    /// The same, with lists that name only some connections.
+    pub(in crate::replay) fn within(self, window: Window) -> Self {
+        Self { window, ..self }
     }
 
     pub(in crate::replay) fn identity(&self, number: ParticipantNumber) -> String {
@@ -81,27 +91,27 @@ impl<'a> Resolver<'a> {
         Resolver::new(self.directory, Some(room))
     }
 
-    /// A connection in the three words that every event has for it.
+    /// A connection in the words that every event has for it.
     pub(super) fn connection(&self, number: ConnectionNumber) -> ConnectionReference {
         ConnectionReference {
             identity: self.identity_of(number),
             connection: self.connection_id(number),
             sid: self.connection_sid(number),
+            number,
         }
     }
 
-    /// The first of them; [`SHOWN_MAX`] at most.
+    /// Those of them that the event names.
     pub(super) fn connections(
         &self,
         numbers: &Ranges<ConnectionNumber>,
     ) -> Vec<ConnectionReference> {
-        let shown = numbers.iter().take(SHOWN_MAX);
+        let shown = self.window.of_list(numbers);
         shown.map(|number| self.connection(number)).collect()
     }
 
     pub(super) fn tracks(&self, numbers: &Ranges<TrackNumber>) -> Vec<TrackReference> {
-        let shown = numbers.iter().take(SHOWN_MAX);
-        shown.map(|number| self.track(number)).collect()
+        numbers.iter().map(|number| self.track(number)).collect()
     }
 
     /// A track as it was published.
@@ -109,11 +119,15 @@ impl<'a> Resolver<'a> {
         let Some(track) = self.names.and_then(|names| names.track(number)) else {
             return TrackReference {
                 sid: bare(number.0),
-                ..TrackReference::default()
+                number,
+                source: None,
+                kind: None,
+                name: None,
             };
         };
         TrackReference {
             sid: track.sid(),
+            number,
             source: Some(track.source),
             kind: Some(track.kind),
             name: Some(track.name.clone()).filter(|name| !name.is_empty()),
@@ -139,6 +153,7 @@ impl<'a> Resolver<'a> {
         let mut shown = WhoReference {
             asked: self.asked(&who.asked),
             count: who.connections.len(),
+            numbers: spans(&who.connections),
             identity: self.only_person(who),
             ..WhoReference::default()
         };
@@ -168,31 +183,100 @@ impl<'a> Resolver<'a> {
             Selector::Connection(number) => return Some(self.identity_of(*number)),
             Selector::Everyone | Selector::Chosen | Selector::Unknown(_) => {}
         }
-        let few = who.connections.iter().take(SHOWN_MAX);
+        let few = who.connections.iter().take(ONE_PERSON_MAX);
         let people: BTreeSet<String> = few.map(|number| self.identity_of(number)).collect();
         people
             .first()
-            .filter(|_| people.len() == 1 && who.connections.len() <= SHOWN_MAX)
+            .filter(|_| people.len() == 1 && who.connections.len() <= ONE_PERSON_MAX)
             .cloned()
     }
 
-    /// What a value was before: who set it where, and its digest.
-    pub(super) fn before(&self, before: &Before) -> BeforeReference {
+    /// What a value was before: who set it where, its digest, and the value itself.
+    pub(super) fn before(&self, before: &Before, field: &Field) -> BeforeReference {
         BeforeReference {
             position: self.position(before.version),
             digest: before.digest,
+            value: self.former(before.version, field),
         }
     }
 
     /// The same for each connection.
-    pub(super) fn befores(&self, befores: &[(ConnectionNumber, Before)]) -> Vec<ConnectionBefore> {
-        let shown = befores.iter().take(SHOWN_MAX);
+    pub(super) fn befores(
+        &self,
+        befores: &[(ConnectionNumber, Before)],
+        field: &Field,
+    ) -> Vec<ConnectionBefore> {
+        let shown = self.shown(befores);
         shown
             .map(|(number, before)| ConnectionBefore {
                 connection: self.connection(*number),
-                before: self.before(before),
+                before: self.before(before, field),
             })
             .collect()
+    }
+
+    /// What the attributes of each connection were.
+    pub(super) fn attributes_before(
+        &self,
+        befores: &[(ConnectionNumber, AttributesBefore)],
+    ) -> Vec<AttributesBeforeReference> {
+        let key = |(key, version): (&String, &Version)| {
+            let before = AttributeBefore {
+                position: self.position(*version),
+                value: self.former(*version, &Field::Attribute(key.clone())),
+            };
+            (key.clone(), before)
+        };
+        let shown = self.shown(befores);
+        shown
+            .map(|(number, before)| AttributesBeforeReference {
+                connection: self.connection(*number),
+                position: self.position(before.all.version),
+                digest: before.all.digest,
+                keys: before.set.value().iter().map(key).collect(),
+            })
+            .collect()
+    }
+
+    fn shown<'b, T>(
+        &self,
+        befores: &'b [(ConnectionNumber, T)],
+    ) -> impl Iterator<Item = &'b (ConnectionNumber, T)> + use<'b, T> {
+        let window = self.window;
+        befores
+            .iter()
+            .filter(move |(number, _)| window.holds(*number))
+    }
+
+    fn former(&self, version: Version, field: &Field) -> FormerValue {
+        if version == Version(0) {
+            let never_set = if *field == Field::SessionData {
+                Value::Null
+            } else {
+                Value::from("")
+            };
+            return FormerValue {
+                value: Some(never_set),
+                ..FormerValue::default()
+            };
+        }
+        let room = self.names.and_then(Names::room);
+        match self.directory.former(room, version, field) {
+            None => FormerValue::default(),
+            Some(former) if former.is_whole() => FormerValue {
+                value: Some(if *field == Field::SessionData {
+                    json_of(&former.start)
+                } else {
+                    Value::from(former.start.as_str())
+                }),
+                ..FormerValue::default()
+            },
+            Some(former) => FormerValue {
+                value: None,
+                start: Some(former.start.clone()),
+                bytes: Some(former.bytes),
+            },
+        }
     }
 
     fn name(&self, number: ConnectionNumber) -> Option<&'a ConnectionName> {
@@ -205,11 +289,18 @@ pub(super) fn json_of(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| text.into())
 }
 
+/// A set of numbers as pairs of a first and a last one: whole however many they are.
+pub(super) fn spans<N: Number>(numbers: &Ranges<N>) -> Vec<(u32, u32)> {
+    let pairs = numbers.pairs().iter();
+    pairs
+        .map(|&(first, length)| (first, first.saturating_add(length.saturating_sub(1))))
+        .collect()
+}
+
 /// A number that a damaged log does not explain.
 fn bare(number: u32) -> String {
     format!("#{number}")
 }
 
-/// Members of one list in an event: its `count` tells how many there are. A command to everybody in
-/// a room of 100,000 would else answer with tens of megabytes.
-pub(super) const SHOWN_MAX: usize = 1_000;
+/// Connections that are looked through for whether they are of one person: nobody has more.
+const ONE_PERSON_MAX: usize = 1_000;

@@ -17,8 +17,8 @@ use crate::domain::event::{
 use crate::domain::limits::{ALIAS_BYTES_MAX, IDENTITY_BYTES_MAX, ROOM_NAME_BYTES_MAX};
 use crate::domain::state::ConnectionState;
 use crate::domain::{
-    ActorKind, AdminRight, Alias, Digest, Identity, Kind, ParticipantNumber, RoomName, Source,
-    Timestamp, Version,
+    ActorKind, AdminRight, Alias, ConnectionNumber, Digest, Identity, Kind, ParticipantNumber,
+    RoomName, Source, Timestamp, TrackNumber, Version,
 };
 use crate::replay::page::Order;
 use crate::replay::view::permission::AllowedView;
@@ -59,6 +59,16 @@ described! {
     Alias, "Alias", name(ALIAS_BYTES_MAX);
     Position, "Position", json_schema!({ "type": "integer", "format": "uint64", "minimum": 0 });
     ParticipantNumber, "ParticipantNumber", json_schema!({
+        "type": "integer",
+        "format": "uint32",
+        "minimum": 1,
+    });
+    ConnectionNumber, "ConnectionNumber", json_schema!({
+        "type": "integer",
+        "format": "uint32",
+        "minimum": 1,
+    });
+    TrackNumber, "TrackNumber", json_schema!({
         "type": "integer",
         "format": "uint32",
         "minimum": 1,

@@ -29,6 +29,9 @@ pub struct SessionView {
     pub by: OpenedBy,
     /// When it began.
     pub start: Timestamp,
+    /// When the reporter of the join that opened it says that it really began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub start_reported: Option<Timestamp>,
     /// When it ended.
     pub end: Option<Timestamp>,
     /// Why it ended.
@@ -85,6 +88,7 @@ impl SessionView {
             live: session.is_open(),
             by: session.by,
             start: session.opened_at,
+            start_reported: session.opened_reported_at,
             end: session.ended.map(|ended| ended.at),
             end_reason: session.ended.map(|ended| ended.reason),
             opened: resolver.position(session.opened),

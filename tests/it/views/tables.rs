@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use roomledger::domain::event::{
-    AttributesChange, ByWhom, CloseCause, CloseConfirmed, Closing, CommandRefused,
-    ConnectionsClosed, DataSent, MoveRequested, NoEffect, NoteAbout, NoteAdded, ParticipantBanned,
-    PermissionGroup, PermissionsChanged, ProfileChanged, RemovalRequested, RevocationLifted,
-    RoomDeleted, RoomMetadataChanged, Selector, SubscriptionsChanged, TextChange, TokensRevoked,
-    TrackMuteChanged, TracksUnpublished, UpdateMode, Who,
+    AttributesBefore, AttributesChange, ByWhom, CloseCause, CloseConfirmed, Closing,
+    CommandRefused, ConnectionsClosed, DataSent, FormerRevocation, MoveRequested, NoEffect,
+    NoteAbout, NoteAdded, ParticipantBanned, PermissionGroup, PermissionsChanged, ProfileChanged,
+    RemovalRequested, RevocationLifted, RoomDeleted, RoomMetadataChanged, Selector,
+    SubscriptionsChanged, TextChange, TokensRevoked, TrackMuteChanged, TracksUnpublished,
+    UpdateMode, Who,
 };
 use roomledger::domain::{
     Actor, ActorKind, Digest, ParticipantNumber, Permission, PermissionPatch, Personal, Provenance,
@@ -24,6 +25,7 @@ fn what_was_done_to_people() {
         ParticipantBanned {
             participant: ParticipantNumber(1),
             until: None,
+            former: None,
         },
         "devkey banned alice via ledger commands",
         &json!({ "identity": "alice", "until": null }),
@@ -32,6 +34,7 @@ fn what_was_done_to_people() {
         TokensRevoked {
             participant: None,
             before: at(60),
+            former: None,
         },
         "devkey revoked the tokens of everybody issued before 2023-11-14T22:14:20.000000Z \
          via ledger commands",
@@ -40,9 +43,17 @@ fn what_was_done_to_people() {
     check(
         RevocationLifted {
             participant: Some(ParticipantNumber(1)),
+            former: FormerRevocation {
+                before: at(60),
+                set: Version(5),
+            },
         },
         "devkey lifted the revocation of the tokens of alice via ledger commands",
-        &json!({ "everyone": false, "identity": "alice" }),
+        &json!({
+            "everyone": false,
+            "identity": "alice",
+            "former": { "revoke_before": "2023-11-14T22:14:20.000000Z", "position": 5 },
+        }),
     );
     check(
         RemovalRequested {
@@ -97,7 +108,13 @@ fn what_was_changed_with_before_and_after() {
             attributes: Some(AttributesChange {
                 set: Personal::new(BTreeMap::from([("a".into(), "b".into())])),
                 removed: Personal::new(["c".to_owned()].into()),
-                before: vec![(ALICE, SET)],
+                before: vec![(
+                    ALICE,
+                    AttributesBefore {
+                        all: SET,
+                        set: Personal::new(BTreeMap::new()),
+                    },
+                )],
             }),
             by: ByWhom::Admin,
         },
@@ -141,9 +158,8 @@ fn what_was_changed_with_before_and_after() {
     check(
         RoomMetadataChanged {
             metadata: "new".into(),
-            before: SET,
-            room: true,
-            session: false,
+            room: Some(SET),
+            session: None,
         },
         "devkey changed the metadata of the room via ledger commands",
         &json!({
@@ -271,6 +287,7 @@ fn the_envelope_tells_who_through_what_why_and_because_of_what() {
         "actor": { "kind": "api_key", "id": "devkey", "on_behalf_of": "mod-1" },
         "via": { "dialect": "ledger", "call": "commands" },
         "request_id": "r-1", "reason": "spam", "causation": 4, "correlation": "case 7",
+        "wall_at": "2023-11-14T22:13:28.000000Z", "ruleset": 1,
     });
     assert_eq!(shown, expected);
     let own = Provenance {

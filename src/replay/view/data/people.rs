@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::domain::event::{
-    CloseCause, CloseConfirmed, ConnectionKind, ConnectionOpened, ConnectionsClosed, MoveRequested,
-    MovedFrom, ParticipantBanned, ParticipantRegistered, ParticipantUnbanned, RemovalRequested,
-    RevocationLifted, TokensRevoked,
+    CloseCause, CloseConfirmed, ConnectionKind, ConnectionOpened, ConnectionsClosed, FormerBan,
+    FormerRevocation, MoveRequested, MovedFrom, ParticipantBanned, ParticipantRegistered,
+    ParticipantUnbanned, RemovalRequested, RevocationLifted, TokensRevoked,
 };
 use crate::domain::{ParticipantNumber, Timestamp, Version};
 use crate::replay::view::permission::PermissionView;
@@ -39,12 +39,36 @@ pub(super) struct Banned {
     identity: String,
     /// Until when; `null` for good.
     until: Option<Timestamp>,
+    /// The ban that stood until now and that this one replaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    former: Option<FormerBanView>,
+}
+
+/// A ban that stood until now.
+#[derive(Serialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "server", schemars(rename = "FormerBan"))]
+struct FormerBanView {
+    /// Until when; `null` for good.
+    until: Option<Timestamp>,
+    /// The position of the event that had set it.
+    position: Option<u64>,
+}
+
+impl FormerBanView {
+    fn of(former: FormerBan, resolver: &Resolver<'_>) -> Self {
+        Self {
+            until: former.until,
+            position: resolver.position(former.set),
+        }
+    }
 }
 
 pub(super) fn banned(it: &ParticipantBanned, resolver: &Resolver<'_>) -> Banned {
     Banned {
         identity: resolver.identity(it.participant),
         until: it.until,
+        former: it.former.map(|former| FormerBanView::of(former, resolver)),
     }
 }
 
@@ -53,11 +77,14 @@ pub(super) fn banned(it: &ParticipantBanned, resolver: &Resolver<'_>) -> Banned 
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub(super) struct Unbanned {
     identity: String,
+    /// The ban that stood until now.
+    former: FormerBanView,
 }
 
 pub(super) fn unbanned(it: &ParticipantUnbanned, resolver: &Resolver<'_>) -> Unbanned {
     Unbanned {
         identity: resolver.identity(it.participant),
+        former: FormerBanView::of(it.former, resolver),
     }
 }
 
@@ -71,6 +98,29 @@ pub(super) struct Revoked {
     /// Whose, where not everybody's.
     #[serde(skip_serializing_if = "Option::is_none")]
     identity: Option<String>,
+    /// The revocation that stood until now and that this one replaces.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    former: Option<FormerRevocationView>,
+}
+
+/// A revocation that stood until now.
+#[derive(Serialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "server", schemars(rename = "FormerRevocation"))]
+struct FormerRevocationView {
+    /// Tokens issued before this moment were refused.
+    revoke_before: Timestamp,
+    /// The position of the event that had set it.
+    position: Option<u64>,
+}
+
+impl FormerRevocationView {
+    fn of(former: FormerRevocation, resolver: &Resolver<'_>) -> Self {
+        Self {
+            revoke_before: former.before,
+            position: resolver.position(former.set),
+        }
+    }
 }
 
 pub(super) fn tokens_revoked(it: &TokensRevoked, resolver: &Resolver<'_>) -> Revoked {
@@ -78,6 +128,9 @@ pub(super) fn tokens_revoked(it: &TokensRevoked, resolver: &Resolver<'_>) -> Rev
         everyone: it.participant.is_none(),
         revoke_before: it.before,
         identity: it.participant.map(|number| resolver.identity(number)),
+        former: it
+            .former
+            .map(|former| FormerRevocationView::of(former, resolver)),
     }
 }
 
@@ -90,12 +143,15 @@ pub(super) struct Lifted {
     /// Whose, where not everybody's.
     #[serde(skip_serializing_if = "Option::is_none")]
     identity: Option<String>,
+    /// The revocation that stood until now.
+    former: FormerRevocationView,
 }
 
 pub(super) fn revocation_lifted(it: &RevocationLifted, resolver: &Resolver<'_>) -> Lifted {
     Lifted {
         everyone: it.participant.is_none(),
         identity: it.participant.map(|number| resolver.identity(number)),
+        former: FormerRevocationView::of(it.former, resolver),
     }
 }
 
@@ -198,7 +254,7 @@ pub(super) fn removal_requested(it: &RemovalRequested, resolver: &Resolver<'_>) 
 pub(super) struct Closed<'a> {
     #[serde(flatten)]
     who: WhoReference,
-    /// The first thousand of them.
+    /// The first of them, by name; `numbers` has all of them.
     connections: Vec<ConnectionReference>,
     cause: CloseCause,
     /// The reason in the reporter's words.

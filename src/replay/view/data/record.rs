@@ -10,7 +10,7 @@ use crate::domain::event::{
 };
 use crate::domain::{Digest, Personal, RoomName, Timestamp};
 use crate::replay::view::refer::{ConnectionReference, TargetsReference, TrackReference};
-use crate::replay::view::resolve::{Resolver, json_of};
+use crate::replay::view::resolve::{Resolver, json_of, spans};
 
 /// A track with what was told of it.
 #[derive(Serialize)]
@@ -49,11 +49,47 @@ pub(super) fn track_published<'a>(it: &'a TrackPublished, resolver: &Resolver<'_
     }
 }
 
-pub(super) fn track_updated<'a>(it: &'a TrackUpdated, resolver: &Resolver<'_>) -> Track<'a> {
+/// A track changed its name or its form.
+#[derive(Serialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+pub(super) struct TrackChanged<'a> {
+    #[serde(flatten)]
+    one: ConnectionReference,
+    track: Told<'a>,
+    before: Form<'a>,
+    after: Form<'a>,
+}
+
+/// The name and the form of a track.
+#[derive(Serialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "server", schemars(rename = "TrackForm"))]
+struct Form<'a> {
+    name: &'a str,
+    /// The codec.
+    mime_type: &'a str,
+    /// In pixels.
+    width: u32,
+    /// In pixels.
+    height: u32,
+}
+
+pub(super) fn track_updated<'a>(it: &'a TrackUpdated, resolver: &Resolver<'_>) -> TrackChanged<'a> {
     let track = named(resolver.track(it.track), &it.name);
-    Track {
+    TrackChanged {
         one: resolver.connection(it.connection),
         track: told(track, None, &it.shape),
+        before: form(&it.before.name, &it.before.shape),
+        after: form(&it.name, &it.shape),
+    }
+}
+
+fn form<'a>(name: &'a Personal<String>, shape: &'a TrackShape) -> Form<'a> {
+    Form {
+        name: name.as_str(),
+        mime_type: &shape.mime_type,
+        width: shape.width,
+        height: shape.height,
     }
 }
 
@@ -105,10 +141,12 @@ pub(super) fn track_mute_changed(it: &TrackMuteChanged, resolver: &Resolver<'_>)
 pub(super) struct Unpublished {
     #[serde(flatten)]
     one: ConnectionReference,
-    /// The first thousand of them.
+    /// The first of them, by name; `numbers` has all of them.
     tracks: Vec<TrackReference>,
     /// How many there are.
     count: usize,
+    /// All of them, as pairs of a first and a last number.
+    numbers: Vec<(u32, u32)>,
     /// Why, where the connection closed with them.
     #[serde(skip_serializing_if = "Option::is_none")]
     cause: Option<CloseCause>,
@@ -119,6 +157,7 @@ pub(super) fn tracks_unpublished(it: &TracksUnpublished, resolver: &Resolver<'_>
         one: resolver.connection(it.connection),
         tracks: resolver.tracks(&it.tracks),
         count: it.tracks.len(),
+        numbers: spans(&it.tracks),
         cause: it.closing,
     }
 }

@@ -10,11 +10,13 @@ use crate::domain::event::{
     AttributesChange, ByWhom, PermissionGroup, PermissionsChanged, ProfileChanged,
     SubscriptionsChanged, TextChange, UpdateMode,
 };
+use crate::replay::former::Field;
 use crate::replay::view::permission::{PermissionPatchView, PermissionView};
 use crate::replay::view::refer::{
-    ConnectionBefore, ConnectionReference, TargetsReference, TrackReference,
+    AttributesBeforeReference, ConnectionBefore, ConnectionReference, TargetsReference,
+    TrackReference,
 };
-use crate::replay::view::resolve::Resolver;
+use crate::replay::view::resolve::{Resolver, spans};
 
 /// Name, metadata or attributes changed.
 #[derive(Serialize)]
@@ -48,25 +50,28 @@ struct Text<'a> {
 struct Attributes<'a> {
     set: &'a BTreeMap<String, String>,
     removed: &'a BTreeSet<String>,
-    /// What all of them were, by connection.
-    before: Vec<ConnectionBefore>,
+    /// What they were, by connection.
+    before: Vec<AttributesBeforeReference>,
 }
 
 pub(super) fn profile_changed<'a>(it: &'a ProfileChanged, resolver: &Resolver<'_>) -> Profile<'a> {
-    let text = |change: &'a TextChange| Text {
+    let text = |change: &'a TextChange, field: &Field| Text {
         after: change.value.as_str(),
-        before: resolver.befores(&change.before),
+        before: resolver.befores(&change.before, field),
     };
     let attributes = |change: &'a AttributesChange| Attributes {
         set: change.set.value(),
         removed: change.removed.value(),
-        before: resolver.befores(&change.before),
+        before: resolver.attributes_before(&change.before),
     };
     Profile {
         whom: resolver.targets(&it.who),
         by: it.by,
-        name: it.name.as_ref().map(text),
-        metadata: it.metadata.as_ref().map(text),
+        name: it.name.as_ref().map(|change| text(change, &Field::Name)),
+        metadata: it
+            .metadata
+            .as_ref()
+            .map(|change| text(change, &Field::Metadata)),
         attributes: it.attributes.as_ref().map(attributes),
     }
 }
@@ -107,10 +112,12 @@ struct Request {
 struct Group {
     before: PermissionView,
     after: PermissionView,
-    /// The first thousand of them.
+    /// The first of them, by name; `numbers` has all of them.
     targets: Vec<ConnectionReference>,
     /// How many there are.
     count: usize,
+    /// All of them, as pairs of a first and a last number.
+    numbers: Vec<(u32, u32)>,
 }
 
 pub(super) fn permissions_changed<'a>(
@@ -145,6 +152,7 @@ fn group(group: &PermissionGroup, resolver: &Resolver<'_>) -> Group {
         after: PermissionView::of(&group.after, resolver),
         targets: resolver.connections(&group.connections),
         count: group.connections.len(),
+        numbers: spans(&group.connections),
     }
 }
 

@@ -4,11 +4,12 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::domain::event::{
-    Before, EndReason, OpenedBy, RoomConfigChanged, RoomCreated, RoomMetadataChanged,
+    Before, ConfigChange, EndReason, OpenedBy, RoomConfigChanged, RoomCreated, RoomMetadataChanged,
     SessionDataChanged, SessionEnded, SessionOpened,
 };
 use crate::domain::state::session_sid;
 use crate::domain::{Personal, Timestamp, Version};
+use crate::replay::former::Field;
 use crate::replay::view::config::ConfigView;
 use crate::replay::view::refer::BeforeReference;
 use crate::replay::view::resolve::{Resolver, json_of};
@@ -42,30 +43,46 @@ pub(super) fn created<'a>(it: &'a RoomCreated, resolver: &Resolver<'_>) -> Creat
     }
 }
 
-/// Settings changed: the whole new values.
+/// Settings changed: the whole values.
 #[derive(Serialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub(super) struct ConfigChanged {
-    before: ConfigView,
+    /// What was in force: the open session's where they changed, else the room's.
+    before: Option<ConfigView>,
+    /// What is in force from now on.
     after: Option<ConfigView>,
     applies_to: Vec<&'static str>,
-    /// The open session's, where they differ from the room's.
+    /// The room's, where both changed and they are not the open session's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    session: Option<ConfigView>,
+    room: Option<ConfigBeforeAfter>,
+    /// The open session's, beside `room`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    session: Option<ConfigBeforeAfter>,
+}
+
+/// Settings that changed.
+#[derive(Serialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "server", schemars(rename = "ConfigChange"))]
+struct ConfigBeforeAfter {
+    before: ConfigView,
+    after: ConfigView,
 }
 
 pub(super) fn config_changed(it: &RoomConfigChanged, resolver: &Resolver<'_>) -> ConfigChanged {
-    let view = |config| ConfigView::of(config, resolver);
-    let own = it.session.as_ref().filter(|_| it.room != it.session);
+    let both = |change: &ConfigChange| ConfigBeforeAfter {
+        before: ConfigView::of(&change.before, resolver),
+        after: ConfigView::of(&change.after, resolver),
+    };
+    let are_apart = it.room.is_some() && it.session.is_some() && it.room != it.session;
+    let in_force = it.session.as_ref().or(it.room.as_ref()).map(both);
+    let (before, after) = in_force.map(|it| (it.before, it.after)).unzip();
     ConfigChanged {
-        before: view(&it.before),
-        after: it
-            .room
-            .as_ref()
-            .or(it.session.as_ref())
-            .map(|config| view(config)),
+        before,
+        after,
         applies_to: applies_to(it.room.is_some(), it.session.is_some()),
-        session: own.map(|config| view(config)),
+        room: it.room.as_ref().filter(|_| are_apart).map(both),
+        session: it.session.as_ref().filter(|_| are_apart).map(both),
     }
 }
 
@@ -75,33 +92,34 @@ pub(super) fn config_changed(it: &RoomConfigChanged, resolver: &Resolver<'_>) ->
 #[cfg_attr(feature = "server", schemars(rename = "ValueChange"))]
 struct Change {
     after: Value,
-    before: BeforeReference,
-}
-
-impl Change {
-    fn new(after: Value, before: &Before, resolver: &Resolver<'_>) -> Self {
-        Self {
-            after,
-            before: resolver.before(before),
-        }
-    }
+    before: Option<BeforeReference>,
 }
 
 /// Metadata changed.
 #[derive(Serialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub(super) struct MetadataChanged {
+    /// What is shown, and what was: the open session's where it changed, else the room's.
     metadata: Change,
     applies_to: Vec<&'static str>,
+    /// What the room's was, where both changed and it is not what the open session showed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    room: Option<BeforeReference>,
 }
 
 pub(super) fn metadata_changed(
     it: &RoomMetadataChanged,
     resolver: &Resolver<'_>,
 ) -> MetadataChanged {
+    let before = |before: &Before| resolver.before(before, &Field::RoomMetadata);
+    let are_apart = it.session.is_some() && it.room != it.session;
     MetadataChanged {
-        metadata: Change::new(it.metadata.as_str().into(), &it.before, resolver),
-        applies_to: applies_to(it.room, it.session),
+        metadata: Change {
+            after: it.metadata.as_str().into(),
+            before: it.session.as_ref().or(it.room.as_ref()).map(before),
+        },
+        applies_to: applies_to(it.room.is_some(), it.session.is_some()),
+        room: it.room.as_ref().filter(|_| are_apart).map(before),
     }
 }
 
@@ -164,7 +182,10 @@ pub(super) fn session_data_changed(
     resolver: &Resolver<'_>,
 ) -> DataChanged {
     DataChanged {
-        data: Change::new(json_of(it.data.as_str()), &it.before, resolver),
+        data: Change {
+            after: json_of(it.data.as_str()),
+            before: Some(resolver.before(&it.before, &Field::SessionData)),
+        },
     }
 }
 

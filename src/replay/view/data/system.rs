@@ -70,12 +70,19 @@ pub(super) const fn clock_released(it: &ClockReleased) -> Released {
 #[derive(Serialize)]
 #[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
 pub(super) struct Defaults {
+    /// The defaults as recorded last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<ConfigView>,
     /// The defaults from now on.
     config: ConfigView,
 }
 
 pub(super) fn defaults_changed(it: &DefaultsChanged, resolver: &Resolver<'_>) -> Defaults {
     Defaults {
+        before: it
+            .before
+            .as_ref()
+            .map(|config| ConfigView::of(config, resolver)),
         config: ConfigView::of(&it.config, resolver),
     }
 }

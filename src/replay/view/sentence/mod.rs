@@ -50,7 +50,7 @@ fn clause(event: &Event, at: Version, resolver: &Resolver<'_>) -> Clause {
         Event::LossAccepted(it) => Did(room::loss_accepted(it)),
         Event::RoomCreated(it) if it.explicit => Did("created the room".to_owned()),
         Event::RoomCreated(_) => Happened("the room was created for a join".to_owned()),
-        Event::RoomConfigChanged(_) => Did("changed the settings of the room".to_owned()),
+        Event::RoomConfigChanged(it) => room::config_changed(it, resolver),
         Event::RoomMetadataChanged(_) => Did("changed the metadata of the room".to_owned()),
         Event::RoomDeleted(_) => Did("deleted the room".to_owned()),
         Event::SessionOpened(_) => Happened(room::session_opened(at, resolver)),

@@ -2,12 +2,12 @@
 //! Apart because all of them are named in the same way.
 
 use super::clause::{Clause, counted};
-use crate::domain::ConnectionNumber;
 use crate::domain::event::{
     ByWhom, CloseCause, ConnectionOpened, ConnectionsClosed, MoveRequested, ParticipantBanned,
     ParticipantRegistered, ParticipantUnbanned, ProfileChanged, RemovalRequested, RevocationLifted,
     Selector, TokensRevoked, Who,
 };
+use crate::domain::{ConnectionNumber, Version};
 use crate::replay::view::resolve::Resolver;
 
 /// A connection with whose it is.
@@ -53,10 +53,17 @@ pub(super) fn registered(it: &ParticipantRegistered) -> String {
 
 pub(super) fn banned(it: &ParticipantBanned, resolver: &Resolver<'_>) -> String {
     let until = it.until.map(|until| format!(" until {until}"));
+    let former = it.former.map(|former| {
+        let until = former
+            .until
+            .map_or_else(|| "for good".to_owned(), |until| format!("until {until}"));
+        instead(former.set, &until, resolver)
+    });
     format!(
-        "banned {}{}",
+        "banned {}{}{}",
         resolver.identity(it.participant),
-        until.unwrap_or_default()
+        until.unwrap_or_default(),
+        former.unwrap_or_default()
     )
 }
 
@@ -66,10 +73,15 @@ pub(super) fn unbanned(it: &ParticipantUnbanned, resolver: &Resolver<'_>) -> Str
 
 pub(super) fn tokens_revoked(it: &TokensRevoked, resolver: &Resolver<'_>) -> String {
     let whose = it.participant.map(|number| resolver.identity(number));
+    let former = it.former.map(|former| {
+        let before = format!("before {}", former.before);
+        instead(former.set, &before, resolver)
+    });
     format!(
-        "revoked the tokens of {} issued before {}",
+        "revoked the tokens of {} issued before {}{}",
         whose.as_deref().unwrap_or("everybody"),
-        it.before
+        it.before,
+        former.unwrap_or_default()
     )
 }
 
@@ -79,6 +91,14 @@ pub(super) fn revocation_lifted(it: &RevocationLifted, resolver: &Resolver<'_>) 
         "lifted the revocation of the tokens of {}",
         whose.as_deref().unwrap_or("everybody")
     )
+}
+
+/// What a ban or a revocation replaces.
+fn instead(set: Version, what: &str, resolver: &Resolver<'_>) -> String {
+    match resolver.position(set) {
+        Some(position) => format!(", instead of {what} (see #{position})"),
+        None => format!(", instead of {what}"),
+    }
 }
 
 pub(super) fn opened(it: &ConnectionOpened, resolver: &Resolver<'_>) -> String {

@@ -1,11 +1,76 @@
 //! What rooms, sessions and the ledger itself did, in words. Apart because nobody is named here.
 
+use serde_json::Value;
+
+use super::clause::Clause;
 use crate::domain::Version;
 use crate::domain::event::{
-    ClockHeld, EndReason, EngineStarted, HistoryRepaired, LossAccepted, RefusalsSuppressed,
-    SessionEnded,
+    ClockHeld, ConfigChange, EndReason, EngineStarted, HistoryRepaired, LossAccepted,
+    RefusalsSuppressed, RoomConfigChanged, SessionEnded,
 };
+use crate::replay::view::config::ConfigView;
 use crate::replay::view::resolve::Resolver;
+
+pub(super) fn config_changed(it: &RoomConfigChanged, resolver: &Resolver<'_>) -> Clause {
+    let of_room = it.room.as_ref().map(|change| differences(change, resolver));
+    let of_session = it
+        .session
+        .as_ref()
+        .map(|change| differences(change, resolver));
+    let (whose, what) = match (of_room, of_session) {
+        (Some(room), Some(session)) if room != session => (
+            "the room",
+            format!(
+                "{}; of its session: {}",
+                room.join(", "),
+                session.join(", ")
+            ),
+        ),
+        (Some(changes), _) => ("the room", changes.join(", ")),
+        (None, Some(changes)) => ("the session", changes.join(", ")),
+        (None, None) => ("the room", String::new()),
+    };
+    Clause::Told(format!("changed the settings of {whose}"), what)
+}
+
+/// Each setting that changed, with its old and its new value.
+fn differences(change: &ConfigChange, resolver: &Resolver<'_>) -> Vec<String> {
+    let view = |config| serde_json::to_value(ConfigView::of(config, resolver));
+    let (Ok(before), Ok(after)) = (view(&change.before), view(&change.after)) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    differ("", &before, &after, &mut found);
+    found
+}
+
+fn differ(path: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
+    if before == after {
+        return;
+    }
+    let (Value::Object(old), Value::Object(new)) = (before, after) else {
+        found.push(format!("{path} {} to {}", short(before), short(after)));
+        return;
+    };
+    let added = new.keys().filter(|key| !old.contains_key(*key));
+    for key in old.keys().chain(added) {
+        let [old, new] = [old, new].map(|all| all.get(key).unwrap_or(&Value::Null));
+        let below = [path, key].into_iter().filter(|part| !part.is_empty());
+        differ(&below.collect::<Vec<_>>().join("."), old, new, found);
+    }
+}
+
+fn short(value: &Value) -> String {
+    let text = if value.is_null() {
+        "none".to_owned()
+    } else {
+        value.to_string()
+    };
+    match text.char_indices().nth(VALUE_CHARACTERS_MAX) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text,
+    }
+}
 
 pub(super) fn engine_started(it: &EngineStarted) -> String {
     let how = if it.clean {
@@ -89,3 +154,6 @@ fn session(at: Version, resolver: &Resolver<'_>) -> String {
 
 /// More kinds than these make a line hard to read.
 const COUNTS_SHOWN_MAX: usize = 4;
+
+/// Longer values make a line hard to read; `data` has them whole.
+const VALUE_CHARACTERS_MAX: usize = 80;
