@@ -30,6 +30,7 @@ use doorway::Doorway;
 
 use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::auth::rate::{RateLimit, RateLimits};
+use crate::dialect::caller;
 use crate::dialect::daily;
 use crate::dialect::ledger;
 use crate::dialect::livekit;
@@ -236,7 +237,16 @@ fn routes(
     let routes = routes.merge(counting(videosdk::DIALECT, videosdk::call_name).of(dialect));
     ledger::router(ledger.limited(limits))
         .merge(routes)
+        .layer(from_fn(echoed))
         .layer(from_fn(traced))
+}
+
+/// Every answer has the tracing ids of its request.
+async fn echoed(request: Request, next: Next) -> Response {
+    let asked = request.headers().clone();
+    let mut response = next.run(request).await;
+    caller::echo(&asked, response.headers_mut());
+    response
 }
 
 /// A span for each request; never with its query, which may hold a token.

@@ -8,8 +8,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, header};
 
 use crate::dialect::auth::claims::Claims;
+use crate::dialect::urlencoded;
 use crate::domain::limits::{ALIAS_BYTES_MAX, IDENTITY_BYTES_MAX, NOTE_BYTES_MAX};
-use crate::domain::{Actor, Personal, Provenance, Rejection, Via};
+use crate::domain::{Actor, Personal, Provenance, Rejection, Trace, Via};
 
 /// The caller of one request with a token of LiveKit's form.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,9 +41,12 @@ impl Caller {
 /// What a request says of itself for the record, whatever it is authenticated with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Said {
-    /// The idempotency key: `X-Livekit-Request-Id`, else `X-Request-Id` (which proxies overwrite).
+    /// The idempotency key: `Idempotency-Key`, else `X-Livekit-Request-Id`.
     pub request_id: Option<String>,
-    /// `X-Audit-Actor`: who is behind the call.
+    /// `X-Request-Id` and `traceparent`. Proxies and frameworks pass one id along to many calls, so
+    /// that it tells nothing of repeats.
+    pub trace: Option<Trace>,
+    /// `X-Audit-Actor`: the person on whose behalf the caller claims to act.
     pub on_behalf_of: Option<String>,
     /// `X-Audit-Reason`.
     pub reason: Option<String>,
@@ -52,20 +56,36 @@ pub struct Said {
     pub user_agent: Option<String>,
     /// Where the connection comes from, if the server told.
     pub source_ip: Option<IpAddr>,
+    /// A header that stands there with two values, of those that must have one.
+    pub twofold: Option<&'static str>,
 }
 
 impl Said {
     /// Reads the headers.
     pub fn new(parts: &Parts) -> Self {
-        let text = |name: &HeaderName| header_text(&parts.headers, name);
+        let headers = &parts.headers;
+        let text = |(name, _): &Named| header_text(headers, name).map(decoded);
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        let key = header_text(headers, &IDEMPOTENCY_KEY.0).map(|text| decoded(unquoted(text)));
+        let single = [
+            &IDEMPOTENCY_KEY,
+            &REQUEST_KEY,
+            &AUDIT_ACTOR,
+            &AUDIT_REASON,
+            &CORRELATION_ID,
+        ];
+        let mut single = single.into_iter();
         Self {
-            request_id: text(&LIVEKIT_REQUEST_ID).or_else(|| text(&REQUEST_ID)),
+            request_id: key.or_else(|| text(&REQUEST_KEY)),
+            trace: trace(headers),
             on_behalf_of: text(&AUDIT_ACTOR),
             reason: text(&AUDIT_REASON),
             correlation_id: text(&CORRELATION_ID),
-            user_agent: text(&header::USER_AGENT),
+            user_agent: header_text(headers, &header::USER_AGENT),
             source_ip: peer.map(|ConnectInfo(address)| address.ip()),
+            twofold: single
+                .find(|(name, _)| is_twofold(headers, name))
+                .map(|(_, written)| *written),
         }
     }
 
@@ -73,19 +93,23 @@ impl Said {
     ///
     /// # Errors
     /// [`Rejection::TooLarge`] names the header that is longer than what is kept, or the subject of
-    /// the token.
+    /// the token; [`Rejection::Invalid`] the header that has two values.
     pub fn provenance(
         &self,
         actor: Actor,
         dialect: &str,
         call: &str,
     ) -> Result<Provenance, Rejection> {
+        if let Some(what) = self.twofold {
+            let problem = "the request has it twice, with two values: send it once".to_owned();
+            return Err(Rejection::Invalid { what, problem });
+        }
         let subject = actor.subject().map(str::to_owned);
         let bounded = [
-            ("X-Audit-Reason", &self.reason, NOTE_BYTES_MAX),
-            ("X-Audit-Actor", &self.on_behalf_of, IDENTITY_BYTES_MAX),
-            ("X-Request-Id", &self.request_id, ALIAS_BYTES_MAX),
-            ("X-Correlation-Id", &self.correlation_id, ALIAS_BYTES_MAX),
+            (AUDIT_REASON.1, &self.reason, NOTE_BYTES_MAX),
+            (AUDIT_ACTOR.1, &self.on_behalf_of, IDENTITY_BYTES_MAX),
+            (IDEMPOTENCY_KEY.1, &self.request_id, ALIAS_BYTES_MAX),
+            (CORRELATION_ID.1, &self.correlation_id, ALIAS_BYTES_MAX),
             ("the token's subject", &subject, IDENTITY_BYTES_MAX),
         ];
         for (what, text, bytes_max) in bounded {
@@ -110,6 +134,7 @@ impl Said {
                 call: call.to_owned(),
             },
             request_id: self.request_id.clone(),
+            trace: self.trace.clone(),
             reason: personal(&self.reason),
             reason_code: None,
             source_ip: self.source_ip.map(|ip| Personal::new(ip.to_string())),
@@ -131,10 +156,97 @@ pub fn header_text(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
 }
 
+/// Gives a request's tracing ids back with its answer.
+pub fn echo(asked: &HeaderMap, answered: &mut HeaderMap) {
+    for name in [&REQUEST_ID.0, &TRACEPARENT.0] {
+        if let Some(value) = asked.get(name) {
+            answered.insert(name.clone(), value.clone());
+        }
+    }
+}
+
+fn trace(headers: &HeaderMap) -> Option<Trace> {
+    let request_id = header_text(headers, &REQUEST_ID.0).map(decoded);
+    let request_id = request_id.map(|id| id.chars().take(TRACE_CHARS_MAX).collect());
+    // Where there are several, none is to be believed (W3C Trace Context, section 4.3).
+    let traceparent = header_text(headers, &TRACEPARENT.0)
+        .filter(|text| is_traceparent(text) && !is_twofold(headers, &TRACEPARENT.0));
+    let trace = Trace {
+        request_id,
+        traceparent,
+    };
+    Some(trace).filter(|trace| *trace != Trace::default())
+}
+
+/// `00-<trace id>-<span id>-<flags>` in lower-case hexadecimal, with more behind it in a later
+/// version (W3C Trace Context, section 3.2).
+fn is_traceparent(text: &str) -> bool {
+    let is_hex = |part: &str, digits: usize| {
+        let mut bytes = part.bytes();
+        part.len() == digits && bytes.all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    let is_id = |part: &str, digits| is_hex(part, digits) && part.bytes().any(|byte| byte != b'0');
+    let mut parts = text.split('-');
+    let mut next = || parts.next().unwrap_or_default();
+    let (version, trace, span, flags) = (next(), next(), next(), next());
+    is_hex(version, 2)
+        && version != "ff"
+        && is_id(trace, 32)
+        && is_id(span, 16)
+        && is_hex(flags, 2)
+        && (version != "00" || parts.next().is_none())
+        && text.len() <= TRACE_CHARS_MAX
+}
+
+fn is_twofold(headers: &HeaderMap, name: &HeaderName) -> bool {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    values.any(|other| Some(other) != first)
+}
+
+/// Undoes percent-encoding: browsers and Node can send Latin-1 only, others ASCII only. Both forms
+/// are read: bare, and RFC 8187's `UTF-8'language'text`. What is no encoding of UTF-8 stays.
+fn decoded(text: String) -> String {
+    let mut parts = text.splitn(3, '\'');
+    let bare = match (parts.next(), parts.next(), parts.next()) {
+        (Some(charset), Some(_), Some(value)) if charset.eq_ignore_ascii_case("utf-8") => value,
+        _ => text.as_str(),
+    };
+    urlencoded::segment(bare).unwrap_or(text)
+}
+
+/// The string of a structured field (RFC 8941), as the draft on `Idempotency-Key` wants it; other
+/// text as it is.
+fn unquoted(text: String) -> String {
+    let inside = text
+        .strip_prefix('"')
+        .and_then(|rest| rest.strip_suffix('"'));
+    match inside {
+        Some(inside) => inside.replace("\\\"", "\"").replace("\\\\", "\\"),
+        None => text,
+    }
+}
+
+/// A header, and how its name is written in sentences.
+type Named = (HeaderName, &'static str);
+
 /// Browsers' own are shorter; what is longer tells nothing more, so it is cut.
 const USER_AGENT_CHARS_MAX: usize = 512;
-const LIVEKIT_REQUEST_ID: HeaderName = HeaderName::from_static("x-livekit-request-id");
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const AUDIT_ACTOR: HeaderName = HeaderName::from_static("x-audit-actor");
-const AUDIT_REASON: HeaderName = HeaderName::from_static("x-audit-reason");
-const CORRELATION_ID: HeaderName = HeaderName::from_static("x-correlation-id");
+/// A UUID has 36; what is longer is cut, since a tracing id is no reason to refuse a call.
+const TRACE_CHARS_MAX: usize = 256;
+const IDEMPOTENCY_KEY: Named = (
+    HeaderName::from_static("idempotency-key"),
+    "Idempotency-Key",
+);
+const REQUEST_KEY: Named = (
+    HeaderName::from_static("x-livekit-request-id"),
+    "x-livekit-request-id",
+);
+const REQUEST_ID: Named = (HeaderName::from_static("x-request-id"), "X-Request-Id");
+const TRACEPARENT: Named = (HeaderName::from_static("traceparent"), "traceparent");
+const AUDIT_ACTOR: Named = (HeaderName::from_static("x-audit-actor"), "X-Audit-Actor");
+const AUDIT_REASON: Named = (HeaderName::from_static("x-audit-reason"), "X-Audit-Reason");
+const CORRELATION_ID: Named = (
+    HeaderName::from_static("x-correlation-id"),
+    "X-Correlation-Id",
+);

@@ -107,10 +107,18 @@ pub fn join_of(claims: &Claims) -> Result<(RoomName, Join), JoinTokenError> {
         return Err(JoinTokenError::NotGranted);
     }
     let identity = Identity::new(&grants.identity)?;
+    if !grants.room_preset.is_empty() {
+        let name = grants.room_preset.chars().take(ECHO_CHARS_MAX).collect();
+        return Err(JoinTokenError::Preset { name });
+    }
     let settings = match &grants.room_config {
         Some(config) => Some(room_configuration(&config.to_string())?),
         None => None,
     };
+    // As it was written: nobody here reads it.
+    let egress = grants.room_config.as_ref().and_then(|it| it.get("egress"));
+    let egress = egress.filter(|egress| !egress.is_null());
+    let egress = egress.map(|egress| ("egress".to_owned(), egress.to_string()));
     let said = |text: &String| Some(text.clone()).filter(|text| !text.is_empty());
     let attributes = grants.attributes.iter();
     let join = Join {
@@ -132,6 +140,8 @@ pub fn join_of(claims: &Claims) -> Result<(RoomName, Join), JoinTokenError> {
         credential: credential(claims),
         reporter: None,
         eject_at: None,
+        eject_after_s: None,
+        unheeded: egress.into_iter().collect(),
         room_metadata: settings.as_ref().and_then(|it| said(&it.metadata)),
         config: settings
             .map(SessionSettings::from)
@@ -160,6 +170,8 @@ pub struct SessionSettings {
     pub sync_streams: bool,
     /// The application's own labels.
     pub tags: BTreeMap<String, String>,
+    /// The agents to be sent for, each as JSON. Nobody sends for them here: they are kept.
+    pub agents: Vec<String>,
 }
 
 impl SessionSettings {
@@ -180,6 +192,8 @@ impl SessionSettings {
         let own = own
             .into_iter()
             .filter_map(|(key, value)| Some((key.to_owned(), value?)));
+        let agents = self.agents.into_iter().enumerate();
+        let agents = agents.map(|(at, agent)| (format!("agents.{at}"), agent));
         let tags = self
             .tags
             .into_iter()
@@ -188,7 +202,7 @@ impl SessionSettings {
             empty_timeout_s: said(self.empty_timeout_s),
             departure_timeout_s: said(self.departure_timeout_s),
             max_participants: said(self.max_participants),
-            properties: own.chain(tags).collect(),
+            properties: own.chain(agents).chain(tags).collect(),
             ..ConfigPatch::default()
         }
     }
@@ -204,6 +218,7 @@ impl From<RoomConfiguration> for SessionSettings {
             max_playout_delay_ms: it.max_playout_delay,
             sync_streams: it.sync_streams,
             tags: it.tags,
+            agents: it.agents.iter().map(message::encode).collect(),
         }
     }
 }
@@ -221,6 +236,12 @@ pub enum JoinTokenError {
     /// It names a source that nobody knows. LiveKit drops it, and would widen the right by that.
     #[error("canPublishSources of the token names {name:?}, which is no track source")]
     UnknownSource {
+        /// As written, cut.
+        name: String,
+    },
+    /// It asks for a configuration that this server does not have: it has none.
+    #[error("unknown room configuration in join token: roomPreset is {name:?}, and there are none")]
+    Preset {
         /// As written, cut.
         name: String,
     },

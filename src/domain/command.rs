@@ -23,15 +23,13 @@ pub struct Request {
     pub command: Command,
     /// Refuse when the room has changed since this version.
     pub expected_version: Option<Version>,
-    /// Refuse when the room's open session is not this one: it may have ended, and the next begun,
-    /// since the caller looked.
+    /// Refuse when the room's open session is not this one, but perhaps the next.
     pub session: Option<Id>,
     /// Act in the name of this connection, under its admin right; any of its ids.
     pub as_connection: Option<String>,
     /// When it really happened, where a report tells.
     pub occurred_at: Option<Timestamp>,
-    /// What the edge found wrong with it, such as a missing grant: it is refused with that, so
-    /// that the attempt is on record, and never compared with an earlier request.
+    /// What the edge found wrong with it: it is refused with that, and never taken for a repeat.
     pub objection: Option<Rejection>,
 }
 
@@ -410,10 +408,14 @@ pub struct Join {
     pub reporter: Option<String>,
     /// When a timer closes the connection.
     pub eject_at: Option<Timestamp>,
+    /// How long after the join a timer closes it, in seconds; the earlier of the two counts.
+    pub eject_after_s: Option<u32>,
     /// Settings of the session, should this join open it.
     pub config: ConfigPatch,
     /// Metadata of the session, should this join open it.
     pub room_metadata: Option<String>,
+    /// What the credential asks of the room and nobody here carries out, by name, as JSON.
+    pub unheeded: BTreeMap<String, String>,
     /// Set by a move alone: the room and connection it comes from, and the request's event there.
     pub moved_from: Option<(RoomName, ConnectionNumber, Version)>,
 }
@@ -431,8 +433,10 @@ impl Join {
             credential: Credential::default(),
             reporter: None,
             eject_at: None,
+            eject_after_s: None,
             config: ConfigPatch::default(),
             room_metadata: None,
+            unheeded: BTreeMap::new(),
             moved_from: None,
         }
     }

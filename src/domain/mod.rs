@@ -55,7 +55,7 @@ pub use id::{
 pub use patch::PermissionPatch;
 pub use permission::{AdminRight, Allowed, Differ, Permission, Receive, ReceiveRule, Send, Source};
 pub use personal::Personal;
-pub use provenance::{Actor, ActorKind, Provenance, Via};
+pub use provenance::{Actor, ActorKind, Provenance, Trace, Via};
 pub use ranges::{Number, Ranges};
 pub use rejection::{Code, Rejection};
 pub use state::{Defaults, Room};

@@ -47,6 +47,15 @@ pub struct Via {
     pub call: String,
 }
 
+/// Ids of a request that other systems gave it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trace {
+    /// The id that proxies and frameworks pass along (`X-Request-Id`).
+    pub request_id: Option<String>,
+    /// The span that the call is part of (W3C Trace Context's `traceparent`).
+    pub traceparent: Option<String>,
+}
+
 /// All that is known of where a command came from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Provenance {
@@ -56,6 +65,8 @@ pub struct Provenance {
     pub via: Via,
     /// The caller's idempotency key.
     pub request_id: Option<String>,
+    /// By what the request is followed through other systems; it decides nothing.
+    pub trace: Option<Trace>,
     /// Why, in the caller's words (`X-Audit-Reason`).
     pub reason: Option<Personal<String>>,
     /// Why, as a code of the caller.
@@ -103,6 +114,7 @@ impl Provenance {
                 call: id.to_owned(),
             },
             request_id: None,
+            trace: None,
             reason: None,
             reason_code: None,
             source_ip: None,

@@ -15,7 +15,8 @@ pub struct Call {
     pub request: Request,
     /// Who wants it, through what, why.
     pub provenance: Provenance,
-    /// SHA-256 of the request as it came: a repeat under the same request id has the same.
+    /// SHA-256 of the request as decoded: a repeat under the same request id has the same. Of the
+    /// bytes as they came, where they could not be decoded.
     pub digest: Digest,
     /// Size of the request as it came.
     pub request_bytes: u64,
@@ -26,11 +27,29 @@ impl Call {
     /// form, which is the same as long as the program is.
     pub fn new(request: Request, provenance: Provenance) -> Self {
         let form = format!("{request:?}");
+        let bytes = u64::try_from(form.len()).unwrap_or(u64::MAX);
+        Self::decoded(request, provenance, Digest::of(&[]), bytes)
+    }
+
+    /// A call that came as so many bytes with the digest `sent`. Two calls are the same if they
+    /// were decoded to the same, however they were written: spaces, order and defaults do not
+    /// count.
+    pub fn decoded(
+        request: Request,
+        provenance: Provenance,
+        sent: Digest,
+        request_bytes: u64,
+    ) -> Self {
+        let digest = if request.objection.is_some() {
+            sent
+        } else {
+            Digest::of(format!("{request:?}").as_bytes())
+        };
         Self {
-            digest: Digest::of(form.as_bytes()),
-            request_bytes: u64::try_from(form.len()).unwrap_or(u64::MAX),
             request,
             provenance,
+            digest,
+            request_bytes,
         }
     }
 

@@ -12,7 +12,7 @@ use super::receiver::Receiver;
 use crate::domain::{Digest, Room, RoomName, Version};
 use crate::engine::EngineError;
 use crate::replay::{Moment, fold};
-use crate::store::{Position, Record};
+use crate::store::Record;
 
 /// Why a room's task has to wait.
 #[derive(Debug)]
@@ -134,7 +134,7 @@ impl Turn<'_> {
             if self.told >= NOTICES_MAX {
                 return Ok(false);
             }
-            self.send(record.position, body).await?;
+            self.send(record, body).await?;
             self.told = self.told.saturating_add(1);
             number = number.saturating_add(1);
             let before = record.version.0.saturating_sub(1);
@@ -143,17 +143,30 @@ impl Turn<'_> {
         Ok(true)
     }
 
-    async fn send(&self, position: Position, body: String) -> Result<(), String> {
+    async fn send(&self, record: &Record, body: String) -> Result<(), String> {
         let receiver = self.receiver;
         let attempt = if self.told == 0 { self.failures } else { 0 };
         let now_s = receiver.engine.clock().wall().seconds();
         let mut headers = receiver.notices.headers(&body, now_s)?;
-        headers.push((POSITION, position.to_string()));
+        headers.push((POSITION, record.position.to_string()));
+        headers.extend(traced(record));
         headers.push((ATTEMPT, attempt.saturating_add(1).to_string()));
         receiver.poster.post(headers, body).await?;
         receiver.has_told();
         Ok(())
     }
+}
+
+/// By what the request that brought an event about is followed through other systems.
+fn traced(record: &Record) -> impl Iterator<Item = (&'static str, String)> {
+    let trace = record.command.provenance.trace.clone().unwrap_or_default();
+    let ids = [
+        (REQUEST_ID, trace.request_id),
+        (TRACEPARENT, trace.traceparent),
+    ];
+    let is_plain = |text: &String| !text.chars().any(char::is_control);
+    ids.into_iter()
+        .filter_map(move |(name, id)| Some((name, id.filter(is_plain)?)))
 }
 
 fn unread(error: &EngineError) -> String {
@@ -184,3 +197,5 @@ const NOTICES_MAX: u32 = 256;
 
 const POSITION: &str = "x-ledger-position";
 const ATTEMPT: &str = "x-ledger-attempt";
+const REQUEST_ID: &str = "x-request-id";
+const TRACEPARENT: &str = "traceparent";

@@ -145,23 +145,23 @@ fn a_command_in_the_name_of_a_participant_keeps_the_subject() {
     }
 }
 
-fn events(server: &Server, filter: &str) -> Vec<Value> {
+pub(crate) fn events(server: &Server, filter: &str) -> Vec<Value> {
     let reviewer = bearer(&json!({"ledger": {"audit": true}}));
     let path = format!("/api/v1/events?room=r&limit=100{filter}");
     let page = server.fine(&reviewer, "GET", &path, "");
     page["events"].as_array().unwrap().clone()
 }
 
-fn admin() -> Value {
+pub(crate) fn admin() -> Value {
     json!({"roomAdmin": true, "roomCreate": true, "room": "r"})
 }
 
-fn alice() -> Value {
+pub(crate) fn alice() -> Value {
     json!({"room": "r", "identity": "alice"})
 }
 
-const REMOVE: &str = "/twirp/livekit.RoomService/RemoveParticipant";
+pub(crate) const REMOVE: &str = "/twirp/livekit.RoomService/RemoveParticipant";
 const DELETE: &str = "/twirp/livekit.RoomService/DeleteRoom";
-const COMMANDS: &str = "/api/v1/rooms/r/commands";
+pub(crate) const COMMANDS: &str = "/api/v1/rooms/r/commands";
 const END: &str = "/videosdk/v2/sessions/end";
-const EJECT: &str = "/daily/v1/rooms/r/eject";
+pub(crate) const EJECT: &str = "/daily/v1/rooms/r/eject";

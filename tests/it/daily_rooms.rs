@@ -275,7 +275,7 @@ proptest! {
 fn a_repeated_request_answers_what_the_first_did() {
     let server = Server::new();
     let ask = |method: &str, path: &str, body: &str| {
-        server.daily_with(method, path, body.as_bytes(), &[("X-Request-Id", "one")])
+        server.daily_with(method, path, body.as_bytes(), &[("Idempotency-Key", "one")])
     };
     let first = ask("POST", "/rooms", "{}").expect(200);
     let again = ask("POST", "/rooms", "{}");

@@ -408,18 +408,19 @@ async fn what_a_caller_says_of_itself_reaches_the_service() {
     check(&[], "[None, None, None, None]").await;
     check(
         &[("X-Request-Id", b"p"), ("X-Audit-Reason", b"")],
-        r#"[Some("p"), None, None, None]"#,
+        "[None, None, None, None]",
     )
     .await;
     check(
         &[
             ("X-Request-Id", b"p"),
+            ("Idempotency-Key", b"i"),
             ("X-Livekit-Request-Id", b"l"),
             ("X-Audit-Actor", "Zo\u{eb}".as_bytes()),
             ("X-Audit-Reason", b"caf\xe9"),
             ("X-Correlation-Id", b"c"),
         ],
-        "[Some(\"l\"), Some(\"Zo\u{eb}\"), Some(\"caf\u{e9}\"), Some(\"c\")]",
+        "[Some(\"i\"), Some(\"Zo\u{eb}\"), Some(\"caf\u{e9}\"), Some(\"c\")]",
     )
     .await;
 }

@@ -52,6 +52,10 @@ mod fuzz_corpus;
 #[cfg(feature = "server")]
 mod golden_calls;
 mod golden_format;
+#[cfg(feature = "server")]
+mod headers;
+#[cfg(feature = "server")]
+mod join_tokens;
 #[cfg(feature = "sled")]
 mod journal;
 mod laws;

@@ -187,7 +187,7 @@ impl Caller {
             let request = request
                 .header("Authorization", format!("Bearer {}", self.token))
                 .header("Content-Type", "application/json")
-                .header("X-Request-Id", id);
+                .header("Idempotency-Key", id);
             request.send(body.to_string())
         })
     }

@@ -189,6 +189,7 @@ fn row(
             format!("{} {}", event.via.dialect, event.via.call),
             event.reason.clone().unwrap_or_default(),
             event.request_id.clone().unwrap_or_default(),
+            trace(event),
             causes.join(", "),
             changes(&event.data).join("; "),
             effects.join("; "),
@@ -196,6 +197,13 @@ fn row(
         ],
         record,
     }
+}
+
+fn trace(event: &EventView) -> String {
+    let trace = event.trace.as_ref();
+    let ids = trace.map(|trace| [trace.request_id.clone(), trace.traceparent.clone()]);
+    let ids: Vec<String> = ids.into_iter().flatten().flatten().collect();
+    ids.join(", ")
 }
 
 fn place(event: &EventView) -> String {
@@ -235,7 +243,7 @@ fn in_a_line(event: &EventView) -> String {
 }
 
 const COLUMNS: &[&str] = &[
-    "WHAT", "WHEN", "OCCURRED", "ROOM", "KIND", "WHO", "VIA", "WHY", "REQUEST", "BECAUSE",
+    "WHAT", "WHEN", "OCCURRED", "ROOM", "KIND", "WHO", "VIA", "WHY", "REQUEST", "TRACE", "BECAUSE",
     "CHANGES", "EFFECTS", "COMMIT",
 ];
 

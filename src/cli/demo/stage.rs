@@ -131,6 +131,7 @@ impl Stage {
                 call: name.to_owned(),
             },
             request_id: None,
+            trace: None,
             reason: by.reason.map(text),
             reason_code: None,
             source_ip: None,

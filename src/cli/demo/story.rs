@@ -1,6 +1,8 @@
 //! What happens at the town hall: people come, somebody is given the floor, abuses it, is muted,
 //! loses the right to publish, is removed, and does not get back in. Apart, as it is only a story.
 
+use std::collections::BTreeMap;
+
 use crate::cli::demo::cast::{Guest, audience};
 use crate::cli::demo::questions::Question;
 use crate::cli::demo::stage::{By, KEY, ROOM, Stage};
@@ -227,8 +229,10 @@ fn join_as(
         credential,
         reporter: Some("sfu-1".to_owned()),
         eject_at: None,
+        eject_after_s: None,
         config: ConfigPatch::default(),
         room_metadata: None,
+        unheeded: BTreeMap::new(),
         moved_from: None,
     }))
 }

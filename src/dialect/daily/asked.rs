@@ -2,6 +2,9 @@
 //! Apart because refusals are recorded wherever a room is named, and every answer tells where it
 //! stands. It knows no call.
 
+use std::fmt::Debug;
+use std::sync::OnceLock;
+
 use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
@@ -30,6 +33,8 @@ pub(super) struct Asked {
     parts: Parts,
     body: Result<Bytes, NoBody>,
     digest: Digest,
+    /// What all commands of a call about several rooms come to.
+    whole: OnceLock<Digest>,
 }
 
 /// What a call came to.
@@ -88,7 +93,14 @@ impl Asked {
             digest: body::digest(&parts, body.as_deref().unwrap_or_default()),
             parts,
             body,
+            whole: OnceLock::new(),
         }
+    }
+
+    /// Makes each of several commands known by all of them: a repeat has the same ones.
+    pub(super) fn of_several(&self, all: &impl Debug) {
+        self.whole
+            .get_or_init(|| Digest::of(format!("{all:?}").as_bytes()));
     }
 
     /// What stands in the path behind the first colon of the route.
@@ -225,12 +237,11 @@ impl Asked {
         let provenance = self.said.provenance(actor, DIALECT, self.call.name());
         let provenance = provenance.map_err(|rejection| Error::rejected(&rejection))?;
         let bytes = self.body.as_ref().map_or(0, Bytes::len);
-        let call = engine::Call {
-            request,
-            provenance,
-            digest: self.digest,
-            request_bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
-        };
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let mut call = engine::Call::decoded(request, provenance, self.digest, bytes);
+        if let (None, Some(whole)) = (&call.request.objection, self.whole.get()) {
+            call.digest = *whole;
+        }
         Ok(self.daily.engine.execute(call).await?)
     }
 }

@@ -25,6 +25,7 @@ pub(super) async fn create(asked: &Asked) -> Result<Answer, Error> {
         }
         named.push((name, new.given));
     }
+    asked.of_several(&named);
     let mut shown = Vec::with_capacity(named.len());
     let mut last = None;
     for (name, given) in &named {
@@ -42,6 +43,7 @@ pub(super) async fn create(asked: &Asked) -> Result<Answer, Error> {
 /// `DELETE /batch/rooms`
 pub(super) async fn delete(asked: &Asked) -> Result<Answer, Error> {
     let names = asked.read(read_names)?;
+    asked.of_several(&names);
     for name in &names {
         if rooms::found(asked, name).await?.is_none() && asked.said.request_id.is_none() {
             let room = name.to_string();

@@ -14,6 +14,8 @@ pub(super) enum Form {
     Flag,
     /// A string.
     Text,
+    /// A string, or a number that stands for the string of its digits: a client's own id.
+    TextOrNumber,
     /// A string, or a list of strings.
     TextOrTexts,
     /// Any number.
@@ -46,6 +48,7 @@ impl Form {
         let (fits, wanted) = match self {
             Self::Flag => (value.is_boolean(), "has to be a boolean"),
             Self::Text => (value.is_string(), "has to be a string"),
+            Self::TextOrNumber => (written(value).is_some(), "has to be a string or a number"),
             Self::TextOrTexts => (
                 value.is_string() || value.as_array().is_some_and(texts),
                 "has to be a string or an array of strings",
@@ -87,6 +90,15 @@ impl Form {
             return Err(problem.to_owned());
         }
         Ok(())
+    }
+}
+
+/// The text of a string, or of a number as JavaScript writes it; `None` of anything else.
+pub(super) fn written(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(_) => Some(javascript::json(value)),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
 

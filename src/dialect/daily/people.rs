@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::dialect::daily::asked::{Answer, Asked};
 use crate::dialect::daily::error::Error;
 use crate::dialect::daily::fields::{Fields, Wrong};
+use crate::dialect::daily::form::written;
 use crate::dialect::daily::permission::{parse_permissions_at, participant_id};
 use crate::domain::command::{PermissionUpdate, Remove, UpdatePermissions};
 use crate::domain::event::UpdateMode;
@@ -74,13 +75,14 @@ fn removals(fields: &mut Fields) -> Result<Vec<Remove>, Wrong> {
 }
 
 fn listed(fields: &mut Fields, name: &'static str) -> Result<Vec<String>, Wrong> {
-    let ids: Vec<String> = fields.optional(name)?.unwrap_or_default();
+    let ids: Vec<Value> = fields.optional(name)?.unwrap_or_default();
     if ids.len() > EJECTED_MAX {
         let count = ids.len();
         let problem = format!("lists {count} ids, at most {EJECTED_MAX} are taken");
         return Err(fields.wrong(name, problem));
     }
-    Ok(ids)
+    let ids: Option<Vec<String>> = ids.iter().map(written).collect();
+    ids.ok_or_else(|| fields.wrong(name, "has to be an array of strings or numbers"))
 }
 
 /// The connections that the call closed, in order.

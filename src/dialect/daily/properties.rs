@@ -273,7 +273,9 @@ const PERMISSIONS: &str = "permissions";
 const OWNER_ONLY: &str = "owner_only_broadcast";
 const HIDDEN: &str = "enable_hidden_participants";
 
-/// Every documented property, with its default where it has one: that one is not shown.
+/// Every documented property, and those at the end that were documented once, or are of domains and
+/// tokens: clients still send them with rooms. None of these bears on anybody's rights. Each stands
+/// with its default where it has one: that one is not shown.
 const KNOWN: &[(&str, Form, Option<Unsaid>)] = &[
     ("nbf", Form::Moment, None),
     ("exp", Form::Moment, None),
@@ -334,6 +336,12 @@ const KNOWN: &[(&str, Form, Option<Unsaid>)] = &[
         Form::Text,
         Some(Unsaid::Text("{domain_name}/{room_name}/{epoch_time}.vtt")),
     ),
+    ("autojoin", Form::Flag, None),
+    ("close_tab_on_exit", Form::Flag, None),
+    ("enable_new_call_ui", Form::Flag, None),
+    ("redirect_on_meeting_exit", Form::Text, None),
+    ("signaling_impl", Form::Text, None),
+    ("switchover_impl", Form::Text, None),
 ];
 const ON: Option<Unsaid> = Some(Unsaid::Flag(true));
 const OFF: Option<Unsaid> = Some(Unsaid::Flag(false));

@@ -2,6 +2,8 @@
 //! tokens share; it never looks at a room but to see whether there is one, so that whether a join
 //! is admitted stays one decision of the domain.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value, json};
 
 use crate::dialect::auth::keys::KeyRing;
@@ -9,7 +11,7 @@ use crate::dialect::auth::token::{LEEWAY_S, Signed, TokenError, sign};
 use crate::dialect::daily::asked::{Answer, Asked, DIALECT};
 use crate::dialect::daily::error::Error;
 use crate::dialect::daily::fields::{Fields, Wrong};
-use crate::dialect::daily::form::{Form, count};
+use crate::dialect::daily::form::{Form, count, written};
 use crate::dialect::daily::permission::{
     DailyPermissions, parse_compact, parse_permissions, render_compact,
 };
@@ -96,19 +98,18 @@ pub fn join_of(
         path: error.to_string(),
         expected: "a name",
     };
-    let text = |name: &str| said.get(name).and_then(Value::as_str);
+    let text = |name: &str| said.get(name).and_then(written);
     let is_on = |name: &str| said.get(name) == Some(&Value::Bool(true));
     if is_on("knocking") {
         let expected = "false: whoever knocks is let in with another token";
         return Err(claim("k", expected));
     }
-    let room = text("room_name").map(RoomName::new).transpose();
-    let identity = text("user_id").map(Identity::new).transpose();
+    let room = text("room_name")
+        .map(|name| RoomName::new(&name))
+        .transpose();
+    let identity = text("user_id").map(|id| Identity::new(&id)).transpose();
     let expires_at_s = signed.date("exp")?;
     let at_exp = expires_at_s.filter(|_| is_on("eject_at_token_exp"));
-    let elapsed = said.get("eject_after_elapsed").and_then(count);
-    let elapsed = elapsed.map(|seconds| now_s.saturating_add(i64::from(seconds)));
-    let eject_at_s = [at_exp, elapsed].into_iter().flatten().min();
     let permissions = if is_on("is_owner") {
         Some(DailyPermissions::everything())
     } else {
@@ -123,7 +124,7 @@ pub fn join_of(
         active: true,
         kind: ConnectionKind::Standard,
         profile: ProfileUpdate {
-            name: text("user_name").map(str::to_owned),
+            name: text("user_name"),
             ..ProfileUpdate::default()
         },
         permission: permissions.map(|permissions| permissions.update()),
@@ -137,9 +138,11 @@ pub fn join_of(
             token_id: None,
         },
         reporter: None,
-        eject_at: eject_at_s.map(Timestamp::from_seconds),
+        eject_at: at_exp.map(Timestamp::from_seconds),
+        eject_after_s: said.get("eject_after_elapsed").and_then(count),
         config: ConfigPatch::default(),
         room_metadata: None,
+        unheeded: BTreeMap::new(),
         moved_from: None,
     };
     Ok((room.map_err(named)?, join))
@@ -215,8 +218,8 @@ const PERMISSIONS: &str = "permissions";
 /// where the guide has none), and its form.
 const KNOWN: &[(&str, &str, Form)] = &[
     ("room_name", "r", Form::Text),
-    ("user_id", "ud", Form::Text),
-    ("user_name", "u", Form::Text),
+    ("user_id", "ud", Form::TextOrNumber),
+    ("user_name", "u", Form::TextOrNumber),
     ("is_owner", "o", Form::Flag),
     ("nbf", "nbf", Form::Moment),
     ("exp", "exp", Form::Moment),

@@ -153,10 +153,10 @@ async fn answer(single: &Router, outer: &Parts, item: Item) -> Result<One, Probl
     *request.extensions_mut() = outer.extensions.clone();
     let headers = request.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
-    headers.remove(OTHER_REQUEST_ID);
+    headers.remove(LIVEKIT_REQUEST_ID);
     match item.request_id {
-        Some(request_id) => headers.insert(REQUEST_ID, request_id),
-        None => headers.remove(REQUEST_ID),
+        Some(request_id) => headers.insert(IDEMPOTENCY_KEY, request_id),
+        None => headers.remove(IDEMPOTENCY_KEY),
     };
     let Ok(response) = single.clone().oneshot(request).await;
     let status = response.status();
@@ -177,9 +177,9 @@ async fn answer(single: &Router, outer: &Parts, item: Item) -> Result<One, Probl
 
 const PREFIX: &str = "/api/v1";
 const ENDLESS: &str = "/stream";
-/// Each call has an id of its own, or none.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
-const OTHER_REQUEST_ID: HeaderName = HeaderName::from_static("x-livekit-request-id");
+/// Each call has a key of its own, or none; the tracing ids are those of the whole.
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const LIVEKIT_REQUEST_ID: HeaderName = HeaderName::from_static("x-livekit-request-id");
 /// As api.md promises.
 const ITEMS_MAX: usize = 1_000;
 /// One answer at most; a room of 10,000 people fits.

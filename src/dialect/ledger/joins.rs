@@ -1,6 +1,8 @@
 //! The report that somebody joined. Apart because it is the one report that is admitted or refused,
 //! and the one that may carry a vendor's token.
 
+use std::collections::BTreeMap;
+
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -115,8 +117,10 @@ fn read(fields: &mut Fields) -> Result<AskedJoin, Wrong> {
         credential: Credential::default(),
         reporter: fields.optional("reporter")?,
         eject_at: fields.optional("eject_at")?,
+        eject_after_s: None,
         config: ConfigPatch::default(),
         room_metadata: None,
+        unheeded: BTreeMap::new(),
         moved_from: None,
     };
     let occurred_at = fields.optional("occurred_at")?;

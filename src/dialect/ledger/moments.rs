@@ -71,17 +71,14 @@ impl Ledger {
         }
     }
 
-    /// Refuses a bound that lies beyond the head: it is of another history, and would bound nothing
-    /// here.
+    /// Refuses a place that the log has not reached: the caller read it in another history, such as
+    /// that of before a restore.
     pub(super) fn reached(&self, position: Position) -> Result<(), Problem> {
         let head = self.engine.head();
         if position <= head {
             return Ok(());
         }
-        let detail = format!(
-            "position {position} is not of this history, whose head is {head}: name one up to it"
-        );
-        Err(Problem::new(StatusCode::GONE, "other-history", detail))
+        Err(other_history(position, head))
     }
 
     /// Waits until a position is visible, for as long as a reader of its own write may have to.
@@ -98,6 +95,15 @@ impl Ledger {
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
         Err(Problem::new(unavailable, "not-yet-visible", detail).retry_after(1))
     }
+}
+
+/// A place that is not of this log.
+pub(super) fn other_history(position: Position, head: Position) -> Problem {
+    let detail = format!(
+        "position {position} is not of this history, whose head is {head}: name one up to it, or \
+         read anew from after=0"
+    );
+    Problem::new(StatusCode::GONE, "other-history", detail)
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "what map_err takes")]

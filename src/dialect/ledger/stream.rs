@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::{IntoResponse, Response};
 use futures_core::Stream;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -21,6 +21,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::dialect::auth::claims::Right;
 use crate::dialect::caller::header_text;
+use crate::dialect::ledger::moments::other_history;
 use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::query::Query;
@@ -126,11 +127,7 @@ async fn check_history(ledger: &Ledger, mark: &Mark) -> Result<(), Problem> {
     if is_here {
         return Ok(());
     }
-    let detail = format!(
-        "position {} is not of this history, whose head is {head}: read anew from after=0",
-        mark.position
-    );
-    Err(Problem::new(StatusCode::GONE, "other-history", detail))
+    Err(other_history(mark.position, head))
 }
 
 /// Sends what comes until the reader is gone or the engine is shut down. While the reader takes

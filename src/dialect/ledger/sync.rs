@@ -18,7 +18,7 @@ use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::state::Ledger;
 use crate::dialect::ledger::write::{Asked, Named, Need, Write, answer};
 use crate::domain::state::Session;
-use crate::domain::{Command, Event, Room, RoomName, Version};
+use crate::domain::{Command, ConnectionNumber, Event, Room, RoomName, Version};
 use crate::engine::Receipt;
 use crate::replay::Moment;
 use crate::store::Position;
@@ -36,7 +36,9 @@ pub(super) async fn sync(
     // The body is about no one room, so what is wrong with it is recorded in none.
     let listing = asked.read_alone(read)?;
     let listed_in = rooms_meant(&ledger, listing.rooms).await?;
+    check_as_of(&ledger, &reporter, listing.as_of, &listed_in)?;
     let write = Write::begin(&ledger, asked, FIRST_ROOM, Need::Report).await?;
+    let write = write.of_several(&(&reporter, listing.as_of, &listed_in));
     let close = |as_of: Version, listed: Vec<String>| Command::CloseLost {
         reporter: reporter.clone(),
         as_of,
@@ -99,7 +101,8 @@ pub(super) const SYNC: Operation = Operation::report(
         }]
     },
     Answer::of::<Lost>(200),
-);
+)
+.or(&[410]);
 
 /// What a media server still had then.
 struct Listing {
@@ -129,6 +132,28 @@ fn read(fields: &mut Fields) -> Result<Listing, Wrong> {
         rooms.entry(room).or_default().push(connection);
     }
     Ok(Listing { as_of, rooms })
+}
+
+/// Refuses a listing of a moment that the log has not reached, where it would close anybody: the
+/// media server knows another history, and so does not know whom it would close.
+fn check_as_of(
+    ledger: &Ledger,
+    reporter: &str,
+    as_of: Position,
+    listed_in: &Listed,
+) -> Result<(), Problem> {
+    let live = ledger.engine.live_rooms();
+    let loses = |room: &Arc<Room>| {
+        let listed = listed_in.get(&room.name).into_iter().flatten();
+        let listed = listed.filter_map(|id| room.connection_by_ref(id));
+        let kept: BTreeSet<ConnectionNumber> = listed.map(|it| it.number).collect();
+        let mut live = room.open_session().into_iter().flat_map(Session::live);
+        live.any(|it| it.reporter.as_deref() == Some(reporter) && !kept.contains(&it.number))
+    };
+    if live.iter().any(loses) {
+        return ledger.reached(as_of);
+    }
+    Ok(())
 }
 
 fn has_any(room: &Arc<Room>, reporter: &str) -> bool {

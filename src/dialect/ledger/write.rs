@@ -3,6 +3,8 @@
 //! Apart because refusals must be recorded wherever the caller is known (also of what cannot be
 //! read), and because every answer tells where it stands. It knows no command.
 
+use std::fmt::Debug;
+
 use axum::Json;
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request as HttpRequest};
@@ -106,6 +108,8 @@ pub(super) struct Write {
     room: RoomName,
     need: Need,
     digest: Digest,
+    /// What all commands of a report about several rooms come to.
+    whole: Option<Digest>,
     body: Result<Bytes, (StatusCode, String)>,
 }
 
@@ -132,8 +136,17 @@ impl Write {
             room: ledger.room_meant(room).await?,
             need,
             digest: body::digest(&parts, body.as_deref().unwrap_or_default()),
+            whole: None,
             body,
         })
+    }
+
+    /// Makes each of several commands known by all of them: a repeat has the same ones.
+    pub(super) fn of_several(self, all: &impl Debug) -> Self {
+        Self {
+            whole: Some(Digest::of(format!("{all:?}").as_bytes())),
+            ..self
+        }
     }
 
     /// The same request as it concerns another room.
@@ -238,12 +251,12 @@ impl Write {
         let provenance = self.caller.provenance(DIALECT, request.command.name());
         let provenance = provenance.map_err(|error| Problem::malformed(error.to_string()))?;
         let bytes = self.body.as_ref().map_or(0, Bytes::len);
-        Ok(Call {
-            request,
-            provenance,
-            digest: self.digest,
-            request_bytes: u64::try_from(bytes).unwrap_or(u64::MAX),
-        })
+        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
+        let mut call = Call::decoded(request, provenance, self.digest, bytes);
+        if let (None, Some(whole)) = (&call.request.objection, self.whole) {
+            call.digest = whole;
+        }
+        Ok(call)
     }
 
     fn may(&self, command: &Command) -> bool {

@@ -78,12 +78,8 @@ impl Service {
         };
         let mut request = domain::Request::new(wish.room.clone(), wish.command);
         request.objection = objection;
-        let asked = engine::Call {
-            request,
-            provenance,
-            digest: incoming.body_digest,
-            request_bytes: incoming.body_bytes,
-        };
+        let (sent, bytes) = (incoming.body_digest, incoming.body_bytes);
+        let asked = engine::Call::decoded(request, provenance, sent, bytes);
         match self.engine.execute(asked).await {
             Ok(receipt) => Answer {
                 reply: answer(&incoming.request, &receipt),

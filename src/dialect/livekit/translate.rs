@@ -97,11 +97,9 @@ fn create_room(it: &CreateRoomRequest) -> Faulty {
         max_playout_delay_ms: it.max_playout_delay,
         sync_streams: it.sync_streams,
         tags: it.tags.clone(),
+        agents: it.agents.iter().map(message::encode).collect(),
     };
-    let mut config: ConfigPatch = settings.patch();
-    let agents = it.agents.iter().enumerate();
-    let agents = agents.map(|(at, agent)| (format!("agents.{at}"), message::encode(agent)));
-    config.properties.extend(agents);
+    let config: ConfigPatch = settings.patch();
     let objection = if !it.room_preset.is_empty() {
         let problem = "unknown room configuration in create room request";
         Some(invalid("room_preset", problem))

@@ -10,7 +10,7 @@ use crate::dialect::videosdk::page::{Page, Paging, text};
 use crate::dialect::videosdk::render::room::RoomShown;
 use crate::dialect::videosdk::render::{RoomIds, user_id};
 use crate::dialect::videosdk::state::VideoSdk;
-use crate::dialect::videosdk::token::ALLOWED;
+use crate::dialect::videosdk::token::{ALLOWED, Token};
 use crate::dialect::videosdk::write::Fault;
 use crate::domain::command::{ConfigPatch, CreateRoom, UpdateRoom};
 use crate::domain::{Command, Digest, Event, Id, Request, RoomName, Timestamp};
@@ -173,7 +173,12 @@ impl VideoSdk {
     fn fresh_name(&self, asked: &Asked) -> Result<RoomName, ApiError> {
         let drawn = match &asked.said.request_id {
             Some(request_id) => {
-                let seed = format!("{} {request_id}", asked.token.key_id);
+                let Token {
+                    key_id,
+                    participant,
+                    ..
+                } = &asked.token;
+                let seed = format!("{key_id} {participant:?} {request_id}");
                 let digest = Digest::of(seed.as_bytes()).0;
                 digest
                     .iter()

@@ -1,7 +1,7 @@
 //! VideoSDK's tokens: what one says, whether it may call, and as whom somebody joins with it. Apart
 //! from the signature, which all dialects' tokens share; it never looks at a room.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -165,8 +165,10 @@ impl Token {
             credential: self.credential(),
             reporter: None,
             eject_at: None,
+            eject_after_s: None,
             config: ConfigPatch::default(),
             room_metadata: None,
+            unheeded: BTreeMap::new(),
             moved_from: None,
         })
     }

@@ -61,13 +61,8 @@ impl VideoSdk {
         let provenance = asked.said.provenance(actor, DIALECT, call);
         let provenance = provenance.map_err(|rejection| ApiError::rejected(&rejection))?;
         request.objection = fault.as_ref().map(|fault| fault.rejection.clone());
-        let receipt = self.engine.execute(engine::Call {
-            request,
-            provenance,
-            digest: asked.digest,
-            request_bytes: asked.bytes,
-        });
-        let receipt = receipt.await?;
+        let call = engine::Call::decoded(request, provenance, asked.digest, asked.bytes);
+        let receipt = self.engine.execute(call).await?;
         match (&receipt.status, fault) {
             (_, Some(fault)) => Err(fault.error.recorded_by(&receipt)),
             (Status::Refused(refused), None) => Err(ApiError::refused(refused, &receipt)),

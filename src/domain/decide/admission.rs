@@ -3,6 +3,7 @@
 //! Apart because the answer must name every failing reason with the event that is the reason. A
 //! refused join never creates a room.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::draft::Draft;
@@ -18,7 +19,7 @@ use crate::domain::id::{ConnectionNumber, Id, Identity};
 use crate::domain::permission::Permission;
 use crate::domain::personal::Personal;
 use crate::domain::rejection::Rejection;
-use crate::domain::state::{Revocation, Room};
+use crate::domain::state::{Revocation, Room, Session};
 
 impl Draft<'_> {
     /// Lets somebody in, or tells every reason why not.
@@ -158,18 +159,21 @@ impl Draft<'_> {
         });
         self.ensure_room();
         let participant = self.register(identity);
-        if self.room.open_session().is_none() {
-            self.open_session(OpenedBy::Join, &it.config, it.room_metadata.as_deref());
+        let mut unheeded = it.unheeded.clone();
+        match self.room.open_session() {
+            Some(session) => unheeded.extend(asked_in_vain(session, it)),
+            None => self.open_session(OpenedBy::Join, &it.config, it.room_metadata.as_deref()),
         }
         let permission = self.initial_permission(it)?;
         let config = self.room.config().map(config_of);
         let number = self.room.next_connection;
         let replaces = self.replace_double(identity, config.as_ref());
         let now = self.context.now;
-        let eject_after = config.as_ref().and_then(|config| config.eject_after_s);
+        let after = |seconds: Option<u32>| seconds.map(|after_s| now.plus_seconds(after_s));
         let eject_at = [
             it.eject_at,
-            eject_after.map(|after_s| now.plus_seconds(after_s)),
+            after(it.eject_after_s),
+            after(config.as_ref().and_then(|config| config.eject_after_s)),
         ];
         let activation_s = config.map_or(0, |config| config.activation_timeout_s);
         let opened = ConnectionOpened {
@@ -192,6 +196,7 @@ impl Draft<'_> {
                     room: room.clone(),
                     connection: *connection,
                 }),
+            unheeded: Personal::new(unheeded),
         };
         self.push_event(opened.into(), cause);
         if it.active {
@@ -236,6 +241,46 @@ impl Draft<'_> {
             None => Ok(base),
         }
     }
+}
+
+/// Settings that a join asks for, and that differ in a session which is open already.
+fn asked_in_vain(session: &Session, it: &Join) -> BTreeMap<String, String> {
+    let (has, asked) = (&session.config, &it.config);
+    let numbers = [
+        (
+            "empty_timeout_s",
+            asked.empty_timeout_s,
+            has.empty_timeout_s,
+        ),
+        (
+            "departure_timeout_s",
+            asked.departure_timeout_s,
+            has.departure_timeout_s,
+        ),
+        (
+            "max_participants",
+            asked.max_participants,
+            has.max_participants,
+        ),
+    ];
+    let numbers = numbers.into_iter().filter_map(|(name, asked, has)| {
+        let asked = asked.filter(|asked| *asked != has)?;
+        Some((name.to_owned(), asked.to_string()))
+    });
+    let properties = asked.properties.iter();
+    let properties = properties.filter(|(name, value)| has.properties.get(*name) != Some(value));
+    let metadata = it.room_metadata.as_ref();
+    let is_so = |asked: &String| {
+        session
+            .metadata
+            .as_ref()
+            .is_some_and(|it| *it.value == **asked)
+    };
+    let metadata = metadata.filter(|asked| !is_so(asked));
+    numbers
+        .chain(properties.map(|(name, value)| (name.clone(), value.clone())))
+        .chain(metadata.map(|asked| ("metadata".to_owned(), asked.clone())))
+        .collect()
 }
 
 fn connection_taken(room: &Room, key: u128) -> bool {

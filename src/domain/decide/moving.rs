@@ -1,6 +1,8 @@
 //! Rules for moving somebody to another room: both rooms in one decision, both or neither.
 //! Apart because it is the only command about two rooms.
 
+use std::collections::BTreeMap;
+
 use super::context::{Context, MoveDecision};
 use super::draft::Draft;
 use super::target::numbers;
@@ -101,8 +103,10 @@ fn rejoin(from: &Room, connection: &Connection, to: &Room, requested: Version) -
         credential: connection.credential.as_ref().clone(),
         reporter: connection.reporter.as_deref().map(str::to_owned),
         eject_at: connection.eject_at,
+        eject_after_s: None,
         config: ConfigPatch::default(),
         room_metadata: None,
+        unheeded: BTreeMap::new(),
         moved_from: Some((from.name.clone(), connection.number, requested)),
     }
 }

@@ -111,6 +111,9 @@ pub struct ConnectionOpened {
     pub replaces: Option<ConnectionNumber>,
     /// Where it was moved from.
     pub moved_from: Option<MovedFrom>,
+    /// What its credential asked of the room in vain, by name: the session was open already with
+    /// other settings, or this server does not do it.
+    pub unheeded: Personal<BTreeMap<String, String>>,
 }
 
 /// Media flows.

@@ -49,6 +49,9 @@ pub struct EventView {
     /// The caller's idempotency key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request_id: Option<String>,
+    /// By what the request is followed through other systems.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceView>,
     /// Why, in the caller's words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
@@ -91,6 +94,22 @@ pub struct ViaView {
     pub call: String,
 }
 
+/// Ids of a request that other systems gave it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Trace")
+)]
+pub struct TraceView {
+    /// What `X-Request-Id` said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// What `traceparent` said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+}
+
 impl EventView {
     /// Shows a record, with the directories that [`NamesBook::prepare`] made ready for it.
     ///
@@ -126,6 +145,10 @@ impl EventView {
                 call: provenance.via.call.clone(),
             },
             request_id: provenance.request_id.clone(),
+            trace: provenance.trace.as_ref().map(|trace| TraceView {
+                request_id: trace.request_id.clone(),
+                traceparent: trace.traceparent.clone(),
+            }),
             reason: provenance.reason.as_ref().map(text),
             reason_code: provenance.reason_code.clone(),
             causation: cause.and_then(|cause| resolver.place(cause)),

@@ -1,5 +1,7 @@
 //! What media servers report. Apart because a report is about one connection and its tracks.
 
+use std::collections::BTreeMap;
+
 use super::choices::Draw;
 use super::scene::{Scene, any_identity, connection_id};
 use super::values::{SOURCES, profile, settings, source, text, update};
@@ -24,6 +26,8 @@ pub(super) fn join(scene: &Scene<'_>, draw: &mut Draw, entropy: u128) -> Command
         credential: credential(scene, draw),
         eject_at: draw.one_in(8).then(|| scene.at(50)),
         room_metadata: draw.one_in(6).then(|| text(draw)),
+        unheeded: BTreeMap::new(),
+        eject_after_s: None,
         permission: draw.flag().then(|| update(scene, draw)),
         config: if draw.one_in(6) {
             settings(scene, draw)

@@ -237,7 +237,7 @@ fn ejecting_closes_each_once_and_bans_people_alone() {
     let body = json!({
         "ids": [alice, alice, "ghost"], "user_ids": ["bob", "nobody"], "ban": true,
     });
-    let headers = [("X-Audit-Reason", "spam"), ("X-Request-Id", "q1")];
+    let headers = [("X-Audit-Reason", "spam"), ("Idempotency-Key", "q1")];
     let bytes = body.to_string();
     let eject = || server.daily_with("POST", "/rooms/r/eject", bytes.as_bytes(), &headers);
     let ejected = json!({"ejectedIds": [alice, bob]});

@@ -95,5 +95,5 @@ fn after() -> Vec<Asked> {
 }
 
 const PACKED: &[(&str, &str)] = &[("Content-Encoding", "gzip")];
-const ONCE: &[(&str, &str)] = &[("X-Request-Id", "once")];
-const TWICE: &[(&str, &str)] = &[("X-Request-Id", "twice")];
+const ONCE: &[(&str, &str)] = &[("Idempotency-Key", "once")];
+const TWICE: &[(&str, &str)] = &[("Idempotency-Key", "twice")];

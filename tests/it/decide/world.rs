@@ -429,6 +429,8 @@ impl World {
                 ..ConfigPatch::default()
             },
             room_metadata: value(words, "metadata").map(str::to_owned),
+            unheeded: std::collections::BTreeMap::new(),
+            eject_after_s: None,
             moved_from: None,
         }
     }

@@ -36,11 +36,11 @@ pub(crate) fn shape(request: &[u8]) -> String {
         .join(" ")
 }
 
-/// The same request and another one, under one id.
+/// The same request and one that cannot be the same, under one id.
 pub(crate) fn reused(request: &[u8]) -> [Vec<u8>; 2] {
     let text = std::str::from_utf8(request).expect("what is written is text");
     let (head, body) = text.split_once("\n\n").unwrap_or((text, ""));
-    ["", " "].map(|end| format!("{head}\nx-request-id: once\n\n{body}{end}").into_bytes())
+    ["", " "].map(|end| format!("{head}\nidempotency-key: once\n\n{body}{end}").into_bytes())
 }
 
 fn heads<'a>(head: &str, tokens: impl Iterator<Item = &'a str>) -> Vec<String> {
@@ -63,7 +63,7 @@ fn heads<'a>(head: &str, tokens: impl Iterator<Item = &'a str>) -> Vec<String> {
     all.push(anonymous);
     all.push(format!("{untyped}\ncontent-type: text/plain"));
     all.push(format!("{head}\ncontent-encoding: gzip"));
-    all.push(format!("{head}\nx-request-id: {}", "r".repeat(300)));
+    all.push(format!("{head}\nidempotency-key: {}", "r".repeat(300)));
     all.extend(lines(first).map(|first| format!("{first}\n{headers}")));
     all
 }

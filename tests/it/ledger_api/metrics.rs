@@ -82,7 +82,7 @@ fn figures_move_with_what_happens() {
         .expect(404);
     let report = |id: &str| {
         let path = format!("/rooms/secret-room/connections/{connection}/interrupt");
-        server.post_with(&path, &[("x-request-id", id)], &json!({}));
+        server.post_with(&path, &[("idempotency-key", id)], &json!({}));
     };
     report("secret-id");
     report("secret-id");

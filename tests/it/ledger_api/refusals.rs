@@ -228,7 +228,7 @@ fn unknown_things_are_not_found_and_recorded() {
 fn a_repeat_gets_the_first_outcome_and_another_body_a_conflict() {
     let server = Server::new();
     server.join("town", "alice");
-    let headers = [("x-request-id", "r-1")];
+    let headers = [("idempotency-key", "r-1")];
     let body = json!({ "command": "remove", "target": "identity:alice" });
     let first = server.post_with("/rooms/town/commands", &headers, &body);
     let position = first.header("x-ledger-position").unwrap().to_owned();

@@ -19,7 +19,7 @@ fn a_repeated_sync_answers_as_the_first_did_also_after_a_restart() {
     };
     let sync = |server: &Server, request_id: &str, as_of: u64| {
         let body = json!({ "as_of": as_of, "connections": [] });
-        let headers = [("x-request-id", request_id)];
+        let headers = [("idempotency-key", request_id)];
         server.post_with("/reporters/sfu-1/sync", &headers, &body)
     };
     let join = |server: &Server, room: &str| {
@@ -60,4 +60,39 @@ fn a_repeated_sync_answers_as_the_first_did_also_after_a_restart() {
     check(&server);
     let next = sync(&server, "q-2", server.engine.head().0).expect(200);
     assert_eq!(next["closed"].as_array().unwrap().len(), 2, "{next}");
+}
+
+/// A position that the log has not reached was read in another history: nothing is read from there,
+/// and nobody is closed because of it.
+#[test]
+fn a_position_beyond_the_head_is_of_another_history_and_changes_nothing() {
+    let server = Server::new();
+    let join = json!({ "identity": "alice", "connection": "c1", "reporter": "sfu" });
+    server.post("/rooms/town/joins", &join).expect(201);
+    let head = server.engine.head().0;
+    for path in [
+        "/events?after=",
+        "/events?since=",
+        "/events?since=%23",
+        "/stream?after=",
+    ] {
+        let gone = server.get(&format!("{path}{}", head + 1)).expect(410);
+        assert_eq!(gone["type"], "other-history", "{path}");
+        if !path.contains("stream") {
+            server.get(&format!("{path}{head}")).expect(200);
+        }
+    }
+    let sync = |as_of: u64, connections: &Value| {
+        let body = json!({ "as_of": as_of, "connections": connections });
+        server.post("/reporters/sfu/sync", &body)
+    };
+    let gone = sync(head + 1, &json!([])).expect(410);
+    assert_eq!(gone["type"], "other-history");
+    assert_eq!(server.engine.head().0, head, "nobody was closed");
+    // Who loses nobody is told so: there is nothing to get wrong.
+    let listed = json!([{ "room": "town", "connection": "c1" }]);
+    assert_eq!(sync(head + 1, &listed).expect(200)["closed"], json!([]));
+    assert_eq!(server.engine.head().0, head);
+    let closed = sync(head, &json!([])).expect(200);
+    assert_eq!(closed["closed"].as_array().unwrap().len(), 1);
 }

@@ -67,7 +67,7 @@ async fn an_attempt_on_no_room_makes_none() {
 async fn a_request_id_is_nothing_to_who_lacks_the_grant() {
     let server = room_with_alice().await;
     let body = json!({"room": "r", "identity": "alice", "name": "A"});
-    let headers = [("X-Request-Id", "q")];
+    let headers = [("Idempotency-Key", "q")];
     let update = async |grants| {
         server
             .call_with("UpdateParticipant", grants, body.clone(), &headers)

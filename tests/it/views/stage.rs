@@ -130,6 +130,7 @@ pub(super) fn opened(number: u32) -> ConnectionOpened {
         activate_by: None,
         replaces: None,
         moved_from: None,
+        unheeded: Personal::default(),
     }
 }
 pub(super) fn moderator() -> Provenance {

@@ -271,9 +271,20 @@ const DESCRIPTION: &str = "How media servers report what happens in rooms, how a
 const ASKED: &str = ".asked";
 
 const HEADERS_READ: &[(&str, &str)] = &[
-    ("X-Request-Id", "The idempotency key."),
-    ("X-Audit-Actor", "Who is behind the call."),
-    ("X-Audit-Reason", "Why."),
+    (
+        "Idempotency-Key",
+        "Names the request: a repeat gets the outcome of the first.",
+    ),
+    (
+        "X-Request-Id",
+        "An id for tracing: recorded, answered, and never a reason to skip a call.",
+    ),
+    ("traceparent", "The span of the call (W3C Trace Context)."),
+    (
+        "X-Audit-Actor",
+        "The person on whose behalf the caller claims to act; may be percent-encoded.",
+    ),
+    ("X-Audit-Reason", "Why; may be percent-encoded."),
     (
         "X-Correlation-Id",
         "The caller's own id of what belongs together.",

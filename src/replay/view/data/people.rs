@@ -185,6 +185,10 @@ pub(super) struct Opened<'a> {
     replaces: Option<ConnectionReference>,
     #[serde(skip_serializing_if = "Option::is_none")]
     moved_from: Option<Place>,
+    /// What its token asked of the room in vain, by name: the session was open already with other
+    /// settings, or this server does not do it.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    unheeded: &'a BTreeMap<String, String>,
 }
 
 /// A connection of another room.
@@ -217,6 +221,7 @@ pub(super) fn opened<'a>(
         activate_by: it.activate_by,
         replaces: it.replaces.map(|number| resolver.connection(number)),
         moved_from: it.moved_from.as_ref().map(|from| place(from, resolver)),
+        unheeded: it.unheeded.value(),
     }
 }
 
