@@ -116,7 +116,7 @@ impl Said {
             let bytes = text.as_ref().map_or(0, String::len);
             if bytes > bytes_max {
                 return Err(Rejection::TooLarge {
-                    what,
+                    what: what.into(),
                     bytes,
                     bytes_max,
                 });

@@ -71,7 +71,7 @@ impl SharedCatalogue {
     pub async fn objection(&self, name: &RoomName) -> Result<Option<Rejection>, EngineError> {
         let other = self.room_by_id(name).await?;
         Ok(other.map(|other| Rejection::Invalid {
-            what: "name",
+            what: "name".into(),
             problem: format!("{name} is the id of room {other}: take another"),
         }))
     }

@@ -22,6 +22,7 @@
 //! 13. Batching is invisible.
 //! 14. A subscription sees every position once, in order.
 
+mod code;
 pub mod command;
 mod decide;
 mod digest;
@@ -39,7 +40,9 @@ mod rejection;
 pub mod state;
 mod time;
 mod timelog;
+mod words;
 
+pub use code::Code;
 pub use command::{Command, Request, Target};
 pub use decide::{
     Context, Decision, MoveDecision, RULESET, decide, decide_move, refusal, target_text,
@@ -57,7 +60,7 @@ pub use permission::{AdminRight, Allowed, Differ, Permission, Receive, ReceiveRu
 pub use personal::Personal;
 pub use provenance::{Actor, ActorKind, Provenance, Trace, Via};
 pub use ranges::{Number, Ranges};
-pub use rejection::{Code, Rejection};
+pub use rejection::Rejection;
 pub use state::{Defaults, Room};
 pub use time::Timestamp;
 pub use timelog::{Interval, Timelog};

@@ -3,12 +3,20 @@
 //! Apart because every dialect maps these, totally, to its own codes. `decide` alone
 //! makes them; each is recorded with its code and the events that are its reasons.
 
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use super::code::Code;
 use super::event::Reference;
 use super::id::{RoomName, Version};
 use super::time::Timestamp;
+use super::words::cut;
 
 /// Why a command was refused. The message is the sentence that is answered.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+///
+/// NOTE: a refusal is stored as what it holds: order and fields are the storage format.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Rejection {
     /// No such room.
@@ -16,12 +24,16 @@ pub enum Rejection {
     NoSuchRoom {
         /// Its name.
         room: String,
+        /// The deletion, where there was such a room.
+        because: Option<Version>,
     },
     /// The room has no open session.
     #[error("room {room:?} has no open session")]
     NoOpenSession {
         /// Its name.
         room: String,
+        /// The end of the latest session, where there was one.
+        because: Option<Version>,
     },
     /// The session that was meant is not the open one.
     #[error("session {session:?} of room {room:?} is over")]
@@ -30,6 +42,8 @@ pub enum Rejection {
         room: String,
         /// The session, in LiveKit's form.
         session: String,
+        /// The end of that session, where it is known.
+        because: Option<Version>,
     },
     /// Nobody live under that identity or id.
     #[error("participant {participant:?} is not in room {room:?}")]
@@ -38,6 +52,8 @@ pub enum Rejection {
         room: String,
         /// As asked.
         participant: String,
+        /// The close of their latest connection, where it is known.
+        because: Option<Version>,
     },
     /// Nobody live under that identity, which is kept out from now on all the same.
     #[error(
@@ -101,12 +117,16 @@ pub enum Rejection {
         expected: Version,
         /// As it is.
         actual: Version,
+        /// The latest change, where it is later than the expected version.
+        because: Option<Version>,
     },
     /// An admin may not unmute others here.
     #[error("remote unmute is not enabled in room {room:?}: only the participant can unmute")]
     RemoteUnmuteDisabled {
         /// The room.
         room: String,
+        /// The event that set it.
+        because: Option<Version>,
     },
     /// The permission does not hold that right.
     #[error("{who} in room {room:?} may not {right}")]
@@ -176,12 +196,16 @@ pub enum Rejection {
         room: String,
         /// How many fit.
         participants_max: u32,
+        /// The event that set the bound.
+        because: Option<Version>,
     },
     /// The room lets nobody in.
     #[error("room {room:?} is disabled")]
     RoomDisabled {
         /// The room.
         room: String,
+        /// The event that set it.
+        because: Option<Version>,
     },
     /// The room is not open yet.
     #[error("room {room:?} opens at {opens}")]
@@ -190,6 +214,8 @@ pub enum Rejection {
         room: String,
         /// When it opens.
         opens: Timestamp,
+        /// The event that set it.
+        because: Option<Version>,
     },
     /// The room is over.
     #[error("room {room:?} expired at {expired}")]
@@ -198,6 +224,8 @@ pub enum Rejection {
         room: String,
         /// When.
         expired: Timestamp,
+        /// The event that set it.
+        because: Option<Version>,
     },
     /// An id that a caller brought is taken, now or earlier.
     #[error("the id {alias:?} was used before in room {room:?}: ids are unique there for ever")]
@@ -206,12 +234,14 @@ pub enum Rejection {
         room: String,
         /// The id.
         alias: String,
+        /// What took the id, where it is known.
+        because: Option<Version>,
     },
     /// A value is larger than its limit.
     #[error("{what} has {bytes} bytes, at most {bytes_max} are allowed")]
     TooLarge {
         /// Which value.
-        what: &'static str,
+        what: Cow<'static, str>,
         /// Its size.
         bytes: usize,
         /// The limit.
@@ -221,7 +251,7 @@ pub enum Rejection {
     #[error("{what}: {count} are too many, at most {count_max} are allowed")]
     TooMany {
         /// Which things.
-        what: &'static str,
+        what: Cow<'static, str>,
         /// How many.
         count: usize,
         /// The limit.
@@ -237,11 +267,12 @@ pub enum Rejection {
     #[error("{what}: {problem}")]
     Invalid {
         /// Which value.
-        what: &'static str,
+        what: Cow<'static, str>,
         /// What is wrong, and what to do.
         problem: String,
     },
     /// Several reasons at once; the first decides the answer.
+    #[serde(skip)]
     #[error("{}", .0.first().map(ToString::to_string).unwrap_or_default())]
     Several(Vec<Rejection>),
 }
@@ -250,7 +281,7 @@ impl Rejection {
     /// There is a room of the name that another should have.
     pub fn name_taken(name: &RoomName) -> Self {
         Self::Invalid {
-            what: "name",
+            what: "name".into(),
             problem: format!("a room named {name} already exists"),
         }
     }
@@ -306,70 +337,97 @@ impl Rejection {
     }
 
     fn reason(&self) -> Option<(&str, Version)> {
-        if let Self::NoRight { room, because, .. }
-        | Self::Banned { room, because, .. }
-        | Self::TokenRevoked { room, because, .. }
-        | Self::ConnectionClosed {
-            room,
-            closed: because,
-            ..
-        } = self
-        {
-            Some((room, *because))
+        let (room, because) = match self {
+            Self::NoRight { room, because, .. }
+            | Self::Banned { room, because, .. }
+            | Self::TokenRevoked { room, because, .. }
+            | Self::ConnectionClosed {
+                room,
+                closed: because,
+                ..
+            } => (room, *because),
+            Self::NoSuchRoom { room, because }
+            | Self::NoOpenSession { room, because }
+            | Self::SessionOver { room, because, .. }
+            | Self::NoSuchParticipant { room, because, .. }
+            | Self::VersionConflict { room, because, .. }
+            | Self::RemoteUnmuteDisabled { room, because }
+            | Self::RoomFull { room, because, .. }
+            | Self::RoomDisabled { room, because }
+            | Self::RoomNotOpen { room, because, .. }
+            | Self::RoomExpired { room, because, .. }
+            | Self::AliasTaken { room, because, .. } => (room, (*because)?),
+            Self::Absent { .. }
+            | Self::NoSuchConnection { .. }
+            | Self::NoSuchTrack { .. }
+            | Self::NoSuchVersion { .. }
+            | Self::NotGranted { .. }
+            | Self::TokenExpired { .. }
+            | Self::TooLarge { .. }
+            | Self::TooMany { .. }
+            | Self::SameRoom { .. }
+            | Self::Invalid { .. }
+            | Self::Several(_) => return None,
+        };
+        Some((room, because))
+    }
+
+    /// The same with a caller's words no longer than a record keeps them, and so an answer repeats
+    /// them.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        if let Self::Several(all) = &mut self {
+            for one in all {
+                one.cut();
+            }
         } else {
-            None
+            self.cut();
+        }
+        self
+    }
+
+    fn cut(&mut self) {
+        match self {
+            Self::NoSuchParticipant { participant, .. } | Self::Absent { participant, .. } => {
+                cut(participant, WORD_BYTES_MAX);
+            }
+            Self::NoSuchConnection { connection, .. }
+            | Self::ConnectionClosed { connection, .. } => cut(connection, WORD_BYTES_MAX),
+            Self::NoSuchTrack {
+                participant, track, ..
+            } => {
+                cut(participant, WORD_BYTES_MAX);
+                cut(track, WORD_BYTES_MAX);
+            }
+            Self::NoRight { who, right, .. } => {
+                cut(who, WORD_BYTES_MAX);
+                cut(right, WORD_BYTES_MAX);
+            }
+            Self::NotGranted { key_id, call, .. } => {
+                cut(key_id, WORD_BYTES_MAX);
+                cut(call, WORD_BYTES_MAX);
+            }
+            Self::Banned { identity, .. }
+            | Self::TokenRevoked { identity, .. }
+            | Self::TokenExpired { identity, .. } => cut(identity, WORD_BYTES_MAX),
+            Self::AliasTaken { alias, .. } => cut(alias, WORD_BYTES_MAX),
+            Self::SessionOver { session, .. } => cut(session, WORD_BYTES_MAX),
+            Self::Invalid { problem, .. } => cut(problem, PROBLEM_BYTES_MAX),
+            Self::NoSuchRoom { .. }
+            | Self::NoOpenSession { .. }
+            | Self::NoSuchVersion { .. }
+            | Self::VersionConflict { .. }
+            | Self::RemoteUnmuteDisabled { .. }
+            | Self::RoomFull { .. }
+            | Self::RoomDisabled { .. }
+            | Self::RoomNotOpen { .. }
+            | Self::RoomExpired { .. }
+            | Self::TooLarge { .. }
+            | Self::TooMany { .. }
+            | Self::SameRoom { .. }
+            | Self::Several(_) => {}
         }
     }
-}
-
-macro_rules! codes {
-    ($($name:ident $slug:literal,)*) => {
-        /// What kind of refusal something is. Dialects map each, totally, to a status of theirs.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Code {
-            $(#[doc = concat!("`", $slug, "`")] $name,)*
-        }
-
-        impl Code {
-            /// Every code.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
-
-            /// The stable slug: in the log, and the `type` of our own API's errors.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$name => $slug,)* }
-            }
-
-            /// The code with that slug, or `None`.
-            pub fn from_slug(slug: &str) -> Option<Self> {
-                match slug { $($slug => Some(Self::$name),)* _ => None }
-            }
-        }
-    };
-}
-
-codes! {
-    NoSuchRoom "no-such-room",
-    NoOpenSession "no-open-session",
-    NoSuchParticipant "no-such-participant",
-    NoSuchConnection "no-such-connection",
-    ConnectionClosed "connection-closed",
-    NoSuchTrack "no-such-track",
-    NoSuchVersion "no-such-version",
-    VersionConflict "version-conflict",
-    RemoteUnmuteDisabled "remote-unmute-disabled",
-    NoRight "no-right",
-    Banned "banned",
-    TokenRevoked "token-revoked",
-    TokenExpired "token-expired",
-    RoomFull "room-full",
-    RoomDisabled "room-disabled",
-    RoomNotOpen "room-not-open",
-    RoomExpired "room-expired",
-    IdReused "id-reused",
-    TooLarge "too-large",
-    TooMany "too-many",
-    SameRoom "same-room",
-    Invalid "invalid",
 }
 
 fn until_text(until: Option<Timestamp>) -> String {
@@ -389,3 +447,9 @@ fn issued_text(issued: Option<Timestamp>) -> String {
         |issued| format!("this one is of {issued}"),
     )
 }
+
+/// As much of a caller's word as a refusal repeats and records: an id or a name that is longer was
+/// hardly typed by a person.
+const WORD_BYTES_MAX: usize = 128;
+/// As much of a problem that was found in a request.
+const PROBLEM_BYTES_MAX: usize = 256;

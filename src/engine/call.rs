@@ -138,7 +138,7 @@ pub struct Refused {
     pub detail: String,
     /// The positions of the events that are the reasons.
     pub because: Vec<Position>,
-    /// The refusal itself; `None` in a repeat after a restart.
+    /// The refusal itself; in a repeat the reason that decides the answer.
     pub rejection: Option<Rejection>,
 }
 

@@ -64,16 +64,17 @@ fn refused(store: &dyn EventStore, call: &Call, records: &[Record]) -> Result<Re
         };
         Some(refused)
     });
+    let reason = recorded.map(|refused| refused.reason.value().clone());
     let code = recorded
         .and_then(|refused| refused.codes.first())
         .and_then(|slug| Code::from_slug(slug));
     Ok(Refused {
         code: code.unwrap_or(Code::Invalid),
-        detail: recorded.map_or_else(String::new, |refused| refused.detail.as_str().to_owned()),
+        detail: reason.as_ref().map(ToString::to_string).unwrap_or_default(),
         because: match recorded {
             Some(refused) => positions(store, &call.request.room, &refused.because)?,
             None => Vec::new(),
         },
-        rejection: None,
+        rejection: reason,
     })
 }

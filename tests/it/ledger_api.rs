@@ -7,6 +7,7 @@ pub(crate) mod metrics;
 mod named;
 mod people;
 mod reading;
+mod reasons;
 mod refusals;
 mod reports;
 pub(crate) mod support;

@@ -182,7 +182,7 @@ impl Asked {
     /// Records that what came could not be done, and answers with the error.
     pub(super) async fn refuse(&self, room: &RoomName, error: Error) -> Error {
         let objection = Rejection::Invalid {
-            what: recorded_as(&error).unwrap_or(self.call.name()),
+            what: recorded_as(&error).unwrap_or(self.call.name()).into(),
             problem: error.info().to_owned(),
         };
         self.record(room, objection, error).await

@@ -46,8 +46,11 @@ pub(super) async fn delete(asked: &Asked) -> Result<Answer, Error> {
     asked.of_several(&names);
     for name in &names {
         if rooms::found(asked, name).await?.is_none() && asked.said.request_id.is_none() {
-            let room = name.to_string();
-            return Err(asked.object(name, Rejection::NoSuchRoom { room }).await);
+            let objection = Rejection::NoSuchRoom {
+                room: name.to_string(),
+                because: None,
+            };
+            return Err(asked.object(name, objection).await);
         }
     }
     let mut last = None;

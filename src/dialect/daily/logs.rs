@@ -166,7 +166,8 @@ fn row(first: Record) -> Option<Row> {
 fn refusal(no: &CommandRefused, call: &str) -> Error {
     let code = no.codes.first().and_then(|code| Code::from_slug(code));
     let (status, kind) = kind_of(code.unwrap_or(Code::Invalid));
-    let detail = no.detail.as_str();
+    let detail = no.reason.value().to_string();
+    let detail = detail.as_str();
     let info = |what: &str| detail.strip_prefix(what)?.strip_prefix(": ");
     if no.command != call {
         return Error::new(status, kind, detail);

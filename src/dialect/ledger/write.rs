@@ -193,7 +193,7 @@ impl Write {
     pub(super) async fn unread(&self, call: &'static str, problem: Problem) -> Problem {
         let mut request = self.request(Command::Unread(call));
         request.objection = Some(Rejection::Invalid {
-            what: call,
+            what: call.into(),
             problem: problem.detail().to_owned(),
         });
         if !self.may(&request.command) {

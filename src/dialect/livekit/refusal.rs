@@ -13,14 +13,25 @@ use crate::store::StoreError;
 pub fn refused(call: Call, refused: &Refused) -> TwirpError {
     let error = match &refused.rejection {
         Some(rejection) => rejected(call, rejection),
-        // A repeat after a restart: what was kept is the code and the sentence.
         None => worded(call, refused.code, refused.detail.clone()),
     };
-    if refused.because.is_empty() {
+    if refused.because.is_empty() || is_worded_by_livekit(refused.code) {
         return error;
     }
     let positions: Vec<String> = refused.because.iter().map(ToString::to_string).collect();
     error.with_meta("because", positions.join(","))
+}
+
+/// Whether `LiveKit` has an answer of its own, with nothing beside it, as recorded.
+const fn is_worded_by_livekit(code: Code) -> bool {
+    matches!(
+        code,
+        Code::NoSuchRoom
+            | Code::NoOpenSession
+            | Code::NoSuchParticipant
+            | Code::NoSuchTrack
+            | Code::RemoteUnmuteDisabled
+    )
 }
 
 /// A refusal by itself.

@@ -79,7 +79,7 @@ pub fn oversize(request: &Request) -> Option<Rejection> {
     ];
     let over = sizes.into_iter().find(|(_, bytes, max)| bytes > max);
     over.map(|(what, bytes, bytes_max)| Rejection::TooLarge {
-        what,
+        what: what.into(),
         bytes,
         bytes_max,
     })
@@ -266,6 +266,7 @@ fn target(room: &str, identity: &str) -> (Target, Option<Rejection>) {
         Err(NameError::Empty { .. }) => Rejection::NoSuchParticipant {
             room: room.to_owned(),
             participant: String::new(),
+            because: None,
         },
         Err(error) => invalid("identity", &error.to_string()),
     };
@@ -274,7 +275,7 @@ fn target(room: &str, identity: &str) -> (Target, Option<Rejection>) {
 
 fn invalid(what: &'static str, problem: &str) -> Rejection {
     Rejection::Invalid {
-        what,
+        what: what.into(),
         problem: problem.to_owned(),
     }
 }

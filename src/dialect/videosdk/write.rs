@@ -21,7 +21,10 @@ impl Fault {
     pub(super) fn invalid(what: &'static str, error: ApiError) -> Self {
         let problem = error.message.clone();
         Self {
-            rejection: Rejection::Invalid { what, problem },
+            rejection: Rejection::Invalid {
+                what: what.into(),
+                problem,
+            },
             error,
         }
     }

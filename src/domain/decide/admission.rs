@@ -35,7 +35,7 @@ impl Draft<'_> {
         let identity = match &it.identity {
             Some(identity) => identity.clone(),
             None => Identity::new(&id.uuid().to_string()).map_err(|error| Rejection::Invalid {
-                what: "identity",
+                what: "identity".into(),
                 problem: error.to_string(),
             })?,
         };
@@ -115,17 +115,26 @@ impl Draft<'_> {
     fn closed_room(&self, config: &RoomConfig, reasons: &mut Vec<Rejection>) {
         let now = self.context.now;
         let room = self.name();
+        let set = self.room.config_set();
         if config.disabled {
-            reasons.push(Rejection::RoomDisabled { room: room.clone() });
+            reasons.push(Rejection::RoomDisabled {
+                room: room.clone(),
+                because: set.map(|set| set.disabled),
+            });
         }
         if let Some(opens) = config.not_before.filter(|opens| *opens > now) {
             reasons.push(Rejection::RoomNotOpen {
                 room: room.clone(),
                 opens,
+                because: set.map(|set| set.not_before),
             });
         }
         if let Some(expired) = config.expires_at.filter(|expired| *expired <= now) {
-            reasons.push(Rejection::RoomExpired { room, expired });
+            reasons.push(Rejection::RoomExpired {
+                room,
+                expired,
+                because: set.map(|set| set.expires_at),
+            });
         }
     }
 
@@ -149,6 +158,7 @@ impl Draft<'_> {
         (staying >= config.max_participants).then(|| Rejection::RoomFull {
             room: self.name(),
             participants_max: config.max_participants,
+            because: self.room.config_set().map(|set| set.max_participants),
         })
     }
 

@@ -50,7 +50,7 @@ impl<'a> Draft<'a> {
         Decision {
             events: self.events,
             room: self.room,
-            refused: self.refused,
+            refused: self.refused.map(Rejection::bounded),
         }
     }
 
@@ -120,7 +120,7 @@ impl<'a> Draft<'a> {
     pub(super) fn require_room(&self) -> Result<(), Rejection> {
         match self.room.life {
             Some(_) => Ok(()),
-            None => Err(Rejection::NoSuchRoom { room: self.name() }),
+            None => Err(self.no_such_room()),
         }
     }
 
@@ -129,7 +129,24 @@ impl<'a> Draft<'a> {
         self.require_room()?;
         self.room
             .open_session()
-            .ok_or_else(|| Rejection::NoOpenSession { room: self.name() })
+            .ok_or_else(|| Rejection::NoOpenSession {
+                room: self.name(),
+                because: self.session_ended(),
+            })
+    }
+
+    /// The refusal where there is no such room.
+    pub(super) fn no_such_room(&self) -> Rejection {
+        Rejection::NoSuchRoom {
+            room: self.name(),
+            because: self.room.deleted,
+        }
+    }
+
+    /// The end of the latest session, if it is over.
+    pub(super) fn session_ended(&self) -> Option<Version> {
+        let ended = self.room.session.as_ref()?.ended?;
+        Some(ended.version)
     }
 
     /// The room's name, for messages.
@@ -144,8 +161,16 @@ impl<'a> Draft<'a> {
             Some(alias) => Err(Rejection::AliasTaken {
                 room: self.name(),
                 alias: alias.as_str().to_owned(),
+                because: self.taken_by(alias.as_str()),
             }),
         }
+    }
+
+    /// The event that gave an id to a connection or track of the kept session.
+    fn taken_by(&self, id: &str) -> Option<Version> {
+        let connection = self.room.connection_by_ref(id);
+        let track = || self.room.track_by_ref(id).map(|(_, track)| track.published);
+        connection.map(|it| it.opened).or_else(track)
     }
 
     /// The open connection with that id.

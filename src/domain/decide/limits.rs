@@ -14,7 +14,7 @@ use crate::domain::rejection::Rejection;
 pub(super) fn bytes(what: &'static str, bytes: usize, bytes_max: usize) -> Result<(), Rejection> {
     if bytes > bytes_max {
         return Err(Rejection::TooLarge {
-            what,
+            what: what.into(),
             bytes,
             bytes_max,
         });
@@ -26,7 +26,7 @@ pub(super) fn bytes(what: &'static str, bytes: usize, bytes_max: usize) -> Resul
 pub(super) fn count(what: &'static str, count: usize, count_max: usize) -> Result<(), Rejection> {
     if count > count_max {
         return Err(Rejection::TooMany {
-            what,
+            what: what.into(),
             count,
             count_max,
         });

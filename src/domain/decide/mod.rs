@@ -26,6 +26,7 @@ pub use refusal::{refusal, target_text, with_refusal};
 
 use self::draft::Draft;
 use super::command::{Command, Request};
+use super::id::{Id, Version};
 use super::rejection::Rejection;
 use super::state::{Room, session_sid};
 
@@ -39,8 +40,8 @@ pub fn decide(
     context: &Context<'_>,
 ) -> Result<Decision, Rejection> {
     let mut draft = Draft::new(room, request, context);
-    draft.check_preconditions()?;
-    draft.dispatch()?;
+    let decided = draft.check_preconditions().and_then(|()| draft.dispatch());
+    decided.map_err(Rejection::bounded)?;
     Ok(draft.finish())
 }
 
@@ -59,6 +60,7 @@ impl Draft<'_> {
                 room: self.name(),
                 expected,
                 actual,
+                because: Some(self.room.changed).filter(|changed| expected < *changed),
             });
         }
         if let Some(meant) = self.request.session
@@ -68,9 +70,18 @@ impl Draft<'_> {
             return Err(Rejection::SessionOver {
                 room: self.name(),
                 session: session_sid(meant),
+                because: self.ended(meant),
             });
         }
         self.require_admin_right()
+    }
+
+    /// The end of that session, where it is the one that is kept.
+    fn ended(&self, meant: Id) -> Option<Version> {
+        let kept = self.room.session.as_ref()?;
+        kept.ended
+            .filter(|_| kept.id == meant)
+            .map(|ended| ended.version)
     }
 
     fn dispatch(&mut self) -> Result<(), Rejection> {
@@ -134,7 +145,7 @@ impl Draft<'_> {
                 Ok(())
             }
             Command::Unread(name) => Err(Rejection::Invalid {
-                what: name,
+                what: (*name).into(),
                 problem: "it could not be read".to_owned(),
             }),
             Command::Tick => {
@@ -147,7 +158,7 @@ impl Draft<'_> {
 
 fn needs_both_rooms() -> Rejection {
     Rejection::Invalid {
-        what: "move",
+        what: "move".into(),
         problem: "it needs both rooms: decide it with decide_move".to_owned(),
     }
 }

@@ -34,7 +34,7 @@ pub fn decide_move(
             request.command.name()
         );
         return Err(Rejection::Invalid {
-            what: "command",
+            what: "command".into(),
             problem,
         });
     };

@@ -149,7 +149,7 @@ impl Draft<'_> {
         if until.is_some_and(|until| until <= self.context.now) {
             let problem = "a ban must end in the future: give a later time or none".to_owned();
             return Err(Rejection::Invalid {
-                what: "until",
+                what: "until".into(),
                 problem,
             });
         }
@@ -237,7 +237,7 @@ impl Draft<'_> {
         match before.filter(|before| *before > now.plus_seconds(REVOCATION_AHEAD_S)) {
             None => Ok(()),
             Some(before) => Err(Rejection::Invalid {
-                what: "the moment of a revocation",
+                what: "the moment of a revocation".into(),
                 problem: format!(
                     "{before} is more than a day ahead of now, {now}: give the moment before \
                      which issued tokens are refused"

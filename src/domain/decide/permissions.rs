@@ -229,7 +229,7 @@ pub(super) fn resolve_update(
 
 fn differ(one: &str, other: &str, field: &str) -> Rejection {
     Rejection::Invalid {
-        what: "targets",
+        what: "targets".into(),
         problem: format!(
             "{one:?} and {other:?} are ids of one connection and differ in {field}: \
              give one of them, or the same value twice"

@@ -3,13 +3,15 @@
 
 use super::context::{Context, Decision};
 use super::draft::Draft;
-use super::target::selector;
+use super::target::{selector, text_of};
 use crate::domain::command::{Command, Request, Target};
 use crate::domain::digest::Digest;
 use crate::domain::event::{CommandRefused, Selector};
+use crate::domain::limits::IDENTITY_BYTES_MAX;
 use crate::domain::personal::Personal;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::Room;
+use crate::domain::words;
 
 /// The events that record a refusal of a request of that digest and size.
 ///
@@ -30,9 +32,10 @@ pub fn refusal(
         draft.register(identity);
     }
     let who = target.map(|target| match room.life {
-        Some(_) => selector(&draft.room, &target),
-        None => Selector::Unknown(Personal::new(super::target::text_of(&target))),
+        Some(_) => cut(selector(&draft.room, &target)),
+        None => cut(Selector::Unknown(Personal::new(text_of(&target)))),
     });
+    let because = rejection.because(room.life.as_ref().map(|_| &room.name));
     let refused = CommandRefused {
         command: request.command.name().to_owned(),
         room: room.life.is_none().then(|| room.name.clone()),
@@ -42,13 +45,31 @@ pub fn refusal(
             .iter()
             .map(|no| no.code().as_str().to_owned())
             .collect(),
-        detail: Personal::new(rejection.to_string()),
-        because: rejection.because(room.life.as_ref().map(|_| &room.name)),
+        reason: Personal::new(decisive(rejection)),
+        because,
         request_digest: digest,
         request_bytes: bytes,
     };
     draft.push(refused);
     draft.finish()
+}
+
+/// The first reason, which decides the answer.
+fn decisive(rejection: &Rejection) -> Rejection {
+    let first = rejection.reasons().first();
+    first.unwrap_or(rejection).clone().bounded()
+}
+
+/// A target as it is recorded: one that could be nobody's id is not kept whole.
+fn cut(mut selector: Selector) -> Selector {
+    if let Selector::Unknown(text) = &selector
+        && text.as_str().len() > IDENTITY_BYTES_MAX
+    {
+        let mut text = text.as_str().to_owned();
+        words::cut(&mut text, IDENTITY_BYTES_MAX);
+        selector = Selector::Unknown(Personal::new(text));
+    }
+    selector
 }
 
 /// The whole of a decision: with the record of its no after the events, where it came with one.
@@ -71,7 +92,7 @@ pub fn with_refusal(
 
 /// Whom a command means, as it was written, where it means one.
 pub fn target_text(command: &Command) -> Option<String> {
-    target_of(command).map(|target| super::target::text_of(&target))
+    target_of(command).map(|target| text_of(&target))
 }
 
 /// Whom a command means, where it means one.

@@ -183,7 +183,7 @@ impl Draft<'_> {
     pub(super) fn add_note(&mut self, about: &NoteTarget, text: &str) -> Result<(), Rejection> {
         limits::note("text", text)?;
         if self.room.version == Version(0) {
-            return Err(Rejection::NoSuchRoom { room: self.name() });
+            return Err(self.no_such_room());
         }
         let about = match about {
             NoteTarget::Room => NoteAbout::Room,

@@ -18,6 +18,7 @@ use crate::domain::limits::SESSION_DATA_BYTES_MAX;
 use crate::domain::personal::Personal;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::Text;
+use crate::domain::time::Timestamp;
 
 impl Draft<'_> {
     pub(super) fn create_room(&mut self, it: &CreateRoom) -> Result<(), Rejection> {
@@ -34,8 +35,7 @@ impl Draft<'_> {
         }
         let expired = self.room.expired(self.context.now);
         if let Some(expired) = expired.filter(|_| it.replaces_expired) {
-            let room = self.name();
-            return Err(Rejection::RoomExpired { room, expired });
+            return Err(self.room_expired(expired));
         }
         if is_new && it.opens_session {
             self.make_room(&ConfigPatch::default(), None, true, &it.aliases);
@@ -58,8 +58,7 @@ impl Draft<'_> {
         limits::properties(&it.config, self.room.config())?;
         let expired = self.room.expired(self.context.now);
         if let Some(expired) = expired.filter(|_| it.refuse_expired) {
-            let room = self.name();
-            return Err(Rejection::RoomExpired { room, expired });
+            return Err(self.room_expired(expired));
         }
         if it.session_only {
             self.require_session()?;
@@ -73,6 +72,18 @@ impl Draft<'_> {
             self.no_effect(None, "settings and metadata were so already");
         }
         Ok(())
+    }
+
+    fn room_expired(&self, expired: Timestamp) -> Rejection {
+        Rejection::RoomExpired {
+            room: self.name(),
+            expired,
+            because: self
+                .room
+                .life
+                .as_ref()
+                .map(|life| life.config_set.expires_at),
+        }
     }
 
     pub(super) fn delete_room(&mut self) -> Result<(), Rejection> {
@@ -165,12 +176,7 @@ impl Draft<'_> {
     }
 
     /// Ends the open session by timer: whoever is left goes with it.
-    pub(super) fn end_by_timer(
-        &mut self,
-        cause: CloseCause,
-        reason: EndReason,
-        due_at: crate::domain::time::Timestamp,
-    ) {
+    pub(super) fn end_by_timer(&mut self, cause: CloseCause, reason: EndReason, due_at: Timestamp) {
         let due_at = Some(due_at);
         self.close_everybody(
             Closing {
@@ -320,7 +326,7 @@ pub(super) fn apply_config(base: &RoomConfig, patch: &ConfigPatch) -> RoomConfig
 
 fn shallow_merge(old: &str, new: &str, delete_keys: &[String]) -> Result<String, Rejection> {
     json::merge_shallow(old, new, delete_keys).map_err(|error| Rejection::Invalid {
-        what: "session data",
+        what: "session data".into(),
         problem: format!("a shallow merge needs a JSON object on both sides: {error}"),
     })
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::draft::Draft;
 use crate::domain::command::Target;
 use crate::domain::event::{Selector, Who};
-use crate::domain::id::ConnectionNumber;
+use crate::domain::id::{ConnectionNumber, Version};
 use crate::domain::personal::Personal;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{Connection, Room, Session};
@@ -29,7 +29,18 @@ impl Draft<'_> {
         Rejection::NoSuchParticipant {
             room: self.name(),
             participant: text_of(target),
+            because: self.gone(target),
         }
+    }
+
+    /// What closed the latest connection of somebody who is not inside.
+    fn gone(&self, target: &Target) -> Option<Version> {
+        let Target::Identity(identity) = target else {
+            return None;
+        };
+        let (_, person) = self.room.person_by_identity(identity)?;
+        let newest = self.room.connection(person.newest?)?;
+        Some(newest.closed.as_ref()?.version)
     }
 
     /// The target as asked beside the connections it came to.

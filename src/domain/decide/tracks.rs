@@ -121,7 +121,10 @@ impl Draft<'_> {
             .config()
             .is_some_and(|config| config.enable_remote_unmute);
         if !it.muted && !may_unmute {
-            return Err(Rejection::RemoteUnmuteDisabled { room: self.name() });
+            return Err(Rejection::RemoteUnmuteDisabled {
+                room: self.name(),
+                because: self.room.config_set().map(|set| set.enable_remote_unmute),
+            });
         }
         let hit = found.iter().find_map(|connection| {
             connection

@@ -7,6 +7,7 @@ use crate::domain::digest::Digest;
 use crate::domain::event::{Reference, Selector, Who};
 use crate::domain::id::{ConnectionNumber, ParticipantNumber, RoomName, Version};
 use crate::domain::personal::Personal;
+use crate::domain::rejection::Rejection;
 use crate::domain::time::Timestamp;
 
 /// A data message was sent by an admin. The content is not kept.
@@ -88,8 +89,8 @@ pub struct CommandRefused {
     pub who: Option<Selector>,
     /// Every failing reason, as codes; the first decides the answer.
     pub codes: Vec<String>,
-    /// The sentence that was answered.
-    pub detail: Personal<String>,
+    /// The reason that decides the answer, of which its sentence is made.
+    pub reason: Personal<Rejection>,
     /// The events that are the reasons.
     pub because: Vec<Reference>,
     /// SHA-256 of the request.

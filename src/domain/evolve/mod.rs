@@ -37,9 +37,9 @@ pub fn evolve(room: &mut Room, version: Version, recorded_at: Timestamp, event: 
 fn apply(room: &mut Room, place: Place, event: &Event) {
     match event {
         Event::RoomCreated(it) => room::created(room, place, it),
-        Event::RoomConfigChanged(it) => room::config_changed(room, it),
+        Event::RoomConfigChanged(it) => room::config_changed(room, place, it),
         Event::RoomMetadataChanged(it) => room::metadata_changed(room, place, it),
-        Event::RoomDeleted(_) => room::deleted(room),
+        Event::RoomDeleted(_) => room::deleted(room, place),
         Event::SessionOpened(it) => room::session_opened(room, place, it),
         Event::SessionEnded(it) => room::session_ended(room, place, it),
         Event::SessionDataChanged(it) => room::session_data_changed(room, place, it),

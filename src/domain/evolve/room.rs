@@ -13,26 +13,34 @@ use crate::domain::event::{
 };
 use crate::domain::id::{ParticipantNumber, SessionNumber};
 use crate::domain::personal::Personal;
-use crate::domain::state::{Ban, Ended, Life, Person, Revocation, Room, Session, Text};
+use crate::domain::state::{
+    Ban, Ended, Life, Person, Revocation, Room, Session, SettingsSet, Text,
+};
 
 pub(super) fn created(room: &mut Room, place: Place, it: &RoomCreated) {
     room.generation = it.generation;
+    room.deleted = None;
     room.life = Some(Life {
         id: it.room_id,
         created_at: place.at,
         created: place.version,
         aliases: it.aliases.clone(),
         config: Arc::clone(&it.config),
+        config_set: SettingsSet::at(place.version),
         metadata: text(&it.metadata, place),
         explicit: it.explicit,
     });
 }
 
-pub(super) fn config_changed(room: &mut Room, it: &RoomConfigChanged) {
+pub(super) fn config_changed(room: &mut Room, place: Place, it: &RoomConfigChanged) {
     if let (Some(life), Some(change)) = (&mut room.life, &it.room) {
+        let set = life.config_set;
+        life.config_set = set.after(&life.config, &change.after, place.version);
         life.config = Arc::clone(&change.after);
     }
     if let (Some(session), Some(change)) = (&mut room.session, &it.session) {
+        let set = session.config_set;
+        session.config_set = set.after(&session.config, &change.after, place.version);
         session.config = Arc::clone(&change.after);
     }
 }
@@ -48,8 +56,9 @@ pub(super) fn metadata_changed(room: &mut Room, place: Place, it: &RoomMetadataC
 }
 
 /// Bans and revocations end with the generation; people keep their numbers.
-pub(super) fn deleted(room: &mut Room) {
+pub(super) fn deleted(room: &mut Room, place: Place) {
     room.life = None;
+    room.deleted = Some(place.version);
     room.revoked_all = None;
     let marked: Vec<ParticipantNumber> = room
         .by_identity
@@ -69,6 +78,10 @@ pub(super) fn deleted(room: &mut Room) {
 }
 
 pub(super) fn session_opened(room: &mut Room, place: Place, it: &SessionOpened) {
+    let version = place.version;
+    let config_set = room.life.as_ref().map_or(SettingsSet::at(version), |life| {
+        life.config_set.after(&life.config, &it.config, version)
+    });
     room.next_session = SessionNumber(it.number.0.saturating_add(1));
     room.session = Some(Session {
         id: it.session_id,
@@ -78,6 +91,7 @@ pub(super) fn session_opened(room: &mut Room, place: Place, it: &SessionOpened) 
         opened: place.version,
         by: it.by,
         config: Arc::clone(&it.config),
+        config_set,
         metadata: it.metadata.as_ref().map(|metadata| text(metadata, place)),
         data: None,
         ended: None,

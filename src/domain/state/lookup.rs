@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Aliased, Connection, Person, Room, Session, Text, Track};
+use super::{Aliased, Connection, Person, Room, Session, SettingsSet, Text, Track};
 use crate::domain::event::RoomConfig;
 use crate::domain::id::{ConnectionNumber, Id, Identity, ParticipantNumber};
 use crate::domain::time::Timestamp;
@@ -111,6 +111,13 @@ impl Room {
         self.open_session()
             .map(|session| &session.config)
             .or_else(|| self.life.as_ref().map(|life| &life.config))
+    }
+
+    /// The events that set the settings in force.
+    pub fn config_set(&self) -> Option<SettingsSet> {
+        self.open_session()
+            .map(|session| session.config_set)
+            .or_else(|| self.life.as_ref().map(|life| life.config_set))
     }
 
     /// When the room's time was over, if it is: nobody comes in from then on, but who is inside may

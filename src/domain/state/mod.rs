@@ -7,6 +7,7 @@
 mod connection;
 mod lookup;
 mod session;
+mod settings;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use rpds::{RedBlackTreeMapSync, VectorSync};
 pub use connection::{Closed, Connection, ConnectionState, Interruption, Text, Track};
 pub use lookup::{connection_sid, session_key, session_sid, track_sid};
 pub use session::{Ended, Session};
+pub use settings::SettingsSet;
 
 use super::event::RoomConfig;
 use super::id::{
@@ -39,6 +41,8 @@ pub struct Room {
     pub recorded_at: Timestamp,
     /// The present generation; `None` before the first and after a deletion.
     pub life: Option<Life>,
+    /// The event that deleted it, until it is made again.
+    pub deleted: Option<Version>,
     /// How many generations there were.
     pub generation: u32,
     /// Everybody ever mentioned, by number.
@@ -72,6 +76,8 @@ pub struct Life {
     pub aliases: Vec<String>,
     /// Its settings, which sessions start from.
     pub config: Arc<RoomConfig>,
+    /// The events that set them.
+    pub config_set: SettingsSet,
     /// Its metadata.
     pub metadata: Text,
     /// Whether somebody asked for it.
@@ -129,6 +135,7 @@ impl Room {
             changed: Version(0),
             recorded_at: Timestamp::EPOCH,
             life: None,
+            deleted: None,
             generation: 0,
             people: VectorSync::new_sync(),
             by_identity: RedBlackTreeMapSync::new_sync(),

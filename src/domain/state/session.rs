@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync, VectorSync};
 
 use super::connection::{Connection, Text};
+use super::settings::SettingsSet;
 use crate::domain::event::{EndReason, OpenedBy, RoomConfig};
 use crate::domain::id::{ConnectionNumber, Id, SessionNumber, Version};
 use crate::domain::time::Timestamp;
@@ -28,6 +29,8 @@ pub struct Session {
     pub by: OpenedBy,
     /// Its effective settings.
     pub config: Arc<RoomConfig>,
+    /// The events that set them.
+    pub config_set: SettingsSet,
     /// Metadata of this run alone; the room's when absent.
     pub metadata: Option<Text>,
     /// The data that everybody shares: JSON text.

@@ -481,6 +481,7 @@ fn what_is_no_command_for_one_room_is_refused() {
     );
     let mut objected = request(Command::Tick);
     objected.objection = Some(Rejection::RoomDisabled {
+        because: None,
         room: "town".to_owned(),
     });
     assert_eq!(decided(&objected).unwrap_err(), "room-disabled");

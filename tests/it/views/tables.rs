@@ -13,7 +13,7 @@ use roomledger::domain::event::{
 };
 use roomledger::domain::{
     Actor, ActorKind, Digest, ParticipantNumber, Permission, PermissionPatch, Personal, Provenance,
-    Ranges, Reference, RoomName, TrackNumber, Version,
+    Ranges, Reference, Rejection, RoomName, TrackNumber, Version,
 };
 use serde_json::json;
 
@@ -226,12 +226,17 @@ fn what_only_went_on_record() {
             room: None,
             who: Some(Selector::Unknown("zed".into())),
             codes: vec!["no-such-participant".into()],
-            detail: "no zed".into(),
+            reason: Personal::new(Rejection::NoSuchParticipant {
+                room: "town".into(),
+                participant: "zed".into(),
+                because: None,
+            }),
             because: vec![Reference::here(Version(3))],
             request_digest: Digest([2; 32]),
             request_bytes: 7,
         },
-        "devkey was refused remove on zed via ledger commands: no zed (see #3)",
+        "devkey was refused remove on zed via ledger commands: participant \"zed\" is not in room \
+         \"town\" (see #3)",
         &json!({ "code": "no-such-participant", "because": [3], "asked": "zed" }),
     );
     check(

@@ -303,7 +303,7 @@ pub(super) struct Refused<'a> {
     code: &'a str,
     /// Every reason.
     codes: &'a [String],
-    detail: &'a str,
+    detail: String,
     /// Where the events are that are the reasons.
     because: Vec<u64>,
     /// The SHA-256 of the request.
@@ -327,7 +327,7 @@ pub(super) fn command_refused<'a>(it: &'a CommandRefused, resolver: &Resolver<'_
         room: it.room.as_ref().map(RoomName::as_str),
         code: it.codes.first().map_or("", String::as_str),
         codes: &it.codes,
-        detail: it.detail.as_str(),
+        detail: it.reason.value().to_string(),
         because: because.collect(),
         request_digest: it.request_digest,
         request_bytes: it.request_bytes,

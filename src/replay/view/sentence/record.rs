@@ -101,7 +101,7 @@ pub(super) fn refused(it: &CommandRefused, resolver: &Resolver<'_>) -> Clause {
         .collect();
     Clause::Told(
         format!("was refused {}{}", it.command, on.unwrap_or_default()),
-        format!("{}{}", it.detail.as_str(), because.concat()),
+        format!("{}{}", it.reason.value(), because.concat()),
     )
 }
 
