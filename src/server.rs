@@ -24,7 +24,7 @@ use tracing::Instrument;
 
 pub use crate::dialect::livekit::Origins;
 pub use doorway::ConnectionLimits;
-pub use webhooks::{WebhookConfig, WebhookError};
+pub use webhooks::{WebhookConfig, WebhookError, bad_cursors, set_cursors_aside};
 
 use doorway::Doorway;
 

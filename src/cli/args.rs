@@ -61,6 +61,7 @@ pub enum Command {
     /// List the sessions of a room.
     Sessions(SessionsArgs),
     /// Check that the log is whole, unaltered, and folds to what was stored.
+    #[command(after_help = VERIFY_NOTES)]
     Verify(VerifyArgs),
     /// Put a stopped ledger right, one copy from the other; keeps what it replaces.
     #[command(after_help = REPAIR_EXAMPLES)]
@@ -254,9 +255,21 @@ pub struct RepairArgs {
     /// Record as lost what no copy has any more, so that the ledger opens; cannot be undone.
     #[arg(long)]
     pub accept_loss: bool,
+    /// Where journal/ and db/ tell two histories, go on with this one; the other stays in aside/.
+    #[arg(long, value_enum, value_name = "COPY")]
+    pub continue_from: Option<ContinueFrom>,
     /// How the answer is written.
     #[command(flatten)]
     pub show: ShowAs,
+}
+
+/// The copy that a repair goes on with where there are two histories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ContinueFrom {
+    /// journal/ and HEAD.
+    Journal,
+    /// The indexed copy.
+    Db,
 }
 
 /// Arguments of `backup`.
@@ -346,7 +359,13 @@ Examples:
   roomledger verify --data DIR --sled     what is wrong
   roomledger repair --data DIR            heals it, and says what it did
   roomledger repair --data DIR --accept-loss
-                                          where both copies are damaged at one place";
+                                          where both copies are damaged at one place
+  roomledger repair --data DIR --continue-from db
+                                          where an older journal/ was put back beside db/";
+
+const VERIFY_NOTES: &str = "\
+What the files cannot show: an older copy of the whole directory, put back in its place, is a whole
+ledger. Compare LAST and CHAIN with what was noted elsewhere, for example from a backup.";
 
 const BACKUP_EXAMPLES: &str = "\
 Examples:

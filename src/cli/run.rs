@@ -138,7 +138,8 @@ fn open(data: &Path) -> Result<(DataReader, Vec<String>), Failure> {
 
 /// Whether there is a ledger, however damaged.
 fn exists(data: &Path) -> Result<(), Failure> {
-    if data.join("HEAD").exists() || data.join("journal").exists() {
+    let is_there = |name: &&str| data.join(name).symlink_metadata().is_ok();
+    if TRACES.iter().any(is_there) {
         return Ok(());
     }
     let failure = Failure::new(Exit::NotFound, format!("no ledger in '{}'", data.display()));
@@ -157,3 +158,6 @@ fn format_of(show: &ShowAs, terminal: &Terminal<'_>) -> Format {
 fn now_us() -> i64 {
     SystemClock::new().wall().micros()
 }
+
+/// What is left of a ledger, however damaged: each tells of one, alone as well.
+const TRACES: [&str; 4] = ["HEAD", "journal", "db", "checkpoint"];

@@ -162,17 +162,19 @@ fn failure(error: &ServerError, place: &str) -> Failure {
         ServerError::Store(error) | ServerError::Engine(EngineError::Store(error)) => {
             failure_of(error, place)
         }
-        ServerError::Webhook(error) => refused_receiver(error),
+        ServerError::Webhook(error) => refused_receiver(error, place),
         ServerError::Engine(error) => Failure::new(Exit::No, error.to_string()),
     }
 }
 
-fn refused_receiver(error: &WebhookError) -> Failure {
+fn refused_receiver(error: &WebhookError, place: &str) -> Failure {
     let failure = |exit| Failure::new(exit, error.to_string());
     match error {
         WebhookError::Outbox(OutboxError::Cursor { head, .. }) => {
             failure(Exit::Damaged).hint(format!(
-                "--webhook-from 0 tells everything again, --webhook-from {head} goes on from now"
+                "--webhook-from 0 tells everything again, --webhook-from {head} goes on from now; \
+                 `roomledger repair --data {place}` keeps the cursor aside, and without it the \
+                 receiver begins at the log's end"
             ))
         }
         WebhookError::Key { .. } | WebhookError::Outbox(OutboxError::Address { .. }) => {

@@ -15,7 +15,7 @@ use crate::domain::{
     ActorKind, Event, NewEvent, Personal, Provenance, RULESET, RoomName, Timestamp, Version,
 };
 use crate::store::ledger::{
-    BackupReport, Ledger, LedgerOptions, Lost, RepairReport, boot_id, copy_to_new,
+    BackupReport, Ledger, LedgerOptions, Lost, RepairOptions, RepairReport, boot_id, copy_to_new,
 };
 use crate::store::{
     CommandHeader, CommandRecord, Commit, EventStore, NewRecord, Outcome, Position, StoreError,
@@ -25,11 +25,11 @@ use crate::store::{
 ///
 /// # Errors
 /// As [`repair`]; [`EngineError::Start`] without entropy.
-pub fn repair_dir(dir: &Path, accept_loss: bool) -> Result<RepairReport, EngineError> {
+pub fn repair_dir(dir: &Path, how: RepairOptions) -> Result<RepairReport, EngineError> {
     let ids = RandomIds::new()?;
     let epoch = u64::try_from(ids.draw() >> 64).unwrap_or_default();
     let options = LedgerOptions::new(epoch, ids.draw().to_le_bytes(), boot_id());
-    repair(dir, options, accept_loss, SystemClock::new().wall())
+    repair(dir, options, how, SystemClock::new().wall())
 }
 
 /// Restores a ledger from a backup into a new directory with the machine's clock and entropy. See
@@ -82,20 +82,20 @@ pub fn restore(
 }
 
 /// Repairs a stopped ledger, rebuilds its indexed copy where it has to, records what was done, and
-/// closes it. With `accept_loss`, what no copy has is recorded as lost, and each room that is known
-/// to lack events gets a note; without, such a ledger is left as it is, and the report says what
-/// is missing.
+/// closes it. Where `how` accepts losses, what no copy has is recorded as lost, and each room that
+/// is known to lack events gets a note; else such a ledger is left as it is, and the report says
+/// what is missing.
 ///
 /// # Errors
 /// [`EngineError::Store`]: `Locked` while a server has it, `Refused` where its files belong to
-/// different histories, `Io`.
+/// different histories and `how` chooses none, `Io`.
 pub fn repair(
     dir: &Path,
     options: LedgerOptions,
-    accept_loss: bool,
+    how: RepairOptions,
     now: Timestamp,
 ) -> Result<RepairReport, EngineError> {
-    let mut report = crate::store::ledger::repair(dir, &options, accept_loss)?;
+    let mut report = crate::store::ledger::repair(dir, &options, how)?;
     if !report.is_whole() {
         return Ok(report);
     }

@@ -77,6 +77,16 @@ impl CursorFile {
         }
     }
 
+    /// The file at `path`, whatever receiver it is of; `None` when it is called like no cursor.
+    pub(crate) fn at(disk: &Arc<dyn Disk>, path: &Path) -> Option<Self> {
+        let id = path.file_name()?.to_str()?.strip_suffix(".cursor")?;
+        Some(Self {
+            disk: Arc::clone(disk),
+            dir: path.parent()?.to_path_buf(),
+            id: id.to_owned(),
+        })
+    }
+
     /// Replaces it: temporary file, fsync, rename, directory fsync.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 
 mod config;
 mod cursor;
+mod cursors;
 mod error;
 mod follow;
 mod lane;
@@ -24,6 +25,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 pub use config::OutboxConfig;
+pub use cursors::{Doubt, cursors_in_doubt};
 pub use error::OutboxError;
 pub use notice::{Notices, Told};
 pub use receiver::ReceiverStatus;

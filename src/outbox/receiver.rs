@@ -121,7 +121,8 @@ impl Receiver {
         tracing::error!(
             receiver = self.shown,
             cursor = %self.file.path().display(),
-            "the cursor is of another history than this log: nothing is sent until it is removed"
+            "the cursor is of another history than this log: nothing is sent; stop the server, \
+             then `roomledger repair` keeps the cursor aside"
         );
     }
 

@@ -2,10 +2,12 @@
 //! with which exit code.
 
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::FileExt as _;
-use std::path::Path;
-use std::process::{Command, Output};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
+use roomledger::domain::Digest;
 use serde_json::Value;
 
 fn roomledger(arguments: &[&str]) -> (Option<i32>, String, String) {
@@ -158,4 +160,117 @@ fn a_ledger_is_not_copied_into_itself() {
     let beside = folder.path().join("new/../copy").display().to_string();
     let (code, _, err) = roomledger(&["backup", "--data", &place, "--to", &beside]);
     assert_eq!(code, Some(0), "{err}");
+}
+
+/// Starts a server with one receiver and stops it once it serves; what it said when it refuses.
+fn served(data: &str) -> Result<(), String> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_roomledger"));
+    let receiver = "http://127.0.0.1:9/hook";
+    command.args(["serve", "--dev", "--listen", "127.0.0.1:0", "--data", data]);
+    command.args(["--webhook", receiver]).stderr(Stdio::piped());
+    let mut server = command.spawn().expect("the binary runs");
+    let mut said = String::new();
+    let lines = BufReader::new(server.stderr.take().expect("a pipe")).lines();
+    for line in lines.map_while(Result::ok) {
+        if line.contains("/readyz") {
+            server.kill().expect("stopped");
+            server.wait().expect("ended");
+            return Ok(());
+        }
+        said.push_str(&line);
+        said.push('\n');
+    }
+    assert_eq!(server.wait().expect("ended").code(), Some(5), "{said}");
+    Err(said)
+}
+
+fn events(data: &str) -> Vec<String> {
+    let (code, out, err) = roomledger(&["log", "--data", data, "-o", "jsonl", "-n", "1000"]);
+    assert_eq!(code, Some(0), "{err}");
+    out.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn a_ledger_of_which_only_db_is_left_is_repaired_by_the_command_that_the_server_names() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let data = folder.path().join("data").display().to_string();
+    let (code, _, err) = roomledger(&["demo", &data, "--participants", "8"]);
+    assert_eq!(code, Some(0), "{err}");
+    let written = events(&data);
+    fs::remove_dir_all(Path::new(&data).join("journal")).expect("removed");
+    fs::remove_file(Path::new(&data).join("HEAD")).expect("removed");
+    let command = format!("roomledger repair --data {data}");
+    let refused = served(&data).expect_err("refused");
+    assert!(refused.contains(&command), "{refused}");
+    for reading in ["verify", "log"] {
+        let (code, _, err) = roomledger(&[reading, "--data", &data]);
+        assert_eq!(code, Some(5), "{reading}: {err}");
+        assert!(err.contains(&command), "{reading}: {err}");
+    }
+    let (code, out, err) = roomledger(&["repair", "--data", &data]);
+    assert_eq!(code, Some(0), "{out}{err}");
+    let position = format!("up to position {}", written.len());
+    assert!(err.contains(&position), "{err}");
+    let verified = json(&["verify", "--data", &data, "--sled", "--json"]);
+    assert_eq!(verified["whole"], true, "{verified}");
+    assert_eq!(
+        verified["repaired"].as_array().map(Vec::len),
+        Some(1),
+        "it is on record: {verified}"
+    );
+    assert_eq!(events(&data)[..written.len()], written[..]);
+    assert_eq!(served(&data), Ok(()));
+}
+
+fn cursor(data: &str) -> PathBuf {
+    let folder = fs::read_dir(Path::new(data).join("webhooks")).expect("a folder");
+    let mut paths = folder.map(|entry| entry.expect("an entry").path());
+    let is_cursor = |path: &PathBuf| path.extension().is_some_and(|it| it == "cursor");
+    paths.find(is_cursor).expect("a cursor")
+}
+
+fn cursor_text(through: u64, chain: &str) -> String {
+    let text = format!("roomledger receiver 1\nthrough {through}\nchain {chain}\n");
+    let sum = Digest::of(text.as_bytes());
+    format!("{text}sum {sum}\n")
+}
+
+#[test]
+fn a_cursor_of_a_receiver_that_stops_the_server_is_named_by_verify_and_kept_aside_by_repair() {
+    let folder = tempfile::tempdir().expect("a directory");
+    let data = folder.path().join("data").display().to_string();
+    let (code, _, err) = roomledger(&["demo", &data, "--participants", "8"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(served(&data), Ok(()));
+    let harms = [
+        ("no text", "\u{0}".to_owned(), true),
+        ("empty", String::new(), true),
+        ("cut", cursor_text(3, "unknown")[..40].to_owned(), true),
+        ("beyond the end", cursor_text(10_000, "unknown"), true),
+        ("another history", cursor_text(3, &"7".repeat(64)), false),
+    ];
+    for (name, content, is_refused) in harms {
+        let path = cursor(&data);
+        fs::write(&path, &content).expect("written");
+        let command = format!("roomledger repair --data {data}");
+        let (code, out, err) = roomledger(&["verify", "--data", &data]);
+        assert_eq!(code, Some(5), "{name}: {out}{err}");
+        assert!(
+            out.contains("webhooks") && out.contains(&command),
+            "{name}: {out}"
+        );
+        if is_refused {
+            let refused = served(&data).expect_err(name);
+            assert!(refused.contains(&command), "{name}: {refused}");
+        }
+        let (code, out, err) = roomledger(&["repair", "--data", &data]);
+        assert_eq!(code, Some(0), "{name}: {out}{err}");
+        assert!(err.contains("--webhook-from"), "{name}: {err}");
+        let (code, out, err) = roomledger(&["verify", "--data", &data]);
+        assert_eq!(code, Some(0), "{name}: {out}{err}");
+        let kept = fs::read_dir(Path::new(&data).join("webhooks")).expect("a folder");
+        let kept = kept.filter_map(|entry| fs::read_to_string(entry.ok()?.path()).ok());
+        assert!(kept.into_iter().any(|kept| kept == content), "{name}: kept");
+        assert_eq!(served(&data), Ok(()), "{name}");
+    }
 }

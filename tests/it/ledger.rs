@@ -9,6 +9,8 @@ mod campaign;
 mod chunks;
 mod collision;
 mod damage;
+#[cfg(feature = "cli")]
+mod dead_ends;
 mod limits;
 #[cfg(feature = "engine")]
 mod loss;
@@ -19,6 +21,8 @@ mod rules;
 mod scrub;
 #[cfg(feature = "engine")]
 mod verify;
+#[cfg(feature = "cli")]
+mod way;
 
 use std::collections::BTreeMap;
 use std::fs;

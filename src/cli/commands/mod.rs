@@ -24,7 +24,7 @@ pub use backup::{backup, restore};
 pub use clock::release;
 pub use log::log;
 pub use people::participants;
-pub use repair::repair;
+pub use repair::{repair, repair_options, tell_repair};
 pub use rooms::rooms;
 pub use sessions::sessions;
 pub use show::show;

@@ -3,15 +3,16 @@
 
 use serde_json::{Value, json};
 
-use crate::cli::args::RepairArgs;
+use crate::cli::args::{ContinueFrom, RepairArgs};
 use crate::cli::commands::backup::told;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::output::{Format, Printer, Row};
 use crate::cli::sanitize;
 use crate::cli::terminal::Terminal;
 use crate::domain::RoomName;
-use crate::engine::repair_dir;
-use crate::store::ledger::{Lost, LostVersions, RepairReport};
+use crate::engine::{EngineError, repair_dir};
+use crate::server::set_cursors_aside;
+use crate::store::ledger::{Lost, LostVersions, RepairOptions, RepairReport};
 use crate::store::{LogCopy, Position, Repaired};
 
 /// Repairs a data directory: a row for each stretch that was bad, and notes on the files.
@@ -24,9 +25,38 @@ pub fn repair(
     format: Format,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
+    let report = repair_dir(&args.data, repair_options(args));
+    tell_repair(args, report, format, terminal)
+}
+
+/// What the arguments allow.
+pub fn repair_options(args: &RepairArgs) -> RepairOptions {
+    RepairOptions {
+        accept_loss: args.accept_loss,
+        continue_from: args.continue_from.map(|copy| match copy {
+            ContinueFrom::Journal => LogCopy::Journal,
+            ContinueFrom::Db => LogCopy::Sled,
+        }),
+    }
+}
+
+/// Tells what a repair of the log came to, and repairs what stands beside the log.
+///
+/// # Errors
+/// As [`repair`].
+pub fn tell_repair(
+    args: &RepairArgs,
+    report: Result<RepairReport, EngineError>,
+    format: Format,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
     let place = args.data.display().to_string();
-    let report = repair_dir(&args.data, args.accept_loss);
-    let report = report.map_err(|error| told(&error, &place))?;
+    let mut report = report.map_err(|error| told(&error, &place))?;
+    if report.is_whole() {
+        let cursors = set_cursors_aside(&args.data);
+        let cursors = cursors.map_err(|error| told(&EngineError::Store(error), &place))?;
+        report.notes.extend(cursors);
+    }
     let rows = rows(&report);
     let mut printer = Printer::new(terminal.out, format, COLUMNS);
     rows.iter().try_for_each(|row| printer.row(row))?;
@@ -44,10 +74,10 @@ pub fn repair(
     let failure = format!("{place}: {} are in no copy", missing.join(", "));
     Err(Failure::new(Exit::Damaged, failure)
         .because("the journal and the indexed copy are damaged at the same place")
-        .hint(
-            "put back a copy of the directory that has them; or run the same with --accept-loss: \
-             the loss is recorded, and the ledger opens without them",
-        ))
+        .hint(format!(
+            "put back a copy of the directory that has them; or run `roomledger repair --data \
+             {place} --accept-loss`: the loss is recorded, and the ledger opens without them"
+        )))
 }
 
 fn rows(report: &RepairReport) -> Vec<Row> {

@@ -14,6 +14,7 @@ use crate::cli::terminal::Terminal;
 use crate::domain::Event;
 use crate::domain::event::{HistoryRepaired, LossAccepted};
 use crate::replay::{Verified, Verifier};
+use crate::server::bad_cursors;
 use crate::store::ledger::{self, Met, Problem, VerifyReport};
 use crate::store::{LogCopy, Position};
 
@@ -33,9 +34,11 @@ pub fn verify(
         report,
         repairs,
         accepted,
+        cursors,
     } = checked(&args.data, args.sled, &mut verifier)?;
     let folded = verifier.verified();
-    let problems = problems(&report, &folded);
+    let mut problems = problems(&report, &folded);
+    problems.extend(cursors.iter().map(|what| row(None, None, "webhooks", what)));
     let on_record = OnRecord {
         repairs,
         accepted,
@@ -69,10 +72,10 @@ pub fn verify(
         format!("{count} ")
     };
     let failure = Failure::new(Exit::Damaged, format!("{place}: {count}{things} wrong"));
-    Err(failure.hint(
-        "keep a copy of the directory, then 'roomledger repair' heals what one copy of the log \
-         lost and the other has",
-    ))
+    Err(failure.hint(format!(
+        "keep a copy of the directory, then `roomledger repair --data {place}` heals what one copy \
+         of the log lost and the other has, and says what to do about the rest"
+    )))
 }
 
 /// What the store says of the bytes, and what stands on record, in words.
@@ -80,6 +83,8 @@ struct Checked {
     report: VerifyReport,
     repairs: Vec<String>,
     accepted: Vec<String>,
+    /// Of the receivers of webhooks: what a start refuses to go on from.
+    cursors: Vec<String>,
 }
 
 /// What a ledger that is whole may have behind it.
@@ -109,6 +114,7 @@ fn checked(data: &Path, with_sled: bool, verifier: &mut Verifier) -> Result<Chec
     };
     let report = ledger::verify(data, with_sled, &mut fold);
     let mut report = report.map_err(|error| failure_of(&error, &place))?;
+    let cursors = bad_cursors(data).map_err(|error| failure_of(&error, &place))?;
     let mut accepted = Vec::new();
     for (from, to) in std::mem::take(&mut report.lost) {
         let on_record = losses
@@ -130,6 +136,7 @@ fn checked(data: &Path, with_sled: bool, verifier: &mut Verifier) -> Result<Chec
         report,
         repairs,
         accepted,
+        cursors,
     })
 }
 

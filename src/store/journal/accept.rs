@@ -136,13 +136,19 @@ impl Bridge<'_> {
             }
         }
         let segment = self.segment(at.segment)?;
+        // Looked up once: a segment that is not there yet is made by being asked for.
+        let first = if at.segment == gap.at.segment {
+            Arc::clone(&segment)
+        } else {
+            self.segment(gap.at.segment)?
+        };
         let ids = (self.journal.shared.log_id, at.segment, self.epoch);
         let fits = at.offset + bytes <= segment.layout.footer_offset();
         let frame = Frame::loss(ids, &gap.left, &right, bytes).filter(|_| fits);
         let frame = frame.ok_or_else(|| JournalError::Damaged(gap.damage()))?;
         self.put(&segment, &frame, at)?;
         // What a footer says of the frames is no longer so; the next open writes it anew.
-        for changed in [self.segment(gap.at.segment)?, segment] {
+        for changed in [first, segment] {
             let layout = changed.layout;
             let (from, to) = (layout.footer_offset(), layout.segment_bytes);
             recover::clear(&self.journal.shared, &changed, from, to)?;

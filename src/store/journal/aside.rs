@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::store::journal::disk::Disk;
 use crate::store::journal::error::JournalError;
+use crate::store::journal::put_aside::folder;
 use crate::store::journal::segment::Segment;
 
 /// Where bytes of an earlier state were put.
@@ -63,11 +64,6 @@ pub(crate) fn keep(
         bytes: end - from,
         path,
     }))
-}
-
-/// Where the files stand.
-pub(crate) fn folder(dir: &Path) -> PathBuf {
-    dir.join("aside")
 }
 
 /// How much is copied at once.

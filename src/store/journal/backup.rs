@@ -16,6 +16,7 @@ use crate::store::journal::footer::Sum;
 use crate::store::journal::frame::{Frame, FrameKind, Link, short_hex};
 use crate::store::journal::head::{self, Head};
 use crate::store::journal::layout::{FRAMES_OFFSET, Layout, Place};
+use crate::store::journal::put_aside;
 use crate::store::journal::reader::JournalReader;
 use crate::store::journal::scan::left_of;
 use crate::store::journal::segment::{self, Segment, journal_dir};
@@ -41,8 +42,8 @@ pub struct Copied {
 /// when there is none. Works beside a writer of `from`, and takes the LOCK of `to`.
 ///
 /// # Errors
-/// `Damaged` when `from` has a hole; `OtherLog` or `OtherHistory` when `to` has something else;
-/// `Locked`; `Io`; what a look at either can say.
+/// `Damaged` when `from` has a hole; `OtherBackup` when `to` has something else; `Locked`; `Io`;
+/// what a look at either can say.
 pub fn backup(
     disk: &Arc<dyn Disk>,
     from: &Path,
@@ -93,10 +94,12 @@ pub fn backup(
     }
     if !known {
         let actual = source.frame_containing(sealed.position())?;
-        return Err(JournalError::OtherHistory {
-            position: sealed.position(),
-            head: short_hex(&sealed.hash),
-            journal: actual.map_or_else(|| "none".to_owned(), |frame| short_hex(frame.hash())),
+        let (position, theirs) = (sealed.position(), short_hex(&sealed.hash));
+        let ours = actual.map_or_else(|| "none".to_owned(), |frame| short_hex(frame.hash()));
+        return Err(JournalError::OtherBackup {
+            path: head::path(to),
+            actual: format!("one of two histories, with hash {theirs} at position {position}"),
+            expected: format!("the one with hash {ours} there"),
         });
     }
     target.finish()?;
@@ -114,13 +117,13 @@ fn reach(commit: &Frame) -> (u64, u64) {
 }
 
 /// The copy that is written.
-struct Target<'a> {
+pub(crate) struct Target<'a> {
     disk: &'a Arc<dyn Disk>,
     dir: PathBuf,
     log_id: [u8; 16],
     rooms_of: fn(&[u8]) -> Vec<u64>,
     active: Option<Active>,
-    link: Link,
+    pub(crate) link: Link,
     /// Its last commit and where it stands, where nothing seals it and HEAD does not know it.
     loose: Option<(Frame, Place)>,
 }
@@ -133,7 +136,11 @@ struct Active {
 }
 
 impl<'a> Target<'a> {
-    fn open(
+    /// The copy in `to`, or the beginning of one.
+    ///
+    /// # Errors
+    /// `OtherBackup`; `Damaged`; `Io`; what a look at it can say.
+    pub(crate) fn open(
         disk: &'a Arc<dyn Disk>,
         to: &Path,
         log_id: [u8; 16],
@@ -158,10 +165,10 @@ impl<'a> Target<'a> {
             return Ok(target);
         };
         if found.head.log_id != log_id {
-            return Err(JournalError::OtherLog {
+            return Err(JournalError::OtherBackup {
                 path: head::path(to),
-                expected: super::frame::hex(&log_id),
-                actual: super::frame::hex(&found.head.log_id),
+                actual: format!("log {}", super::frame::hex(&found.head.log_id)),
+                expected: format!("log {}", super::frame::hex(&log_id)),
             });
         }
         if let Some(damage) = found.damage().into_iter().next() {
@@ -207,7 +214,7 @@ impl<'a> Target<'a> {
         let (disk, dir) = (self.disk, self.dir);
         let (from, to) = (place.offset, place.offset + loose.len());
         if let Some(Active { segment, .. }) = self.active {
-            let folder = aside::folder(&dir);
+            let folder = put_aside::folder(&dir);
             let made = disk.create_dir(&folder);
             made.map_err(|error| JournalError::io("create", &folder, &error))?;
             aside::keep(disk.as_ref(), &dir, &segment, from, to)?;
@@ -217,7 +224,15 @@ impl<'a> Target<'a> {
         Self::open(disk, &dir, self.log_id, self.rooms_of)
     }
 
-    fn add(&mut self, frame: &Frame, layout: Option<Layout>) -> Result<u64, JournalError> {
+    /// Adds a frame that follows; `layout` is that of its segment.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) fn add(
+        &mut self,
+        frame: &Frame,
+        layout: Option<Layout>,
+    ) -> Result<u64, JournalError> {
         let ordinal = frame.header().segment;
         let is_here = |active: &Active| active.segment.ordinal == ordinal;
         if !self.active.as_ref().is_some_and(is_here) {
@@ -262,7 +277,11 @@ impl<'a> Target<'a> {
         active.segment.settle()
     }
 
-    fn finish(&mut self) -> Result<(), JournalError> {
+    /// Makes all of it durable.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) fn finish(&mut self) -> Result<(), JournalError> {
         if let Some(active) = &self.active {
             active.segment.sync_data()?;
         }

@@ -12,7 +12,7 @@ use crate::store::journal::frame::{Frame, FrameKind, Link};
 use crate::store::journal::layout::{Layout, Place};
 use crate::store::journal::scan::left_of;
 use crate::store::journal::segment::Segment;
-use crate::store::journal::survey::{Scope, Tail, survey};
+use crate::store::journal::survey::{Scope, Survey, Tail, survey};
 
 /// What a check meets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub enum Finding {
     Footer(PathBuf),
     /// A segment is shorter or longer than its header says.
     Length(PathBuf),
+    /// A file among the segments that is no part of the journal; an open keeps it aside.
+    Stray(PathBuf),
 }
 
 /// What a check has counted.
@@ -78,9 +80,7 @@ pub fn check(
         visit,
     };
     check.report.segments = survey.segments.len() as u64;
-    for segment in &survey.segments {
-        check.files(segment)?;
-    }
+    check.files(&survey)?;
     let start = Place::start_of(1);
     let segments = survey.segments.iter().cloned();
     let mut scan = ChainScan::new(log_id, segments, Link::GENESIS, start, None);
@@ -150,12 +150,17 @@ impl Check<'_> {
         (self.visit)(Finding::Frame(frame));
     }
 
-    fn files(&mut self, segment: &Segment) -> Result<(), JournalError> {
-        if segment.log_id.is_none() {
-            self.fault(Finding::Header(segment.path.clone()));
+    fn files(&mut self, survey: &Survey) -> Result<(), JournalError> {
+        for segment in &survey.segments {
+            if segment.log_id.is_none() {
+                self.fault(Finding::Header(segment.path.clone()));
+            }
+            if segment.size()? != segment.layout.segment_bytes {
+                self.fault(Finding::Length(segment.path.clone()));
+            }
         }
-        if segment.size()? != segment.layout.segment_bytes {
-            self.fault(Finding::Length(segment.path.clone()));
+        for stray in &survey.strays {
+            self.fault(Finding::Stray(stray.path.clone()));
         }
         Ok(())
     }

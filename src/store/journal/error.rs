@@ -50,12 +50,15 @@ pub enum JournalError {
     },
     /// A file belongs to another log.
     #[error(
-        "{} belongs to log {actual}, expected log {expected}; put the right file back",
-        path.display()
+        "{} belongs to log {actual}, expected log {expected}; put the right file back, or run \
+         `roomledger repair --data {}`, which says how it goes on without it",
+        path.display(), dir.display()
     )]
     OtherLog {
         /// The file.
         path: PathBuf,
+        /// The data directory.
+        dir: PathBuf,
         /// The log id of HEAD, hexadecimal.
         expected: String,
         /// The log id in the file, hexadecimal.
@@ -76,15 +79,32 @@ pub enum JournalError {
     /// The journal is intact, but HEAD tells of another history.
     #[error(
         "two histories: HEAD has hash {head} at position {position}, the journal has {journal}; \
-         one of them was restored from elsewhere: put HEAD and journal/ of one history together"
+         one of them was restored from elsewhere: put HEAD and journal/ of one history together, \
+         or run `roomledger repair --data {}`, which writes HEAD anew for the journal",
+        dir.display()
     )]
     OtherHistory {
+        /// The data directory.
+        dir: PathBuf,
         /// The position both speak of.
         position: u64,
         /// First 8 hexadecimal digits of HEAD's chain hash.
         head: String,
         /// First 8 hexadecimal digits of the journal's chain hash there.
         journal: String,
+    },
+    /// A backup that is to be added to was taken of another log, or of another history of this one.
+    #[error(
+        "{} is the backup of {actual}, not of {expected}; name another directory",
+        path.display()
+    )]
+    OtherBackup {
+        /// The directory of the backup.
+        path: PathBuf,
+        /// What it was taken of.
+        actual: String,
+        /// What was to be added.
+        expected: String,
     },
     /// Frames that were sealed, or known to HEAD, are damaged or gone.
     #[error("{0}")]

@@ -45,7 +45,7 @@ impl Journal {
     /// can say at open.
     pub fn heal(&mut self, source: &dyn FrameSource) -> Result<Recovery, JournalError> {
         self.shared.sound()?;
-        let healed = self.heal_all(source);
+        let healed = self.heal_all(source, false);
         healed.map_err(|error| self.poisoned(error))
     }
 
@@ -74,14 +74,29 @@ impl Journal {
         self.heal(source)
     }
 
-    fn heal_all(&mut self, source: &dyn FrameSource) -> Result<Recovery, JournalError> {
+    /// As [`Self::heal_all_of_it`], and where `source` lacks a part of what belongs into a hole,
+    /// too, with all that it has before that part: for a repair that gives up the rest.
+    ///
+    /// # Errors
+    /// As [`Self::heal`].
+    pub fn heal_before_loss(&mut self, source: &dyn FrameSource) -> Result<Recovery, JournalError> {
+        self.shared.suspects().insert(1);
+        let healed = self.heal_all(source, true);
+        healed.map_err(|error| self.poisoned(error))
+    }
+
+    fn heal_all(
+        &mut self,
+        source: &dyn FrameSource,
+        gives_up: bool,
+    ) -> Result<Recovery, JournalError> {
         let (mut repairs, mut healed) = (Vec::new(), BTreeSet::new());
         let survey = loop {
             for segment in &self.shared.live().segments {
                 segment.drop_cache();
             }
             let survey = self.look_again()?;
-            match self.heal_first(&survey, source, &mut healed)? {
+            match self.heal_first(&survey, (source, gives_up), &mut healed)? {
                 Some(repair) => {
                     repairs.push(repair);
                     // Frames that had shifted are where they were: the end may be elsewhere now,
@@ -106,7 +121,7 @@ impl Journal {
     fn heal_first(
         &self,
         survey: &Survey,
-        source: &dyn FrameSource,
+        (source, gives_up): (&dyn FrameSource, bool),
         healed: &mut BTreeSet<(Place, bool)>,
     ) -> Result<Option<Repair>, JournalError> {
         let work = Healer {
@@ -114,6 +129,7 @@ impl Journal {
             segments: &survey.segments,
             head: Some(survey.head.link),
             source,
+            gives_up,
             layout: self.layout(),
         };
         for gap in survey.gaps.iter().chain(survey.waits_for().as_ref()) {
@@ -183,6 +199,8 @@ pub(crate) struct Healer<'a> {
     /// What HEAD knows; `None` where only `segments` are healed, and nothing beside them.
     pub(crate) head: Option<Link>,
     pub(crate) source: &'a dyn FrameSource,
+    /// Whether frames are taken that link to the left only: what follows them is given up.
+    pub(crate) gives_up: bool,
     pub(crate) layout: Layout,
 }
 
@@ -321,7 +339,17 @@ impl Healer<'_> {
                 });
             }
         }
-        Ok(Found::Lacking)
+        let is_start = self.gives_up && differs;
+        Ok(if is_start {
+            Found::Row(Row {
+                at,
+                left,
+                right: walk.link,
+                ranges,
+            })
+        } else {
+            Found::Lacking
+        })
     }
 
     fn put(&self, row: &Row) -> Result<(), JournalError> {

@@ -43,6 +43,7 @@ impl Journal {
             segments: &closed,
             head: None,
             source,
+            gives_up: false,
             layout: self.layout(),
         };
         let is_here = |place: Place| work.segment(place.segment).is_some();

@@ -9,6 +9,7 @@ mod chain;
 mod check;
 mod disk;
 mod error;
+mod fit;
 mod footer;
 mod frame;
 mod handle;
@@ -19,14 +20,15 @@ mod layout;
 mod lock;
 mod options;
 mod prepare;
+mod put_aside;
 mod reader;
+mod rebuild;
 mod recover;
 mod rehead;
 mod scan;
 mod segment;
 mod shared;
 mod survey;
-mod trim;
 mod writer;
 
 pub use self::accept::Bridged;
@@ -42,6 +44,11 @@ pub use self::heal::FrameSource;
 pub(crate) use self::heal::Mended;
 pub use self::layout::Place;
 pub use self::options::Options;
+pub use self::put_aside::set_aside;
 pub use self::reader::{Frames, JournalReader, ReaderEnd};
+pub use self::rebuild::rebuild;
 pub use self::recover::{Recovery, Repair, RepairKind};
-pub use self::rehead::{NewHead, has_head, head_fault, log_of_segments, write_head_anew};
+pub use self::rehead::{
+    HeadFound, NewHead, SegmentFound, has_frames, has_head, head_fault, head_found, is_one_history,
+    segments_found, write_head_anew,
+};

@@ -9,12 +9,14 @@ use crate::store::journal::aside::{self, Aside};
 use crate::store::journal::chain::Gap;
 use crate::store::journal::disk::Disk;
 use crate::store::journal::error::{Damage, JournalError};
+use crate::store::journal::fit;
 use crate::store::journal::footer::Sum;
 use crate::store::journal::frame::{Fault, FrameKind, Hash, Link};
 use crate::store::journal::head::Head;
 use crate::store::journal::layout::{FRAMES_OFFSET, Layout, Place};
 use crate::store::journal::options::Options;
 use crate::store::journal::prepare::{Mould, Preparer};
+use crate::store::journal::put_aside;
 use crate::store::journal::segment::{Segment, journal_dir};
 use crate::store::journal::shared::{Live, Shared};
 use crate::store::journal::survey::{Scope, Survey, Tail, survey};
@@ -78,6 +80,10 @@ pub enum RepairKind {
     Header,
     /// A segment's footer, from its frames.
     Footer,
+    /// Bytes behind the end of a segment's file: kept aside, and cut off.
+    Length,
+    /// A file among the segments that is no part of the journal: kept aside.
+    Stray,
 }
 
 /// Takes the lock and looks; no survey when there is no journal yet.
@@ -193,6 +199,7 @@ pub(crate) fn finish(
     mut survey: Survey,
     recovery: &mut Recovery,
 ) -> Result<Writer, JournalError> {
+    fit_files(shared, &survey, recovery)?;
     repair_headers(shared, &survey, recovery)?;
     write_footers(shared, &survey, recovery)?;
     let layout = Layout {
@@ -241,6 +248,22 @@ pub(crate) fn finish(
         },
         layout,
     )
+}
+
+/// Leaves no file in `journal/` that is longer than it may be, or no part of it.
+fn fit_files(
+    shared: &Shared,
+    survey: &Survey,
+    recovery: &mut Recovery,
+) -> Result<(), JournalError> {
+    let (disk, dir) = (shared.disk.as_ref(), &shared.dir);
+    let strays = fit::set_strays_aside(disk, dir, &survey.strays)?;
+    let cut = fit::trim(disk, dir, &survey.segments)?;
+    let of_kind = |kind| move |(at, bytes)| Repair { kind, at, bytes };
+    let strays = strays.into_iter().map(of_kind(RepairKind::Stray));
+    let cut = cut.into_iter().map(of_kind(RepairKind::Length));
+    recovery.repairs.extend(strays.chain(cut));
+    Ok(())
 }
 
 /// Prepares segment `ordinal` and starts a writer in it: HEAD first, then frames.
@@ -439,7 +462,7 @@ pub(crate) fn write_footers(
 }
 
 fn make_dirs(disk: &dyn Disk, dir: &Path) -> Result<(), JournalError> {
-    let (journal, aside) = (journal_dir(dir), aside::folder(dir));
+    let (journal, aside) = (journal_dir(dir), put_aside::folder(dir));
     for path in [dir, &journal, &aside] {
         disk.create_dir(path)
             .map_err(|error| JournalError::io("create", path, &error))?;

@@ -1,17 +1,17 @@
-//! Writes HEAD anew where it is missing or bad beside frames (log.md rule 6: an open refuses), for
-//! `roomledger repair`; apart because an open must never do this by itself.
-use std::collections::BTreeMap;
-use std::io;
+//! Says what stands in HEAD and in the segments, and writes HEAD anew where it is missing, bad, or
+//! of another log or history than the frames (log.md rule 6: an open refuses), for `roomledger
+//! repair`; apart because an open must never do this by itself.
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::store::journal::aside;
 use crate::store::journal::disk::Disk;
 use crate::store::journal::error::JournalError;
 use crate::store::journal::frame::Link;
 use crate::store::journal::head::{self, Head, HeadState};
+use crate::store::journal::put_aside::set_aside;
+use crate::store::journal::scan::holds_a_frame;
 use crate::store::journal::segment;
-use crate::store::journal::survey::{Scope, survey_with};
+use crate::store::journal::survey::{Scope, survey, survey_with};
 
 /// A HEAD that was written anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,24 +50,94 @@ pub fn head_fault(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Option<String>, Jo
     })
 }
 
-/// The log whose segments these are, as most of their headers say.
+/// What stands in HEAD.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HeadFound {
+    /// Nothing, or something that cannot be read: what is wrong with it.
+    Unusable(String),
+    /// A good one.
+    Good {
+        /// The log.
+        log_id: [u8; 16],
+        /// The end of the chain that it vouches for.
+        link: Link,
+    },
+}
+
+/// What stands in HEAD, whatever stands beside it.
 ///
 /// # Errors
 /// `Io`.
-pub fn log_of_segments(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Option<[u8; 16]>, JournalError> {
-    let mut votes: BTreeMap<[u8; 16], usize> = BTreeMap::new();
+pub fn head_found(disk: &dyn Disk, dir: &Path) -> Result<HeadFound, JournalError> {
+    Ok(match Head::read(disk, dir)? {
+        HeadState::Missing => HeadFound::Unusable("is missing".to_owned()),
+        HeadState::Bad(why) => HeadFound::Unusable(why),
+        HeadState::Good(head) => HeadFound::Good {
+            log_id: head.log_id,
+            link: head.link,
+        },
+    })
+}
+
+/// Whether HEAD and the journal are of one history; the inner error says how they differ.
+///
+/// # Errors
+/// As a look at a journal, but for `OtherHistory`.
+pub fn is_one_history(
+    disk: &Arc<dyn Disk>,
+    dir: &Path,
+) -> Result<Result<(), String>, JournalError> {
+    match survey(&Scope::reading(disk, dir)) {
+        Ok(_) => Ok(Ok(())),
+        Err(JournalError::OtherHistory {
+            position,
+            head,
+            journal,
+            ..
+        }) => Ok(Err(format!(
+            "has hash {head} at position {position}, where the journal has {journal}"
+        ))),
+        Err(error) => Err(error),
+    }
+}
+
+/// A segment file, with the log that its header names; `None` where the header is bad.
+pub type SegmentFound = (PathBuf, Option<[u8; 16]>);
+
+/// The segment files that hold something.
+///
+/// # Errors
+/// `Io`.
+pub fn segments_found(disk: &Arc<dyn Disk>, dir: &Path) -> Result<Vec<SegmentFound>, JournalError> {
+    let mut found = Vec::new();
     for segment in segment::list(disk, dir)? {
-        if let Some(log_id) = segment.log_id {
-            *votes.entry(log_id).or_default() += 1;
+        if segment.has_content()? {
+            found.push((segment.path.clone(), segment.log_id));
         }
     }
-    let most = votes.into_iter().max_by_key(|(_, count)| *count);
-    Ok(most.map(|(log_id, _)| log_id))
+    Ok(found)
+}
+
+/// Whether any frame of log `log_id` is left.
+///
+/// # Errors
+/// `Io`.
+pub fn has_frames(
+    disk: &Arc<dyn Disk>,
+    dir: &Path,
+    log_id: [u8; 16],
+) -> Result<bool, JournalError> {
+    for segment in segment::list(disk, dir)? {
+        if holds_a_frame(&segment, log_id)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Writes HEAD for log `log_id`: at the end of the frames that link up from the first one on, or
-/// at `other` (what the other copy has) if that is farther. The old one is kept aside. The caller
-/// holds the LOCK.
+/// where `beyond` says that the other copy goes on from that end. The old one is kept aside. The
+/// caller holds the LOCK.
 ///
 /// # Errors
 /// `Io`; `OtherLog` when a segment belongs to another log.
@@ -75,7 +145,7 @@ pub fn write_head_anew(
     disk: &Arc<dyn Disk>,
     dir: &Path,
     (log_id, epoch, boot_id): ([u8; 16], u64, String),
-    other: Link,
+    beyond: &dyn Fn(Link) -> Option<Link>,
     why: String,
 ) -> Result<NewHead, JournalError> {
     let new = Head {
@@ -91,9 +161,8 @@ pub fn write_head_anew(
     let (link, segment) = found.map_or((Link::GENESIS, 1), |survey| {
         (survey.left, survey.end.segment)
     });
-    let farther = other.next_position > link.next_position;
-    let link = if farther { other } else { link };
-    let kept = keep_old(disk.as_ref(), dir)?;
+    let link = beyond(link).unwrap_or(link);
+    let kept = set_aside(disk.as_ref(), dir, &head::path(dir))?;
     let head = Head {
         segment,
         link,
@@ -101,25 +170,4 @@ pub fn write_head_anew(
     };
     head.write(disk.as_ref(), dir)?;
     Ok(NewHead { why, kept, link })
-}
-
-fn keep_old(disk: &dyn Disk, dir: &Path) -> Result<Option<PathBuf>, JournalError> {
-    let (path, folder) = (head::path(dir), aside::folder(dir));
-    let made = disk.create_dir(&folder);
-    made.map_err(|error| JournalError::io("create", &folder, &error))?;
-    let taken = disk.list(&folder);
-    let taken = taken.map_err(|error| JournalError::io("list", &folder, &error))?;
-    let mut names = (1..u32::MAX).map(|copy| folder.join(format!("HEAD-{copy}")));
-    let free = names.find(|name| !taken.contains(name));
-    let kept = free.unwrap_or_else(|| folder.join("HEAD"));
-    match disk.rename(&path, &kept) {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(JournalError::io("rename", &path, &error)),
-    }
-    for folder in [folder.as_path(), dir] {
-        let synced = disk.sync_dir(folder);
-        synced.map_err(|error| JournalError::io("sync", folder, &error))?;
-    }
-    Ok(Some(kept))
 }

@@ -215,6 +215,23 @@ pub(crate) fn read_frame(
     )
 }
 
+/// Whether there is any intact frame of the log in its own segment.
+///
+/// # Errors
+/// `Io`.
+pub(crate) fn holds_a_frame(
+    segment: &Arc<Segment>,
+    log_id: [u8; 16],
+) -> Result<bool, JournalError> {
+    let mut scan = SegmentScan::new(Arc::clone(segment), log_id, Link::GENESIS, false, None);
+    while let Some(step) = scan.step()? {
+        if let SegmentStep::Frame(..) = step {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The chain before a frame, as the frame itself tells it.
 pub(crate) fn left_of(frame: &Frame) -> Link {
     Link {

@@ -11,6 +11,7 @@ use crate::store::journal::frame::Fields;
 use crate::store::journal::layout::{
     FOOTER_BYTES, FRAMES_OFFSET, HEADER_BYTES, Layout, SEGMENT_BYTES,
 };
+use crate::store::journal::put_aside;
 
 /// A segment file. It is open while it is written to; a read opens it for itself, so that the
 /// files a process holds do not grow with the log.
@@ -69,7 +70,8 @@ impl Segment {
 
     /// Makes the segment durable before its first frame (log.md rule 5): its name, zeros, fsync of
     /// the file, fsync of the directory. A frameless one that exists is zeroed again, since its
-    /// zeros may never have reached the medium.
+    /// zeros may never have reached the medium; one that holds anything, or is longer, is moved
+    /// aside first.
     ///
     /// # Errors
     /// `Io`.
@@ -82,7 +84,15 @@ impl Segment {
     ) -> Result<Self, JournalError> {
         let path = path(dir, ordinal);
         let file = match disk.create(&path) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => disk.open(&path, true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                let found = Self::open(disk, path.clone(), ordinal)?;
+                if found.size()? > layout.segment_bytes || found.has_content()? {
+                    put_aside::set_aside(disk.as_ref(), dir, &path)?;
+                    disk.create(&path)
+                } else {
+                    disk.open(&path, true)
+                }
+            }
             other => other,
         };
         let file = file.map_err(|error| JournalError::io("create", &path, &error))?;

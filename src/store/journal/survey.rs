@@ -11,7 +11,7 @@ use crate::store::journal::footer::{FooterState, Sum};
 use crate::store::journal::frame::{Fault, Frame, Hash, Link, hex, short_hex};
 use crate::store::journal::head::{self, Head, HeadState};
 use crate::store::journal::layout::{FRAMES_OFFSET, Layout, Place};
-use crate::store::journal::scan::{left_of, read_frame};
+use crate::store::journal::scan::{holds_a_frame, left_of, read_frame};
 use crate::store::journal::segment::{self, Segment};
 
 /// What to look at.
@@ -44,6 +44,8 @@ pub(crate) struct Survey {
     pub(crate) head: Head,
     /// The segments with frames.
     pub(crate) segments: Vec<Arc<Segment>>,
+    /// Files behind them that hold something, but no frame: no part of the journal.
+    pub(crate) strays: Vec<Arc<Segment>>,
     /// Holes with intact frames behind them.
     pub(crate) gaps: Vec<Gap>,
     /// The last frame, and where it starts.
@@ -102,13 +104,10 @@ pub(crate) fn survey_with(
     head: HeadState,
 ) -> Result<Option<Survey>, JournalError> {
     let mut segments = segment::list(scope.disk, scope.dir)?;
-    while let Some(last) = segments.last()
-        && !last.has_content()?
-    {
-        segments.pop();
-    }
+    without_empty(&mut segments)?;
+    let dir = || scope.dir.to_path_buf();
     let unusable = |why| {
-        let (path, dir) = (head::path(scope.dir), scope.dir.to_path_buf());
+        let (path, dir) = (head::path(scope.dir), dir());
         Err(JournalError::HeadUnusable { path, dir, why })
     };
     let head = match head {
@@ -117,17 +116,49 @@ pub(crate) fn survey_with(
         HeadState::Missing => return unusable("is missing".to_owned()),
         HeadState::Bad(why) => return unusable(why),
     };
+    let strays = without_strays(&mut segments, &head)?;
     for segment in &segments {
         if let Some(actual) = segment.log_id.filter(|actual| *actual != head.log_id) {
             let (expected, actual) = (hex(&head.log_id), hex(&actual));
             return Err(JournalError::OtherLog {
                 path: segment.path.clone(),
+                dir: dir(),
                 expected,
                 actual,
             });
         }
     }
-    walk(scope, head, segments).map(Some)
+    let survey = walk(scope, head, segments)?;
+    Ok(Some(Survey { strays, ..survey }))
+}
+
+/// Leaves out the segments at the end that hold nothing: they are prepared, or never were.
+fn without_empty(segments: &mut Vec<Arc<Segment>>) -> Result<(), JournalError> {
+    while let Some(last) = segments.last()
+        && !last.has_content()?
+    {
+        segments.pop();
+    }
+    Ok(())
+}
+
+/// Leaves out the files at the end that are no part of the journal, and gives them. HEAD is written
+/// before the first frame of each segment, so that a file more than one segment behind HEAD's has
+/// frames of its own, behind an older HEAD, or was put there by nobody of ours. The next one after
+/// HEAD's may be what a running writer has just begun.
+fn without_strays(
+    segments: &mut Vec<Arc<Segment>>,
+    head: &Head,
+) -> Result<Vec<Arc<Segment>>, JournalError> {
+    let mut strays = Vec::new();
+    while let Some(last) = segments.last()
+        && last.ordinal > head.segment.saturating_add(1)
+        && !holds_a_frame(last, head.log_id)?
+    {
+        strays.extend(segments.pop());
+        without_empty(segments)?;
+    }
+    Ok(strays)
 }
 
 /// Reads the chain from where footers no longer vouch for it.
@@ -170,7 +201,7 @@ fn walk(
                 fault,
             };
             let gap = rest.unwrap_or(here);
-            behind_head(&head, &gap, found.at_head)?;
+            behind_head(scope.dir, &head, &gap, found.at_head)?;
             Tail::Damaged(Gap {
                 right: Some(head.link),
                 ..gap
@@ -186,6 +217,7 @@ fn walk(
     Ok(Survey {
         head,
         segments,
+        strays: Vec::new(),
         gaps,
         last,
         end,
@@ -288,11 +320,17 @@ fn covered(gaps: &[Gap], head: &Head) -> bool {
 }
 
 /// A journal that goes beyond HEAD without HEAD's frame is no damaged one, but another one.
-fn behind_head(head: &Head, end: &Gap, at_head: Option<Hash>) -> Result<(), JournalError> {
+fn behind_head(
+    dir: &Path,
+    head: &Head,
+    end: &Gap,
+    at_head: Option<Hash>,
+) -> Result<(), JournalError> {
     if end.left.next_position <= head.link.next_position {
         return Ok(());
     }
     Err(JournalError::OtherHistory {
+        dir: dir.to_path_buf(),
         position: head.link.position(),
         head: short_hex(&head.link.hash),
         journal: short_hex(&at_head.unwrap_or(end.left.hash)),

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use crate::domain::{Digest, Version};
 use crate::store::StoreError;
+use crate::store::journal::Link as ChainEnd;
 use crate::store::record::{Link, Position};
 
 use super::heads::Heads;
@@ -72,7 +73,7 @@ pub(crate) fn save(shared: &Shared, state: &Section) -> Result<(), StoreError> {
 /// there, and noted: the journal has all that it says.
 pub(crate) fn load(dir: &Path, log_id: [u8; 16], notes: &mut Vec<String>) -> Option<Checkpoint> {
     let path = dir.join(NAME);
-    match fs::read(&path) {
+    match read(&path) {
         Ok(bytes) => decode(&bytes, log_id),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => {
@@ -82,6 +83,28 @@ pub(crate) fn load(dir: &Path, log_id: [u8; 16], notes: &mut Vec<String>) -> Opt
             ));
             None
         }
+    }
+}
+
+/// The log that the file belongs to, and the end of the log that it knows, where it is whole.
+pub(crate) fn end_of(dir: &Path) -> Option<([u8; 16], ChainEnd)> {
+    let bytes = read(&dir.join(NAME)).ok()?;
+    let (log_id, _) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<16>()?;
+    let saved = decode(&bytes, *log_id)?;
+    let link = saved.heads_link;
+    let end = ChainEnd {
+        next_position: link.position.next().0,
+        hash: link.chain.0,
+    };
+    (link.position > Position(0)).then_some((*log_id, end))
+}
+
+/// The bytes of a file; a pipe or a device would be waited for.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    if fs::symlink_metadata(path)?.is_file() {
+        fs::read(path)
+    } else {
+        Err(io::Error::other("it is no file"))
     }
 }
 
@@ -174,7 +197,7 @@ fn take<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
 }
 
 /// Where it stands in the data directory.
-const NAME: &str = "checkpoint";
+pub(crate) const NAME: &str = "checkpoint";
 const MAGIC: &[u8] = b"RLc1";
 /// Heads are folded by nothing that could change.
 const HEADS_FINGERPRINT: Digest = Digest([0; 32]);

@@ -86,6 +86,7 @@ pub(crate) fn of_journal(error: JournalError) -> StoreError {
         JournalError::LockReplaced { ref path }
         | JournalError::HeadUnusable { ref path, .. }
         | JournalError::OtherLog { ref path, .. }
+        | JournalError::OtherBackup { ref path, .. }
         | JournalError::Format { ref path, .. } => refused(path, &error),
         JournalError::OtherHistory { .. }
         | JournalError::OutOfOrder { .. }

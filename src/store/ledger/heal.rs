@@ -72,7 +72,11 @@ pub(crate) fn healed_frames(repair: &Repair) -> Option<Repaired> {
                 repair.at.segment, repair.at.offset
             ),
         }),
-        RepairKind::Rest | RepairKind::Header | RepairKind::Footer => None,
+        RepairKind::Rest
+        | RepairKind::Header
+        | RepairKind::Footer
+        | RepairKind::Length
+        | RepairKind::Stray => None,
     }
 }
 
@@ -87,15 +91,21 @@ pub(crate) fn notes_of(recovery: &Recovery) -> Vec<String> {
             aside.path.display()
         )
     });
-    let files = recovery
-        .repairs
-        .iter()
-        .filter_map(|repair| match repair.kind {
-            RepairKind::Rest => Some("rest"),
-            RepairKind::Header => Some("header"),
-            RepairKind::Footer => Some("footer"),
+    let files = recovery.repairs.iter().filter_map(|repair| {
+        let segment = repair.at.segment;
+        let anew = |part| Some(format!("a segment's {part} was written anew"));
+        match repair.kind {
+            RepairKind::Rest => anew("rest"),
+            RepairKind::Header => anew("header"),
+            RepairKind::Footer => anew("footer"),
+            RepairKind::Length => Some(format!(
+                "segment {segment} was longer than it may be: what stood behind it is in aside/"
+            )),
+            RepairKind::Stray => Some(format!(
+                "segment {segment} is no part of the journal: it is kept in aside/"
+            )),
             RepairKind::Frames { .. } => None,
-        });
-    let files = files.map(|part| format!("a segment's {part} was written anew"));
+        }
+    });
     tail.chain(files).collect()
 }

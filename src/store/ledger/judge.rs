@@ -10,6 +10,7 @@ use crate::store::journal::{
 use crate::store::record::Position;
 use crate::store::sled::{CopyError, SledCopy, move_sled_aside, sled_folder};
 
+use super::beside::{goes_on, parted, two_logs};
 use super::convert::{of_copy, of_journal};
 use super::heal::{heal, healed_frames, salvage};
 use super::shared::{Ending, Shared};
@@ -103,7 +104,11 @@ fn judge(shared: &Shared, error: CopyError) -> Verdict {
     if error.calls_for_rebuild() {
         return Verdict::Rebuild(error);
     }
-    Verdict::Refuse(of_copy(&shared.dir, &error))
+    Verdict::Refuse(if let CopyError::OtherLog { expected, actual } = &error {
+        two_logs(&shared.dir, expected, actual)
+    } else {
+        of_copy(&shared.dir, &error)
+    })
 }
 
 /// Moves the copy aside and begins an empty one.
@@ -140,15 +145,23 @@ fn compare(shared: &Shared, copy: &SledCopy) -> Result<(), Verdict> {
     if mark == ChainEnd::GENESIS {
         return Ok(());
     }
-    if mark.next_position > shared.opened_at.next_position {
-        return Err(Verdict::Refuse(other_history(shared, &mark, None)));
+    let end = shared.opened_at;
+    if mark.next_position > end.next_position {
+        let continues = copy.ends_at(&end).map_err(|error| judge(shared, error))?;
+        return Err(Verdict::Refuse(if continues {
+            goes_on(&shared.dir, &mark, &end)
+        } else {
+            let journal = format!("ends at position {}", end.position());
+            parted(&shared.dir, &mark, &journal)
+        }));
     }
     let scan = shared.scan().map_err(Verdict::Refuse)?;
     let theirs = ends_at(scan.reader(), mark.position());
     let theirs = theirs.map_err(|error| Verdict::Refuse(of_journal(error)))?;
     if !theirs.contains(&mark) {
-        let theirs = theirs.first().map(|end| end.hash);
-        return Err(Verdict::Refuse(other_history(shared, &mark, theirs)));
+        let theirs = theirs.first().map(|end| short_hex(&end.hash));
+        let journal = format!("has chain {} there", theirs.unwrap_or_default());
+        return Err(Verdict::Refuse(parted(&shared.dir, &mark, &journal)));
     }
     let ends = scan.reader().closed_ends();
     for end in ends.map_err(|error| Verdict::Refuse(of_journal(error)))? {
@@ -218,23 +231,6 @@ fn apply(shared: &Shared, copy: &SledCopy, frames: &[Frame]) -> Result<(), Store
         shared.distrust(copy, 0, copy.mark().position(), &error);
         of_copy(&shared.dir, &error)
     })
-}
-
-fn other_history(shared: &Shared, mark: &ChainEnd, theirs: Option<[u8; 32]>) -> StoreError {
-    let position = mark.position();
-    let journal = theirs.map_or_else(
-        || format!("ends at position {}", shared.opened_at.position()),
-        |hash| format!("has chain {} there", short_hex(&hash)),
-    );
-    StoreError::Refused {
-        path: shared.dir.display().to_string(),
-        problem: format!(
-            "two histories: db/ has chain {} at position {position}, journal/ {journal}; one of \
-             them was restored from elsewhere. To go on with the journal, move db/ away; to go on \
-             with db/, put back the journal/ and HEAD that belong to it",
-            short_hex(&mark.hash)
-        ),
-    }
 }
 
 /// What is gathered before it is applied while catching up.

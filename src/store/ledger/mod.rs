@@ -7,20 +7,25 @@
 
 mod applier;
 mod backup;
+mod beside;
 mod checkpoint;
 mod convert;
+mod files;
 mod handle;
 mod heads;
 mod heal;
 mod history;
 mod judge;
+mod losses;
 mod open;
 mod options;
 mod reader;
 mod repair;
+mod report;
 mod scan;
 mod scrub;
 mod shared;
+mod sort;
 mod tail;
 mod verify;
 
@@ -29,5 +34,6 @@ pub use handle::Ledger;
 pub use open::OpenReport;
 pub use options::{LedgerOptions, boot_id};
 pub use reader::LedgerReader;
-pub use repair::{Lost, LostVersions, RepairReport, repair};
+pub use repair::repair;
+pub use report::{Lost, LostVersions, RepairOptions, RepairReport};
 pub use verify::{Met, Problem, VerifyReport, verify};

@@ -8,13 +8,14 @@ use std::thread::JoinHandle;
 
 use crate::store::StoreError;
 use crate::store::caches::Repaired;
-use crate::store::journal::{FrameKind, Journal, has_head, head_fault};
+use crate::store::journal::{FrameKind, Journal};
 use crate::store::record::{Link, Position};
 use crate::store::sled::{SledCopy, sled_folder};
 
 use super::applier;
 use super::checkpoint;
 use super::convert::{link_of, of_journal};
+use super::files::refuse_unready;
 use super::heads::Heads;
 use super::heal::{confirms, heal, healed_frames, notes_of, salvage};
 use super::options::LedgerOptions;
@@ -50,7 +51,7 @@ pub(crate) fn open(
     dir: &Path,
     options: LedgerOptions,
 ) -> Result<(Arc<Shared>, JoinHandle<()>, OpenReport), StoreError> {
-    refuse_a_copy_alone(dir, &options)?;
+    refuse_unready(&options.disk, dir)?;
     let (journal, recovery) = Journal::open(dir, options.journal()).map_err(of_journal)?;
     let mut opening = Opening {
         dir,
@@ -118,24 +119,6 @@ pub(crate) fn open(
     Ok((shared, applier, report))
 }
 
-/// Rule 6 begins anew where there is no HEAD and no frame; not beside a copy that has a history.
-fn refuse_a_copy_alone(dir: &Path, options: &LedgerOptions) -> Result<(), StoreError> {
-    let (head, disk) = (dir.join("HEAD"), &options.disk);
-    let is_alone =
-        sled_folder(dir).exists() && !has_head(disk.as_ref(), dir).map_err(of_journal)?;
-    if !is_alone || head_fault(disk, dir).map_err(of_journal)?.is_some() {
-        return Ok(());
-    }
-    Err(StoreError::Refused {
-        path: head.display().to_string(),
-        problem: format!(
-            "it is missing, and so is the journal, but db/ holds a log; run `roomledger repair \
-             --data {}`",
-            dir.display()
-        ),
-    })
-}
-
 /// A journal that is open, and not yet a ledger.
 struct Opening<'a> {
     dir: &'a Path,
@@ -194,6 +177,14 @@ impl Opening<'_> {
         let saved = checkpoint::load(self.dir, self.journal.log_id(), &mut self.notes);
         let confirmed = saved.and_then(|saved| {
             let at = saved.heads_link;
+            if at.position.0 > end {
+                self.notes.push(format!(
+                    "the log ends at position {end}, and the checkpoint knows more: positions {} \
+                     to {} are lost, unless an older copy of the ledger was put back on purpose",
+                    end + 1,
+                    at.position
+                ));
+            }
             confirms(&reader, at).then_some((saved.heads, at))
         });
         let (mut heads, mut head) = confirmed.unwrap_or((Heads::default(), Link::START));

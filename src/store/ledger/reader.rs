@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex};
 
 use crate::domain::{RoomName, Version};
 use crate::store::caches::Caches;
-use crate::store::journal::{FrameKind, JournalReader, RealDisk};
+use crate::store::journal::{Disk, FrameKind, JournalReader, RealDisk};
 use crate::store::record::{Commit, Link, Position, Record};
 use crate::store::{Appended, Commits, EventStore, StoreError};
 
 use super::convert::{link_of, of_journal};
+use super::files::refuse_unready;
 use super::heads::{Heads, name_of};
 use super::history::{behind_loss, by_position, by_version, last_of};
 use super::scan::JournalScan;
@@ -37,7 +38,9 @@ impl LedgerReader {
     /// # Errors
     /// `Refused` when there is none, or what is there cannot be trusted; `Io`.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        let reader = JournalReader::open(Arc::new(RealDisk), dir).map_err(of_journal)?;
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+        refuse_unready(&disk, dir)?;
+        let reader = JournalReader::open(disk, dir).map_err(of_journal)?;
         if reader.log_id().is_none() {
             return Err(StoreError::Refused {
                 path: dir.display().to_string(),

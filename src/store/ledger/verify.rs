@@ -9,7 +9,8 @@ use std::sync::Arc;
 use crate::store::StoreError;
 use crate::store::caches::LogCopy;
 use crate::store::journal::{
-    Disk, Finding, Frame, FrameKind, FrameSource as _, JournalReader, RealDisk, check,
+    Disk, Finding, Frame, FrameKind, FrameSource as _, JournalReader, Link as ChainEnd, RealDisk,
+    check,
 };
 use crate::store::record::{Link, Position, StoredCommit};
 use crate::store::sled::{CopyError, SledCopy, SledSource, sled_folder};
@@ -17,6 +18,7 @@ use crate::store::stream::streams_of;
 
 use super::checkpoint;
 use super::convert::{commit_of, link_of, of_copy, of_journal};
+use super::files::refuse_unready;
 use super::heads::Heads;
 use super::heal::confirms;
 
@@ -82,6 +84,7 @@ pub fn verify(
     each: &mut dyn FnMut(Met<'_>),
 ) -> Result<VerifyReport, StoreError> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
+    refuse_unready(&disk, dir)?;
     let reader = JournalReader::open(Arc::clone(&disk), dir).map_err(of_journal)?;
     let Some(log_id) = reader.log_id() else {
         return Err(StoreError::Refused {
@@ -94,6 +97,7 @@ pub fn verify(
         report: VerifyReport::default(),
         heads: Heads::default(),
         after_hole: false,
+        end: ChainEnd::GENESIS,
         copy: None,
         each,
     };
@@ -108,10 +112,21 @@ pub fn verify(
     if let Some(saved) = checkpoint::load(dir, log_id, &mut report.notes) {
         for (what, link) in [("heads", saved.heads_link), ("state", saved.state.link)] {
             if link != Link::START && !confirms(&reader, link) {
-                report.notes.push(format!(
-                    "the checkpoint's {what} at position {} are not of this journal: ignored",
-                    link.position
-                ));
+                let position = link.position;
+                let end = report.head.unwrap_or(Link::START).position;
+                report.notes.push(if position > end {
+                    format!(
+                        "the checkpoint's {what} are not of this journal: ignored; the log ends at \
+                         position {end}, and positions {} to {position} are lost, unless an older \
+                         copy of the ledger was put back on purpose",
+                        end.next()
+                    )
+                } else {
+                    format!(
+                        "the checkpoint's {what} at position {position} are not of this journal: \
+                         ignored"
+                    )
+                });
             }
         }
     }
@@ -123,6 +138,8 @@ struct Walk<'a> {
     report: VerifyReport,
     heads: Heads,
     after_hole: bool,
+    /// Where the last frame ended.
+    end: ChainEnd,
     copy: Option<SledCopy>,
     each: &'a mut dyn FnMut(Met<'_>),
 }
@@ -147,10 +164,12 @@ impl Walk<'_> {
             Finding::Length(path) => {
                 self.file(&path, "has not the length its header says");
             }
+            Finding::Stray(path) => self.file(&path, "is no part of the journal"),
         }
     }
 
     fn frame(&mut self, frame: &Frame) {
+        self.end = frame.link();
         self.compare(frame);
         if frame.kind() == FrameKind::Seal {
             return;
@@ -222,6 +241,11 @@ impl Walk<'_> {
         match SledCopy::open(dir, log_id, CACHE_BYTES) {
             Ok(copy) => self.copy = Some(copy),
             Err(error @ CopyError::Io(_)) => return Err(of_copy(dir, &error)),
+            Err(error @ CopyError::OtherLog { .. }) => {
+                let way =
+                    "an open refuses it: `roomledger repair` says how to choose one of the two";
+                self.problem(LogCopy::Sled, None, None, format!("{error}; {way}"));
+            }
             Err(error) => {
                 let what = format!("{error}; the next open decides what to do");
                 self.problem(LogCopy::Sled, None, None, what);
@@ -241,7 +265,13 @@ impl Walk<'_> {
             self.report.notes.push(behind);
         }
         if there > here.position.0 {
-            let what = format!("it goes on to position {there}, where the journal has nothing");
+            let way = if copy.ends_at(&self.end).unwrap_or_default() {
+                "it continues the journal: `roomledger repair --continue-from db` keeps it"
+            } else {
+                "`roomledger repair` says how to choose one of the two"
+            };
+            let what =
+                format!("it goes on to position {there}, where the journal has nothing; {way}");
             let from = Some(here.position.next());
             self.problem(LogCopy::Sled, from, Some(Position(there)), what);
         }

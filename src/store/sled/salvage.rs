@@ -77,6 +77,7 @@ fn aside_folders(data: &Path) -> Vec<PathBuf> {
     };
     let entries = fs::read_dir(data.join("aside")).into_iter().flatten();
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
+    let paths = paths.filter(|path| path.is_dir());
     let mut folders: Vec<(u32, PathBuf)> = paths
         .filter_map(|path| Some((number(&path)?, path)))
         .collect();
@@ -91,7 +92,8 @@ fn copy_files(from: &Path, to: &Path) -> Result<(), CopyError> {
         let target = to.join(path.file_name().unwrap_or_default());
         if path.is_dir() {
             copy_files(&path, &target)?;
-        } else if !path.ends_with(CONDEMNED) {
+        } else if path.is_file() && !path.ends_with(CONDEMNED) {
+            // A pipe or a device would be waited for.
             fs::copy(&path, &target).map_err(io_error("copy", &path))?;
         }
     }

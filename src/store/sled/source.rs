@@ -2,8 +2,10 @@
 //! the only way in which this copy is ever written back. Nothing it gives is believed by the
 //! journal: each frame must link to both its neighbours.
 
+use std::ops::Bound::{Excluded, Included};
 use std::sync::{Mutex, PoisonError};
 
+use super::block;
 use super::copy::SledCopy;
 use super::key::BlockKey;
 use crate::store::journal::{Frame, FrameSource};
@@ -62,6 +64,54 @@ impl FrameSource for SledSource<'_> {
             greatest = before(first);
         }
         found
+    }
+}
+
+impl SledCopy {
+    /// Every frame that can be read, in the order of positions: a block that cannot be read is
+    /// passed over. Nothing here says that they follow each other.
+    pub(crate) fn frames(&self) -> impl Iterator<Item = Frame> + '_ {
+        let mut after = Vec::new();
+        let blocks = std::iter::from_fn(move || {
+            let (last, frames) = self.block_behind(&after)?;
+            after = last;
+            Some(frames)
+        });
+        blocks.flatten()
+    }
+
+    /// The first block behind a key, with its own last key; no frames where it cannot be read.
+    fn block_behind(&self, after: &[u8]) -> Option<(Vec<u8>, Vec<Frame>)> {
+        let (least, greatest) = BlockKey::up_to(u64::MAX);
+        let from = if after.is_empty() {
+            Included(least.to_vec())
+        } else {
+            Excluded(after.to_vec())
+        };
+        let range = (from, Included(greatest.to_vec()));
+        let key = self
+            .sled
+            .call(|db| db.range(range).keys().next().transpose());
+        let key = key.ok()??;
+        let Some(found) = BlockKey::parse(&key) else {
+            return Some((key.to_vec(), Vec::new()));
+        };
+        let (first, last) = (
+            BlockKey { chunk: 0, ..found }.bytes().to_vec(),
+            BlockKey {
+                chunk: u16::MAX,
+                ..found
+            }
+            .bytes()
+            .to_vec(),
+        );
+        let range = first..=last.clone();
+        let values = self
+            .sled
+            .call(|db| db.range(range).values().collect::<Result<Vec<_>, _>>());
+        let values = values.unwrap_or_default();
+        let frames = block::decode(found.first, values.iter().map(|value| &**value));
+        Some((last, frames.unwrap_or_default()))
     }
 }
 

@@ -114,7 +114,7 @@ fn what_is_sealed_in_a_backup_never_gives_way() {
         rig.disk.edit(&path, |data| *data = bytes);
     }
     let refused = back_up(&rig.disk).expect_err("another history");
-    let expected = matches!(refused, JournalError::OtherHistory { .. });
+    let expected = matches!(refused, JournalError::OtherBackup { .. });
     assert!(expected, "{refused}");
     assert_eq!(copy_in(&rig.disk), rig.written);
 }

@@ -2,7 +2,7 @@
 //! panic.
 use proptest::prelude::*;
 use roomledger::store::journal::{
-    Finding, Frame, Journal, JournalError, Link, Options, check, head_fault, write_head_anew,
+    Finding, Frame, Journal, JournalError, Options, check, head_fault, write_head_anew,
 };
 use roomledger::testing::faults::SimulatedDisk;
 
@@ -330,8 +330,7 @@ fn every_bit_of_head_matters_and_is_healed() {
             .expect("reads")
             .expect("a fault");
         let ids = (super::LOG_ID, 9, "boot-1".to_owned());
-        let head =
-            write_head_anew(&rig.shared_disk(), dir(), ids, Link::GENESIS, why).expect("writes");
+        let head = write_head_anew(&rig.shared_disk(), dir(), ids, &|_| None, why).expect("writes");
         assert_eq!(head.link, end, "bit {bit}");
         assert!(head.kept.is_some(), "bit {bit}");
         assert_eq!(read_whole(&rig.open().0.reader()), rig.written, "bit {bit}");

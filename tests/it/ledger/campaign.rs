@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use roomledger::domain::{Digest, Timestamp};
 use roomledger::engine::repair;
-use roomledger::store::ledger::Ledger;
+use roomledger::store::ledger::{Ledger, RepairOptions};
 use roomledger::store::{Caches as _, EventStore as _, Position, Record};
 use roomledger::testing::random::Random;
 
@@ -191,7 +191,12 @@ fn whatever_happens_to_one_file_a_repair_heals_all_and_keeps_what_it_replaced() 
             let dir = tempfile::tempdir().expect("a directory");
             copy_files(template.path(), dir.path());
             harm(&dir.path().join(name), &dir.path().join(other));
-            let report = repair(dir.path(), options(), false, Timestamp::EPOCH);
+            let report = repair(
+                dir.path(),
+                options(),
+                RepairOptions::default(),
+                Timestamp::EPOCH,
+            );
             let report = report.unwrap_or_else(|error| panic!("{case}: {error}"));
             assert!(report.is_whole(), "{case}: {report:?}");
             let verified = checked(dir.path(), true);
@@ -280,7 +285,13 @@ fn any_bit_of_sled_s_files_is_harmless_or_found_and_named() {
         ledger.close().expect("closes");
         // What no read has met is found by a comparison of all, and put right.
         let named = !checked(dir.path(), true).problems.is_empty();
-        let report = repair(dir.path(), options(), false, Timestamp::EPOCH).expect("repairs");
+        let report = repair(
+            dir.path(),
+            options(),
+            RepairOptions::default(),
+            Timestamp::EPOCH,
+        )
+        .expect("repairs");
         assert!(report.is_whole(), "{what}: {report:?}");
         assert_eq!(checked(dir.path(), true).problems, vec![], "{what}");
         let done = match (told, named) {

@@ -199,7 +199,7 @@ fn two_histories_are_refused_and_told_apart() {
     let refused = |dir: &Path| match Ledger::open(dir, options()) {
         Err(StoreError::Refused { problem, .. }) => {
             assert!(problem.contains("two histories"), "{problem}");
-            assert!(problem.contains("move db/ away"), "{problem}");
+            assert!(problem.contains("--continue-from journal"), "{problem}");
         }
         Err(other) => panic!("refused, not {other}"),
         Ok((_, report)) => panic!("two histories served: {report:?}"),

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use roomledger::domain::{Digest, RoomName, Timestamp, Version};
 use roomledger::engine::repair;
 use roomledger::store::journal::{Frame, FrameKind, JournalReader, RealDisk};
-use roomledger::store::ledger::{Ledger, LedgerOptions, LedgerReader, backup, boot_id};
+use roomledger::store::ledger::{
+    Ledger, LedgerOptions, LedgerReader, RepairOptions, backup, boot_id,
+};
 use roomledger::store::{
     Caches, EventStore, Link, LogCopy, MemoryStore, Position, Record, Scrubbed, StoreError,
 };
@@ -260,7 +262,13 @@ fn repairs_and_backups_are_refused_where_they_could_do_harm() {
     );
     let (ledger, _) = open_small(dir.path());
     fill(&ledger, 20);
-    let locked = repair(dir.path(), options(), false, Timestamp::EPOCH).expect_err("refused");
+    let locked = repair(
+        dir.path(),
+        options(),
+        RepairOptions::default(),
+        Timestamp::EPOCH,
+    )
+    .expect_err("refused");
     assert!(locked.to_string().contains("pid"), "{locked}");
     let empty = other.path().join("empty");
     fs::create_dir(&empty).expect("a folder");

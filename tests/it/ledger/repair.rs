@@ -12,14 +12,19 @@ use roomledger::domain::{
 use roomledger::engine::{Call, Engine, EngineConfig, EngineError, ManualClock, SeededIds, repair};
 use roomledger::replay::Verifier;
 use roomledger::store::journal::{JournalReader, RealDisk};
-use roomledger::store::ledger::{Ledger, LedgerReader, Met, RepairReport, verify};
+use roomledger::store::ledger::{Ledger, LedgerReader, Met, RepairOptions, RepairReport, verify};
 use roomledger::store::{Caches as _, EventStore as _, LogCopy, Position, Record, StoreError};
 
 use super::damage::{commits, damage_commit, overwrite, segments};
 use super::{SEGMENT_BYTES, checked, closed, copy_files, fill, open_small, options, read};
 
 pub(super) fn repaired(dir: &Path, accept_loss: bool) -> RepairReport {
-    repair(dir, options(), accept_loss, Timestamp::EPOCH).expect("repairs")
+    let continue_from = None;
+    let how = RepairOptions {
+        accept_loss,
+        continue_from,
+    };
+    repair(dir, options(), how, Timestamp::EPOCH).expect("repairs")
 }
 
 /// Everything that can be read, damage passed over.
@@ -116,12 +121,8 @@ fn the_journal_is_healed_from_sled_and_the_repair_is_on_record() {
             .iter()
             .all(|it| it.copy == LogCopy::Journal && it.restored)
     );
-    assert!(
-        fs::read_dir(dir.path().join("aside"))
-            .expect("a folder")
-            .count()
-            > 0
-    );
+    let aside = fs::read_dir(dir.path().join("aside"));
+    assert!(aside.expect("a folder").count() > 0);
     whole_but_for(dir.path(), &[]);
     let (ledger, _) = open_small(dir.path());
     let all = ledger.read_all(Position(0), 10_000).expect("reads");
