@@ -102,6 +102,7 @@ impl Said {
     ) -> Result<Provenance, Rejection> {
         if let Some(what) = self.twofold {
             let problem = "the request has it twice, with two values: send it once".to_owned();
+            let what = what.into();
             return Err(Rejection::Invalid { what, problem });
         }
         let subject = actor.subject().map(str::to_owned);
