@@ -47,5 +47,6 @@ codes! {
     TooLarge "too-large",
     TooMany "too-many",
     SameRoom "same-room",
+    NotMovable "not-movable",
     Invalid "invalid",
 }

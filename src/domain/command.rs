@@ -311,7 +311,7 @@ pub struct UpdatePermissions {
 /// A permission change as asked, people and connections still by their outside names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PermissionUpdate {
-    /// All that names nobody. Its two receive maps are unused here.
+    /// All that names nobody. Its two receive maps count where the two below are absent.
     pub patch: PermissionPatch,
     /// The whole new map by identity.
     pub receive_by_identity: Option<BTreeMap<Identity, ReceiveRule>>,

@@ -23,6 +23,24 @@ pub const NOTE_BYTES_MAX: usize = 4 * 1024;
 /// Largest message that `send_data` may announce, in bytes: LiveKit accepts what its 10 MiB body
 /// holds as base64.
 pub const DATA_BYTES_MAX: usize = 7 * 1024 * 1024;
+/// Longest id by which a command names a connection or a track, in bytes: no id is longer.
+pub const REFERENCE_BYTES_MAX: usize = ALIAS_BYTES_MAX;
+/// Longest name of a media server, in bytes.
+pub const REPORTER_BYTES_MAX: usize = 256;
+/// Longest MIME type of a track, in bytes: RFC 6838 allows 127 on each side of the slash.
+pub const MIME_TYPE_BYTES_MAX: usize = 255;
+/// Longest `jti` of a token, in bytes; the usual one is a UUID of 36.
+pub const TOKEN_ID_BYTES_MAX: usize = 256;
+/// Longest list of sources in a right to send: one entry for each source there is.
+pub const SOURCES_MAX: usize = 7;
+/// Most rules about single people, and about single connections, in one permission. Each connection
+/// that has the permission keeps them.
+pub const RECEIVE_RULES_MAX: usize = 500;
+/// Most custom tracks that one receive rule names: as many as one sender can have.
+pub const RULE_NAMES_MAX: usize = TRACKS_PER_CONNECTION_MAX;
+/// Most (connection, track) pairs in one change of subscriptions. Each is an entry that is decided,
+/// folded and kept: this many take some 25 ms, in which commands in other rooms wait.
+pub const SUBSCRIPTION_PAIRS_MAX: usize = 100_000;
 /// Most tracks one connection may hold open; far above any real client, far below trouble.
 pub const TRACKS_PER_CONNECTION_MAX: usize = 256;
 /// Most targets in one permission update, as many as a room is planned to hold.

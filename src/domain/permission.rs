@@ -173,6 +173,58 @@ impl ReceiveRule {
         })
     }
 
+    /// What the rule forbids, without what it allows.
+    #[must_use]
+    pub fn prohibitions(&self) -> Self {
+        let forbidden = |field: Option<bool>| field.filter(|allowed| !allowed);
+        let named = |names: &Names| {
+            let names = names.iter().flatten().filter(|(_, allowed)| !**allowed);
+            let names: BTreeMap<String, bool> = names
+                .map(|(name, allowed)| (name.clone(), *allowed))
+                .collect();
+            Some(names).filter(|names| !names.is_empty())
+        };
+        Self {
+            camera: forbidden(self.camera),
+            microphone: forbidden(self.microphone),
+            screen_share: forbidden(self.screen_share),
+            screen_share_audio: forbidden(self.screen_share_audio),
+            custom_video: forbidden(self.custom_video),
+            custom_audio: forbidden(self.custom_audio),
+            custom_video_by_name: named(&self.custom_video_by_name),
+            custom_audio_by_name: named(&self.custom_audio_by_name),
+        }
+    }
+
+    /// This rule below a more particular one: what that says of a medium holds.
+    #[must_use]
+    pub fn overridden_by(self, other: Self) -> Self {
+        let names = |own: Names, all: Option<bool>, other: Names| match (own, other) {
+            (Some(own), Some(other)) if all.is_none() => {
+                Some(own.into_iter().chain(other).collect())
+            }
+            (own, other) => other.or_else(|| own.filter(|_| all.is_none())),
+        };
+        Self {
+            camera: other.camera.or(self.camera),
+            microphone: other.microphone.or(self.microphone),
+            screen_share: other.screen_share.or(self.screen_share),
+            screen_share_audio: other.screen_share_audio.or(self.screen_share_audio),
+            custom_video_by_name: names(
+                self.custom_video_by_name,
+                other.custom_video,
+                other.custom_video_by_name,
+            ),
+            custom_audio_by_name: names(
+                self.custom_audio_by_name,
+                other.custom_audio,
+                other.custom_audio_by_name,
+            ),
+            custom_video: other.custom_video.or(self.custom_video),
+            custom_audio: other.custom_audio.or(self.custom_audio),
+        }
+    }
+
     /// Whether the rule lets anything through.
     pub fn any(&self) -> bool {
         let named = |names: &Option<BTreeMap<String, bool>>| {

@@ -263,6 +263,19 @@ pub enum Rejection {
         /// The room.
         room: String,
     },
+    /// A connection that serves its room cannot be moved to another.
+    #[error(
+        "{who:?} in room {room:?} cannot be moved: agents, egress and recorders stay in the room \
+         that they serve; to move the others, name them"
+    )]
+    NotMovable {
+        /// The room.
+        room: String,
+        /// Whose connection.
+        who: String,
+        /// The event that made it such a connection.
+        because: Version,
+    },
     /// A value breaks a rule that its form does not show.
     #[error("{what}: {problem}")]
     Invalid {
@@ -310,6 +323,7 @@ impl Rejection {
             Self::TooLarge { .. } => Code::TooLarge,
             Self::TooMany { .. } => Code::TooMany,
             Self::SameRoom { .. } => Code::SameRoom,
+            Self::NotMovable { .. } => Code::NotMovable,
             Self::Invalid { .. } => Code::Invalid,
             Self::Several(all) => all.first().map_or(Code::Invalid, Self::code),
         }
@@ -339,6 +353,7 @@ impl Rejection {
     fn reason(&self) -> Option<(&str, Version)> {
         let (room, because) = match self {
             Self::NoRight { room, because, .. }
+            | Self::NotMovable { room, because, .. }
             | Self::Banned { room, because, .. }
             | Self::TokenRevoked { room, because, .. }
             | Self::ConnectionClosed {
@@ -399,6 +414,7 @@ impl Rejection {
                 cut(participant, WORD_BYTES_MAX);
                 cut(track, WORD_BYTES_MAX);
             }
+            Self::NotMovable { who, .. } => cut(who, WORD_BYTES_MAX),
             Self::NoRight { who, right, .. } => {
                 cut(who, WORD_BYTES_MAX);
                 cut(right, WORD_BYTES_MAX);

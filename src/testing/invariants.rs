@@ -72,6 +72,25 @@ fn check_session(room: &Room, session: &Session, say: &mut impl FnMut(String)) {
             .map(|(a, b)| (a, b))
             .eq(session.track_owners.iter()),
     );
+    let subscribers: BTreeSet<_> = session
+        .connections
+        .iter()
+        .flat_map(|one| one.subscriptions.keys().map(|track| (*track, one.number)))
+        .collect();
+    expect(
+        "subscribers",
+        subscribers.iter().eq(session.subscribers.iter()),
+    );
+    let open: BTreeSet<_> = live
+        .iter()
+        .flat_map(|one| one.tracks.iter().map(|track| track.number))
+        .collect();
+    expect(
+        "subscriptions to tracks that are gone",
+        subscribers
+            .iter()
+            .all(|(track, number)| open.contains(track) && numbers.contains(number)),
+    );
     let mut closed = session.connections.iter().filter(|one| !one.is_live());
     expect(
         "tracks of closed connections",

@@ -4,6 +4,7 @@ mod clock;
 mod commands;
 mod contract;
 pub(crate) mod metrics;
+mod moved;
 mod named;
 mod people;
 mod reading;

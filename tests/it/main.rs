@@ -17,6 +17,7 @@ mod auth;
 mod auth_grants;
 #[cfg(feature = "server")]
 mod auth_keys;
+mod bounds;
 #[cfg(feature = "server")]
 mod callers;
 #[cfg(feature = "cli")]
@@ -70,6 +71,7 @@ mod livekit_service;
 #[cfg(feature = "server")]
 mod livekit_wire;
 mod model;
+mod moves;
 #[cfg(feature = "server")]
 mod no_outcome;
 #[cfg(feature = "cli")]

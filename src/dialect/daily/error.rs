@@ -224,8 +224,10 @@ pub const fn kind_of(code: Code) -> (StatusCode, Kind) {
         | Code::RoomNotOpen => (StatusCode::FORBIDDEN, Kind::InvalidRequest),
         Code::VersionConflict | Code::IdReused => (StatusCode::CONFLICT, Kind::InvalidRequest),
         Code::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, Kind::InvalidRequest),
-        Code::RemoteUnmuteDisabled | Code::TooMany | Code::SameRoom | Code::Invalid => {
-            (StatusCode::BAD_REQUEST, Kind::InvalidRequest)
-        }
+        Code::RemoteUnmuteDisabled
+        | Code::TooMany
+        | Code::SameRoom
+        | Code::NotMovable
+        | Code::Invalid => (StatusCode::BAD_REQUEST, Kind::InvalidRequest),
     }
 }

@@ -168,8 +168,10 @@ pub const fn status_of(code: Code) -> StatusCode {
         | Code::RoomNotOpen
         | Code::RoomExpired => StatusCode::FORBIDDEN,
         Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        Code::RemoteUnmuteDisabled | Code::TooMany | Code::SameRoom | Code::Invalid => {
-            StatusCode::UNPROCESSABLE_ENTITY
-        }
+        Code::RemoteUnmuteDisabled
+        | Code::TooMany
+        | Code::SameRoom
+        | Code::NotMovable
+        | Code::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }

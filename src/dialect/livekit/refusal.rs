@@ -107,6 +107,7 @@ pub const fn error_code(code: Code) -> ErrorCode {
             ErrorCode::PermissionDenied
         }
         Code::RemoteUnmuteDisabled
+        | Code::NotMovable
         | Code::RoomFull
         | Code::RoomDisabled
         | Code::RoomNotOpen

@@ -272,7 +272,9 @@ pub const fn of_code(code: Code) -> (StatusCode, Option<VendorCode>) {
         }
         Code::RemoteUnmuteDisabled => (StatusCode::FORBIDDEN, None),
         Code::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, None),
-        Code::TooMany | Code::SameRoom | Code::Invalid => (StatusCode::BAD_REQUEST, None),
+        Code::TooMany | Code::SameRoom | Code::NotMovable | Code::Invalid => {
+            (StatusCode::BAD_REQUEST, None)
+        }
     }
 }
 

@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::draft::Draft;
-use super::limits;
 use super::permissions::resolve_update;
 use super::rooms::config_of;
 use crate::domain::command::Join;
@@ -24,13 +23,6 @@ use crate::domain::state::{Revocation, Room, Session};
 impl Draft<'_> {
     /// Lets somebody in, or tells every reason why not.
     pub(super) fn join(&mut self, it: &Join) -> Result<(), Rejection> {
-        // What somebody brings from another room has grown there by changes, each within its limit.
-        if it.moved_from.is_none() {
-            limits::profile(&it.profile)?;
-        }
-        if let Some(metadata) = &it.room_metadata {
-            limits::metadata(metadata)?;
-        }
         let id = self.mint(connection_taken);
         let identity = match &it.identity {
             Some(identity) => identity.clone(),
@@ -39,7 +31,9 @@ impl Draft<'_> {
                 problem: error.to_string(),
             })?,
         };
-        self.require_free(it.alias.as_ref())?;
+        let moved = it.moved_from.as_ref();
+        let known = moved.and_then(|_| self.room.person_by_identity(&identity));
+        self.require_free(it.alias.as_ref(), known.map(|(number, _)| number))?;
         self.admit(&identity, it)?;
         self.let_in(id, &identity, it)
     }

@@ -154,10 +154,19 @@ impl<'a> Draft<'a> {
         self.room.name.as_str().to_owned()
     }
 
-    /// An id of the caller's own must not mean anything in this room yet.
-    pub(super) fn require_free(&self, alias: Option<&Alias>) -> Result<(), Rejection> {
+    /// An id of the caller's own must not mean anything in this room yet; one that was moved away
+    /// may come back with the person `moved`.
+    pub(super) fn require_free(
+        &self,
+        alias: Option<&Alias>,
+        moved: Option<ParticipantNumber>,
+    ) -> Result<(), Rejection> {
+        let comes_back = |alias: &Alias| {
+            moved.is_some_and(|person| self.room.may_come_back(alias.as_str(), person))
+        };
         match alias.filter(|alias| self.room.is_taken(alias.as_str())) {
             None => Ok(()),
+            Some(alias) if comes_back(alias) => Ok(()),
             Some(alias) => Err(Rejection::AliasTaken {
                 room: self.name(),
                 alias: alias.as_str().to_owned(),

@@ -19,6 +19,7 @@ mod rooms;
 mod target;
 mod timers;
 mod tracks;
+mod words;
 
 pub use context::{Context, Decision, MoveDecision};
 pub use moving::decide_move;
@@ -46,9 +47,10 @@ pub fn decide(
 }
 
 impl Draft<'_> {
-    /// The edge's objection, the expected version, the session that is meant, and the right of
-    /// whoever the command is given as.
+    /// The bounds of all that was given, the edge's objection, the expected version, the session
+    /// that is meant, and the right of the connection that the command is given as.
     fn check_preconditions(&self) -> Result<(), Rejection> {
+        words::check(self.request)?;
         if let Some(objection) = &self.request.objection {
             return Err(objection.clone());
         }

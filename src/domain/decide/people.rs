@@ -4,7 +4,6 @@
 use std::sync::Arc;
 
 use super::draft::Draft;
-use super::limits;
 use super::target::numbers;
 use crate::domain::command::{Remove, Target};
 use crate::domain::event::{
@@ -12,7 +11,6 @@ use crate::domain::event::{
     Reference, RemovalRequested, RevocationLifted, Selector, TokensRevoked, Who,
 };
 use crate::domain::id::{Identity, ParticipantNumber, Version};
-use crate::domain::limits::TARGETS_MAX;
 use crate::domain::ranges::Ranges;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{Connection, Revocation};
@@ -45,7 +43,6 @@ impl Draft<'_> {
     /// As [`Self::remove`] for each in turn; somebody who is not inside hinders nothing.
     pub(super) fn remove_each(&mut self, all: &[Remove]) -> Result<(), Rejection> {
         self.require_room()?;
-        limits::count("targets", all.len(), TARGETS_MAX)?;
         for it in all {
             self.require_near(it.revoke_before)?;
         }

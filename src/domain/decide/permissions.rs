@@ -5,12 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::draft::Draft;
-use super::limits;
 use super::target::text_of;
 use crate::domain::command::{PermissionUpdate, Target, UpdatePermissions};
 use crate::domain::event::{PermissionGroup, PermissionsChanged, UpdateMode, Who};
 use crate::domain::id::ConnectionNumber;
-use crate::domain::limits::TARGETS_MAX;
 use crate::domain::patch::PermissionPatch;
 use crate::domain::permission::{Permission, ReceiveRule};
 use crate::domain::personal::Personal;
@@ -26,7 +24,6 @@ struct Aimed<'a> {
 impl Draft<'_> {
     pub(super) fn update_permissions(&mut self, it: &UpdatePermissions) -> Result<(), Rejection> {
         self.require_session()?;
-        limits::count("targets", it.targets.len(), TARGETS_MAX)?;
         let mut aimed = Vec::new();
         let mut unknown = Vec::new();
         let named = self.named(&it.targets);

@@ -20,7 +20,6 @@ use crate::domain::state::{Connection, Text};
 impl Draft<'_> {
     /// Profile first, then permission: one command, one commit.
     pub(super) fn update_participant(&mut self, it: &UpdateParticipant) -> Result<(), Rejection> {
-        limits::profile(&it.profile)?;
         self.require_room()?;
         let found = self.resolve(&it.target)?;
         let who = self.who(&it.target, &found);
@@ -41,7 +40,6 @@ impl Draft<'_> {
         id: &str,
         update: &ProfileUpdate,
     ) -> Result<(), Rejection> {
-        limits::profile(update)?;
         let connection = self.open_connection(id)?;
         if !connection.permission.update_own_metadata {
             return Err(Rejection::NoRight {

@@ -3,15 +3,13 @@
 
 use super::context::{Context, Decision};
 use super::draft::Draft;
-use super::target::{selector, text_of};
+use super::target::{kept, selector, unknown};
 use crate::domain::command::{Command, Request, Target};
 use crate::domain::digest::Digest;
-use crate::domain::event::{CommandRefused, Selector};
-use crate::domain::limits::IDENTITY_BYTES_MAX;
+use crate::domain::event::CommandRefused;
 use crate::domain::personal::Personal;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::Room;
-use crate::domain::words;
 
 /// The events that record a refusal of a request of that digest and size.
 ///
@@ -32,8 +30,8 @@ pub fn refusal(
         draft.register(identity);
     }
     let who = target.map(|target| match room.life {
-        Some(_) => cut(selector(&draft.room, &target)),
-        None => cut(Selector::Unknown(Personal::new(text_of(&target)))),
+        Some(_) => selector(&draft.room, &target),
+        None => unknown(&target),
     });
     let because = rejection.because(room.life.as_ref().map(|_| &room.name));
     let refused = CommandRefused {
@@ -60,18 +58,6 @@ fn decisive(rejection: &Rejection) -> Rejection {
     first.unwrap_or(rejection).clone().bounded()
 }
 
-/// A target as it is recorded: one that could be nobody's id is not kept whole.
-fn cut(mut selector: Selector) -> Selector {
-    if let Selector::Unknown(text) = &selector
-        && text.as_str().len() > IDENTITY_BYTES_MAX
-    {
-        let mut text = text.as_str().to_owned();
-        words::cut(&mut text, IDENTITY_BYTES_MAX);
-        selector = Selector::Unknown(Personal::new(text));
-    }
-    selector
-}
-
 /// The whole of a decision: with the record of its no after the events, where it came with one.
 pub fn with_refusal(
     decision: Decision,
@@ -90,9 +76,9 @@ pub fn with_refusal(
     }
 }
 
-/// Whom a command means, as it was written, where it means one.
+/// Whom a command means, where it means one: as much of what was written as an id may have.
 pub fn target_text(command: &Command) -> Option<String> {
-    target_of(command).map(|target| text_of(&target))
+    target_of(command).map(|target| kept(&target))
 }
 
 /// Whom a command means, where it means one.

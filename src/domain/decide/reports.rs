@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 
 use super::draft::Draft;
-use super::limits;
 use super::target::{selector, text_of};
 use crate::domain::command::{NoteTarget, SendData, Target};
 use crate::domain::event::{
@@ -14,7 +13,6 @@ use crate::domain::event::{
     ConnectionInterrupted, ConnectionResumed, DataSent, NoteAbout, NoteAdded, Selector, Who,
 };
 use crate::domain::id::{ConnectionNumber, Version};
-use crate::domain::limits::{ACTIVITY_ITEMS_MAX, DATA_BYTES_MAX, NOTE_BYTES_MAX, TARGETS_MAX};
 use crate::domain::personal::Personal;
 use crate::domain::ranges::Ranges;
 use crate::domain::rejection::Rejection;
@@ -53,7 +51,6 @@ impl Draft<'_> {
 
     /// A stint closes once. The first leave after a removal confirms it; any later one is old news.
     pub(super) fn leave(&mut self, id: &str, reason: Option<&str>) -> Result<(), Rejection> {
-        limits::note("reason", reason.unwrap_or_default())?;
         let connection = match self.any_connection(id) {
             // Of a session that is over, and so closed long since.
             Err(_) if self.is_of_another_session(id) => return Ok(()),
@@ -121,10 +118,7 @@ impl Draft<'_> {
         items: &[(ActivityItem, Option<String>)],
     ) -> Result<(), Rejection> {
         self.require_room()?;
-        limits::count("items", items.len(), ACTIVITY_ITEMS_MAX)?;
         let resolve = |(item, id): &(ActivityItem, Option<String>)| {
-            limits::bytes("kind", item.kind.len(), NOTE_BYTES_MAX)?;
-            limits::note("item", item.detail.as_str())?;
             let connection = match id {
                 Some(id) => Some(self.any_connection(id)?.number),
                 None => None,
@@ -147,13 +141,6 @@ impl Draft<'_> {
     /// Who is unknown is recorded as such; the message goes to the others.
     pub(super) fn send_data(&mut self, it: &SendData) -> Result<(), Rejection> {
         self.require_session()?;
-        limits::bytes(
-            "data",
-            usize::try_from(it.bytes).unwrap_or(usize::MAX),
-            DATA_BYTES_MAX,
-        )?;
-        limits::note("topic", it.topic.as_deref().unwrap_or_default())?;
-        limits::count("targets", it.targets.len(), TARGETS_MAX)?;
         let everyone = [Target::Everyone];
         let targets = if it.targets.is_empty() {
             &everyone[..]
@@ -181,7 +168,6 @@ impl Draft<'_> {
     }
 
     pub(super) fn add_note(&mut self, about: &NoteTarget, text: &str) -> Result<(), Rejection> {
-        limits::note("text", text)?;
         if self.room.version == Version(0) {
             return Err(self.no_such_room());
         }

@@ -22,9 +22,6 @@ use crate::domain::time::Timestamp;
 
 impl Draft<'_> {
     pub(super) fn create_room(&mut self, it: &CreateRoom) -> Result<(), Rejection> {
-        if let Some(metadata) = &it.metadata {
-            limits::metadata(metadata)?;
-        }
         limits::properties(&it.config, None)?;
         if it.replaces_expired && self.room.is_over(self.context.now) {
             self.delete_room()?;
@@ -52,9 +49,6 @@ impl Draft<'_> {
 
     pub(super) fn update_room(&mut self, it: &UpdateRoom) -> Result<(), Rejection> {
         self.require_room()?;
-        if let Some(metadata) = &it.metadata {
-            limits::metadata(metadata)?;
-        }
         limits::properties(&it.config, self.room.config())?;
         let expired = self.room.expired(self.context.now);
         if let Some(expired) = expired.filter(|_| it.refuse_expired) {

@@ -7,9 +7,11 @@ use super::draft::Draft;
 use crate::domain::command::Target;
 use crate::domain::event::{Selector, Who};
 use crate::domain::id::{ConnectionNumber, Version};
+use crate::domain::limits::REFERENCE_BYTES_MAX;
 use crate::domain::personal::Personal;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::{Connection, Room, Session};
+use crate::domain::words;
 
 impl Draft<'_> {
     /// The live connections that a target means: at least one, but for `*`.
@@ -83,7 +85,19 @@ pub(super) fn selector(room: &Room, target: &Target) -> Selector {
             .connection_by_ref(id)
             .map(|connection| Selector::Connection(connection.number)),
     };
-    known.unwrap_or_else(|| Selector::Unknown(Personal::new(text_of(target))))
+    known.unwrap_or_else(|| unknown(target))
+}
+
+/// A target that means nobody, as it was written.
+pub(super) fn unknown(target: &Target) -> Selector {
+    Selector::Unknown(Personal::new(kept(target)))
+}
+
+/// As much of a target as is kept of it: no id and no identity is longer.
+pub(super) fn kept(target: &Target) -> String {
+    let mut text = text_of(target);
+    words::cut(&mut text, REFERENCE_BYTES_MAX);
+    text
 }
 
 /// The numbers of connections.

@@ -12,7 +12,7 @@ use crate::domain::event::{
     TrackShape, TrackUpdated, TracksUnpublished,
 };
 use crate::domain::id::Version;
-use crate::domain::limits::{TARGETS_MAX, TRACKS_PER_CONNECTION_MAX};
+use crate::domain::limits::{SUBSCRIPTION_PAIRS_MAX, TRACKS_PER_CONNECTION_MAX};
 use crate::domain::permission::Source;
 use crate::domain::personal::Personal;
 use crate::domain::ranges::Ranges;
@@ -21,14 +21,14 @@ use crate::domain::state::{Connection, Track};
 
 impl Draft<'_> {
     pub(super) fn publish_track(&mut self, it: &PublishTrack) -> Result<(), Rejection> {
-        limits::note("track name", &it.name)?;
         let connection = self.open_connection(&it.connection)?;
         limits::count(
             "tracks",
             connection.tracks.len() + 1,
             TRACKS_PER_CONNECTION_MAX,
         )?;
-        self.require_free(it.alias.as_ref())?;
+        let moved = connection.moved_from.as_ref();
+        self.require_free(it.alias.as_ref(), moved.map(|_| connection.participant))?;
         let track_id = self.mint(|room, key| {
             room.session
                 .as_ref()
@@ -75,7 +75,6 @@ impl Draft<'_> {
     ) -> Result<(), Rejection> {
         let connection = self.open_connection(id)?;
         let track = self.track_of(&connection, track)?;
-        limits::note("track name", name.unwrap_or_default())?;
         if let Some(muted) = muted.filter(|muted| *muted != track.muted) {
             self.push(TrackMuteChanged {
                 connection: connection.number,
@@ -156,8 +155,12 @@ impl Draft<'_> {
         subscribe: bool,
     ) -> Result<(), Rejection> {
         self.require_room()?;
-        limits::count("tracks", tracks.len(), TARGETS_MAX)?;
         let found = self.resolve(target)?;
+        limits::count(
+            "connections times tracks",
+            found.len().saturating_mul(tracks.len()),
+            SUBSCRIPTION_PAIRS_MAX,
+        )?;
         let who = self.who(target, &found);
         let mut known = Vec::new();
         let mut unknown_tracks = Vec::new();

@@ -6,13 +6,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rpds::RedBlackTreeMapSync;
+
 use super::place::Place;
 use super::room::{change_person, text};
 use crate::domain::event::{
-    AttributesChange, CloseConfirmed, ConnectionActivated, ConnectionInterrupted, ConnectionOpened,
-    ConnectionResumed, ConnectionsClosed, PermissionsChanged, ProfileChanged, SubscriptionsChanged,
+    AttributesChange, CloseCause, CloseConfirmed, ConnectionActivated, ConnectionInterrupted,
+    ConnectionOpened, ConnectionResumed, ConnectionsClosed, PermissionsChanged, ProfileChanged,
+    SubscriptionsChanged,
 };
-use crate::domain::id::{ConnectionNumber, Version};
+use crate::domain::id::{Alias, ConnectionNumber, ParticipantNumber, TrackNumber, Version};
 use crate::domain::state::{
     Aliased, Closed, Connection, ConnectionState, Interruption, Room, Session, Text,
 };
@@ -37,8 +40,7 @@ pub(super) fn opened(room: &mut Room, place: Place, it: &ConnectionOpened) {
     Tally::NONE.replace(tally, session, it.number);
     room.next_connection = ConnectionNumber(it.number.0.saturating_add(1));
     if let Some(alias) = &it.alias {
-        room.aliases
-            .insert_mut(Arc::clone(alias.shared()), Aliased::Connection(it.number));
+        take_alias(room, alias, Aliased::Connection(it.number));
     }
     change_person(room, it.participant, |person| {
         person.newest = Some(it.number);
@@ -86,8 +88,11 @@ pub(super) fn closed(room: &mut Room, place: Place, it: &ConnectionsClosed) {
             continue;
         };
         let participant = connection.participant;
+        let alias = connection.alias.clone();
         let counted = counts(room, number);
+        let subscriptions = connection.subscriptions.clone();
         change(room, number, |connection| {
+            connection.subscriptions = RedBlackTreeMapSync::new_sync();
             connection.state = ConnectionState::Closed;
             connection.changes = connection.changes.saturating_add(1);
             connection.closed = Some(Closed {
@@ -103,8 +108,14 @@ pub(super) fn closed(room: &mut Room, place: Place, it: &ConnectionsClosed) {
         change_person(room, participant, |person| {
             person.live.retain(|open| *open != number);
         });
+        if let Some(alias) = alias.filter(|_| it.closing.cause == CloseCause::Moved) {
+            release_alias(room, &alias, participant);
+        }
         if let Some(session) = &mut room.session {
             session.live.remove_mut(&number);
+            for track in subscriptions.keys() {
+                session.subscribers.remove_mut(&(*track, number));
+            }
             if counted {
                 session.last_left_at = Some(place.at);
             }
@@ -165,11 +176,49 @@ pub(super) fn permissions_changed(room: &mut Room, place: Place, it: &Permission
 
 pub(super) fn subscriptions_changed(room: &mut Room, it: &SubscriptionsChanged) {
     for number in it.who.connections.iter() {
+        if room.connection(number).is_none_or(|open| !open.is_live()) {
+            continue;
+        }
         change(room, number, |connection| {
-            let subscriptions = Arc::make_mut(&mut connection.subscriptions);
-            subscriptions.extend(it.tracks.iter().map(|track| (track, it.subscribe)));
+            for track in it.tracks.iter() {
+                connection.subscriptions.insert_mut(track, it.subscribe);
+            }
+        });
+        if let Some(session) = &mut room.session {
+            for track in it.tracks.iter() {
+                session.subscribers.insert_mut((track, number));
+            }
+        }
+    }
+}
+
+/// A track is gone, and with it what an admin said of receiving it.
+pub(super) fn forget_track(room: &mut Room, track: TrackNumber) {
+    let Some(session) = &mut room.session else {
+        return;
+    };
+    let all = (track, ConnectionNumber(0))..=(track, ConnectionNumber(u32::MAX));
+    let pairs: Vec<_> = session.subscribers.range(all).copied().collect();
+    for pair in &pairs {
+        session.subscribers.remove_mut(pair);
+    }
+    for (_, number) in pairs {
+        change(room, number, |connection| {
+            connection.subscriptions.remove_mut(&track);
         });
     }
+}
+
+/// From now on the id stands for that connection or track.
+pub(super) fn take_alias(room: &mut Room, alias: &Alias, aliased: Aliased) {
+    room.moved_aliases.remove_mut(alias.as_str());
+    room.aliases.insert_mut(Arc::clone(alias.shared()), aliased);
+}
+
+/// The id went to another room with that person and may come back with them.
+pub(super) fn release_alias(room: &mut Room, alias: &Alias, participant: ParticipantNumber) {
+    room.moved_aliases
+        .insert_mut(Arc::clone(alias.shared()), participant);
 }
 
 /// Changes one connection of the kept session, and the session's tallies with it.
@@ -275,7 +324,7 @@ fn new_connection(
         permission_set: place.version,
         tracks: Vec::new(),
         is_publisher: false,
-        subscriptions: Arc::default(),
+        subscriptions: RedBlackTreeMapSync::new_sync(),
         credential: Arc::clone(&it.credential),
         reporter: it.reporter.as_deref().map(Arc::from),
         eject_at: it.eject_at,

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use super::connection::change;
+use super::connection::{change, forget_track, release_alias, take_alias};
 use super::place::Place;
-use crate::domain::event::{TrackMuteChanged, TrackPublished, TrackUpdated, TracksUnpublished};
+use crate::domain::event::{
+    CloseCause, TrackMuteChanged, TrackPublished, TrackUpdated, TracksUnpublished,
+};
 use crate::domain::id::{ConnectionNumber, TrackNumber};
 use crate::domain::state::{Aliased, Room, Track};
 
@@ -34,8 +36,7 @@ pub(super) fn published(room: &mut Room, place: Place, it: &TrackPublished) {
     }
     room.next_track = TrackNumber(it.number.0.saturating_add(1));
     if let Some(alias) = &it.alias {
-        let aliased = Aliased::Track(it.number, it.connection);
-        room.aliases.insert_mut(Arc::clone(alias.shared()), aliased);
+        take_alias(room, alias, Aliased::Track(it.number, it.connection));
     }
 }
 
@@ -56,15 +57,21 @@ pub(super) fn unpublished(room: &mut Room, it: &TracksUnpublished) {
     let Some(connection) = room.connection(it.connection) else {
         return;
     };
-    let keys: Vec<u128> = connection
-        .tracks
-        .iter()
-        .filter(|track| it.tracks.contains(track.number))
-        .map(|track| track.id.short_key())
-        .collect();
+    let participant = connection.participant;
+    let gone = connection.tracks.iter();
+    let gone = gone.filter(|track| it.tracks.contains(track.number));
+    let gone: Vec<Arc<Track>> = gone.cloned().collect();
     if let Some(session) = &mut room.session {
-        for key in keys {
-            session.track_owners.remove_mut(&key);
+        for track in &gone {
+            session.track_owners.remove_mut(&track.id.short_key());
+        }
+    }
+    for track in &gone {
+        forget_track(room, track.number);
+    }
+    if it.closing == Some(CloseCause::Moved) {
+        for alias in gone.iter().filter_map(|track| track.alias.as_ref()) {
+            release_alias(room, alias, participant);
         }
     }
     change(room, it.connection, |connection| {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use rpds::RedBlackTreeMapSync;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::event::{
@@ -86,8 +87,8 @@ pub struct Connection {
     pub tracks: Vec<Arc<Track>>,
     /// Whether it published or was given the right to since it joined (LiveKit's `is_publisher`).
     pub is_publisher: bool,
-    /// Tracks that an admin had it receive, or no longer receive.
-    pub subscriptions: Arc<BTreeMap<TrackNumber, bool>>,
+    /// Open tracks that an admin had it receive, or no longer receive; none of a closed connection.
+    pub subscriptions: RedBlackTreeMapSync<TrackNumber, bool>,
     /// What it joined with.
     pub credential: Arc<Credential>,
     /// The media server that reported it.

@@ -99,6 +99,11 @@ impl Room {
             || self.track_by_ref(id).is_some()
     }
 
+    /// Whether an id that a caller brought was moved away with that person and so may come back.
+    pub fn may_come_back(&self, id: &str, participant: ParticipantNumber) -> bool {
+        self.moved_aliases.get(id) == Some(&participant)
+    }
+
     /// The metadata in force: the open session's own, else the room's.
     pub fn metadata(&self) -> Option<&Text> {
         self.open_session()

@@ -61,6 +61,9 @@ pub struct Room {
     pub next_track: TrackNumber,
     /// Ids that callers brought, taken for ever.
     pub aliases: RedBlackTreeMapSync<Arc<str>, Aliased>,
+    /// Those of them that were moved to another room, with the person who has them there: they may
+    /// come back with that person.
+    pub moved_aliases: RedBlackTreeMapSync<Arc<str>, ParticipantNumber>,
 }
 
 /// One generation of a room, from its making to its deletion.
@@ -145,6 +148,7 @@ impl Room {
             next_connection: ConnectionNumber(1),
             next_track: TrackNumber(1),
             aliases: RedBlackTreeMapSync::new_sync(),
+            moved_aliases: RedBlackTreeMapSync::new_sync(),
         }
     }
 }

@@ -9,7 +9,7 @@ use rpds::{RedBlackTreeMapSync, RedBlackTreeSetSync, VectorSync};
 use super::connection::{Connection, Text};
 use super::settings::SettingsSet;
 use crate::domain::event::{EndReason, OpenedBy, RoomConfig};
-use crate::domain::id::{ConnectionNumber, Id, SessionNumber, Version};
+use crate::domain::id::{ConnectionNumber, Id, SessionNumber, TrackNumber, Version};
 use crate::domain::time::Timestamp;
 
 /// One run of a room, open or ended.
@@ -45,6 +45,9 @@ pub struct Session {
     pub by_short_id: RedBlackTreeMapSync<u128, ConnectionNumber>,
     /// Whose the open tracks are, by their minted ids' short keys.
     pub track_owners: RedBlackTreeMapSync<u128, ConnectionNumber>,
+    /// The open tracks that an admin had single connections receive, or not, each with its
+    /// connection.
+    pub subscribers: RedBlackTreeSetSync<(TrackNumber, ConnectionNumber)>,
     /// The open connections.
     pub live: RedBlackTreeSetSync<ConnectionNumber>,
     /// How many of them count: all but dependents.

@@ -76,6 +76,8 @@ pub struct ConnectionView {
     pub permission_set: Option<u64>,
     /// Its open tracks, oldest first.
     pub tracks: Vec<TrackView>,
+    /// Open tracks of others that an admin had it receive, or no longer receive, oldest first.
+    pub subscriptions: Vec<SubscriptionView>,
     /// When it opened.
     pub start: Timestamp,
     /// When its reporter says that it opened.
@@ -209,6 +211,20 @@ pub struct TrackView {
     pub published: Option<u64>,
 }
 
+/// Whether a connection receives a track, where an admin said so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Subscription")
+)]
+pub struct SubscriptionView {
+    /// The track's id that answers use: the caller's own, else LiveKit's form.
+    pub track: String,
+    /// Received, or not.
+    pub subscribed: bool,
+}
+
 /// One interval of presence.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(
@@ -311,6 +327,14 @@ fn connection(one: &Arc<Connection>, resolver: &Resolver<'_>) -> ConnectionView 
             .tracks
             .iter()
             .map(|track| track_view(track, resolver))
+            .collect(),
+        subscriptions: one
+            .subscriptions
+            .iter()
+            .map(|(track, subscribed)| SubscriptionView {
+                track: resolver.track(*track).sid,
+                subscribed: *subscribed,
+            })
             .collect(),
         start: one.opened_at,
         start_reported: one.opened_reported_at,

@@ -179,6 +179,7 @@ impl Turn<'_> {
         let activate_by = (!newcomer.active).then(|| self.after(config.activation_timeout_s));
         if let Some(alias) = &newcomer.alias {
             let named = Named::Connection(number);
+            self.room.moved_ids.remove(alias);
             self.room.aliases.insert(alias.clone(), named);
         }
         self.record(Kind::ConnectionOpened);

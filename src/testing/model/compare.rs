@@ -58,6 +58,10 @@ pub fn taken(room: &state::Room) -> Room {
         };
         (id.to_string(), named)
     });
+    let moved_ids = room
+        .moved_aliases
+        .iter()
+        .filter_map(|(id, number)| Some((id.to_string(), room.person(*number)?.identity.clone())));
     let connections = room.session.iter().flat_map(|it| it.connections.iter());
     let connections = connections.map(|it| (it.number.0, connection(room, it)));
     Room {
@@ -73,6 +77,7 @@ pub fn taken(room: &state::Room) -> Room {
         connections_ever: room.next_connection.0 - 1,
         tracks_ever: room.next_track.0 - 1,
         aliases: aliases.collect(),
+        moved_ids: moved_ids.collect(),
     }
 }
 

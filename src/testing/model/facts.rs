@@ -36,6 +36,8 @@ pub struct Room {
     pub tracks_ever: u32,
     /// Ids that callers brought, with what each stands for.
     pub aliases: BTreeMap<String, Named>,
+    /// Those of them that were moved to another room, with the person who has them there.
+    pub moved_ids: BTreeMap<String, Identity>,
 }
 
 /// What an id that a caller brought stands for.

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use super::admission::Newcomer;
+use super::facts::Connection;
 use super::{Ruling, Turn, refuse};
 use crate::domain::command::ConfigPatch;
 use crate::domain::event::{CloseCause, ConnectionKind, Kind};
-use crate::domain::{Code, ConnectionNumber, Identity, ParticipantNumber, Target};
+use crate::domain::{Code, ConnectionNumber, Identity, ParticipantNumber, ReceiveRule, Target};
 
 impl Turn<'_> {
     /// Closes here and opens there, under the destination's admission. Nobody presents a token
@@ -22,11 +23,12 @@ impl Turn<'_> {
             let Some(connection) = self.room.connections.get(number) else {
                 continue;
             };
-            if matches!(
+            let serves = matches!(
                 connection.kind,
                 ConnectionKind::Agent | ConnectionKind::Egress
-            ) {
-                return refuse(Code::Invalid);
+            );
+            if serves || connection.permission.agent || connection.permission.recorder {
+                return refuse(Code::NotMovable);
             }
             moving.push((*number, connection.clone()));
         }
@@ -37,12 +39,26 @@ impl Turn<'_> {
             .map(|(identity, person)| (person.number, identity.clone()))
             .collect();
         self.record(Kind::MoveRequested);
+        self.take_ids_along(&numbers);
         self.close(&numbers, CloseCause::Moved, None);
-        let mut numbers_there: BTreeMap<u32, u32> = BTreeMap::new();
-        for (number, connection) in moving {
+        let first = there.room.connections_ever + 1;
+        let numbers_there: BTreeMap<u32, u32> = numbers.iter().copied().zip(first..).collect();
+        let mut returned = BTreeMap::new();
+        for (number, mut connection) in moving {
+            if let (Some(old), Some(new)) =
+                (there.continued_by(&connection), numbers_there.get(&number))
+            {
+                returned.insert(old, *new);
+            }
             let config = there.config_at_the_door();
-            let alias = connection.alias.filter(|alias| !there.is_taken(alias));
-            let newcomer = Newcomer {
+            let person = Some(&connection.identity);
+            let alias = connection.alias.clone();
+            let free = |id: &str| !there.is_taken(id) || there.comes_back(id, person);
+            if !alias.as_deref().is_none_or(free) {
+                return refuse(Code::IdReused);
+            }
+            let rules = self.rules_of(&mut connection, &identities, &numbers_there);
+            let mut newcomer = Newcomer {
                 identity: connection.identity,
                 alias,
                 active: connection.activated_at.is_some(),
@@ -58,41 +74,92 @@ impl Turn<'_> {
             };
             there.let_in(&newcomer, &config, false)?;
             there.prepare(&newcomer.identity, &ConfigPatch::default(), None);
-            let opened = there.open(newcomer);
-            numbers_there.insert(number, opened);
+            for (identity, rule) in rules {
+                let person = ParticipantNumber(there.register(&identity));
+                let receive = &mut newcomer.permission.receive;
+                receive.by_participant.insert(person, rule);
+            }
+            there.open(newcomer);
         }
-        there.carry_rules(&identities, &numbers_there);
+        there.rename_in_rules(&returned);
         Ok(())
     }
 
-    /// Rules about persons hold for the same identities there; rules about connections go with
-    /// those that are moved along.
-    fn carry_rules(
-        &mut self,
-        identities: &BTreeMap<u32, Identity>,
-        numbers_there: &BTreeMap<u32, u32>,
-    ) {
-        for number in numbers_there.values() {
-            let Some(connection) = self.room.connections.get(number).cloned() else {
+    /// The ids of those who are moved, and of their tracks, may come back with them.
+    fn take_ids_along(&mut self, numbers: &[u32]) {
+        for number in numbers {
+            let Some(connection) = self.room.connections.get(number) else {
                 continue;
             };
-            let receive = &connection.permission.receive;
-            let mut by_participant = BTreeMap::new();
-            for (person, rule) in &receive.by_participant {
-                if let Some(identity) = identities.get(&person.0) {
-                    let number = self.register(identity);
-                    by_participant.insert(ParticipantNumber(number), rule.clone());
-                }
+            let tracks = connection.tracks.values().filter_map(|it| it.alias.clone());
+            let ids: Vec<String> = connection.alias.clone().into_iter().chain(tracks).collect();
+            let identity = connection.identity.clone();
+            for id in ids {
+                self.room.moved_ids.insert(id, identity.clone());
             }
-            let by_connection = receive.by_connection.iter().filter_map(|(number, rule)| {
-                let number = numbers_there.get(&number.0)?;
-                Some((ConnectionNumber(*number), rule.clone()))
+        }
+    }
+
+    /// The connection here that a newcomer was before it was moved away.
+    fn continued_by(&self, connection: &Connection) -> Option<u32> {
+        let from = connection.moved_from.as_ref();
+        if let Some((_, number)) = from.filter(|(room, _)| room == self.name.as_str()) {
+            return Some(*number);
+        }
+        let alias = connection.alias.as_deref()?;
+        let is_away = self.room.moved_ids.contains_key(alias);
+        self.room.connection_named(alias).filter(|_| is_away)
+    }
+
+    /// Takes the rules of a connection apart: those about persons, by identity, are returned; those
+    /// about connections that move too stay, under their new numbers. What is forbidden of any
+    /// other connection is forbidden of its person.
+    fn rules_of(
+        &self,
+        connection: &mut Connection,
+        identities: &BTreeMap<u32, Identity>,
+        numbers_there: &BTreeMap<u32, u32>,
+    ) -> BTreeMap<Identity, ReceiveRule> {
+        let receive = &mut connection.permission.receive;
+        let mut by_person = BTreeMap::new();
+        for (person, rule) in std::mem::take(&mut receive.by_participant) {
+            if let Some(identity) = identities.get(&person.0) {
+                by_person.insert(identity.clone(), rule);
+            }
+        }
+        for (number, rule) in std::mem::take(&mut receive.by_connection) {
+            if let Some(number) = numbers_there.get(&number.0) {
+                receive
+                    .by_connection
+                    .insert(ConnectionNumber(*number), rule);
+            } else if let Some(other) = self.room.connections.get(&number.0)
+                && rule.prohibitions() != ReceiveRule::default()
+            {
+                let below = by_person.remove(&other.identity).unwrap_or_default();
+                let both = below.overridden_by(rule.prohibitions());
+                by_person.insert(other.identity.clone(), both);
+            }
+        }
+        by_person
+    }
+
+    fn rename_in_rules(&mut self, returned: &BTreeMap<u32, u32>) {
+        let mut is_changed = false;
+        for connection in self.room.connections.values_mut() {
+            let rules = &mut connection.permission.receive.by_connection;
+            if connection.closed.is_some() || !rules.keys().any(|it| returned.contains_key(&it.0)) {
+                continue;
+            }
+            let renamed = std::mem::take(rules).into_iter().map(|(number, rule)| {
+                let number = returned.get(&number.0).copied().unwrap_or(number.0);
+                (ConnectionNumber(number), rule)
             });
-            let by_connection = by_connection.collect();
-            if let Some(connection) = self.room.connections.get_mut(number) {
-                connection.permission.receive.by_participant = by_participant;
-                connection.permission.receive.by_connection = by_connection;
-            }
+            *rules = renamed.collect();
+            connection.is_publisher = connection.permission.send.enabled;
+            is_changed = true;
+        }
+        if is_changed {
+            self.record(Kind::PermissionsChanged);
         }
     }
 }

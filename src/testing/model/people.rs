@@ -266,6 +266,11 @@ impl Turn<'_> {
         true
     }
 
+    /// Whether an id was moved away with that person.
+    pub(super) fn comes_back(&self, id: &str, person: Option<&Identity>) -> bool {
+        person.is_some() && self.room.moved_ids.get(id) == person
+    }
+
     pub(super) fn is_taken(&self, id: &str) -> bool {
         self.room.aliases.contains_key(id)
             || self.room.connection_named(id).is_some()

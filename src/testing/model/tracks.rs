@@ -95,7 +95,11 @@ impl Turn<'_> {
         let owner = self.connection_live(&it.connection)?;
         bounded(Some(&it.name), NOTE_BYTES_MAX)?;
         let alias = it.alias.as_ref().map(|alias| alias.as_str().to_owned());
-        if alias.as_deref().is_some_and(|alias| self.is_taken(alias)) {
+        let owned = self.room.connections.get(&owner);
+        let moved = owned.filter(|it| it.moved_from.is_some());
+        let moved = moved.map(|it| it.identity.clone());
+        let free = |alias: &str| !self.is_taken(alias) || self.comes_back(alias, moved.as_ref());
+        if !alias.as_deref().is_none_or(free) {
             return refuse(Code::IdReused);
         }
         let number = self.room.tracks_ever + 1;
@@ -123,6 +127,7 @@ impl Turn<'_> {
         connection.is_publisher = true;
         self.room.tracks_ever = number;
         if let Some(alias) = alias {
+            self.room.moved_ids.remove(&alias);
             self.room.aliases.insert(alias, Named::Track(number));
         }
         self.record(Kind::TrackPublished);

@@ -122,7 +122,7 @@ fn a_move_takes_profile_rights_and_state_along() {
          there see alice            -> joining alias=c no-data name=A#4 from=town ~0
          swap                       ->
          move alice                 -> move_requested connections_closed<1 / connection_opened
-         there see alice            -> joining no-data name=A#8 from=city ~0",
+         there see alice            -> joining alias=c no-data name=A#8 from=city ~0",
     );
 }
 

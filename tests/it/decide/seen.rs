@@ -110,7 +110,7 @@ fn connection(it: &Connection) -> String {
     for track in &it.tracks {
         let _ = write!(said, " {}", shown(track));
     }
-    for (track, on) in it.subscriptions.iter() {
+    for (track, on) in &it.subscriptions {
         let _ = write!(said, " {}{}", if *on { '+' } else { '-' }, track.0);
     }
     if let Some(moved) = &it.moved_from {

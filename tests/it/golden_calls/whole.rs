@@ -199,6 +199,7 @@ const NEVER_REFUSED: &[(&[Dialect], &[Code], &str)] = &[
             Code::RoomDisabled,
             Code::RoomNotOpen,
             Code::SameRoom,
+            Code::NotMovable,
         ],
         "nobody joins or is moved by one of its calls",
     ),
