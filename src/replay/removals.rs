@@ -36,7 +36,7 @@ pub fn removals(
         folded.absorb(record);
         closed_by(record, &folded.room, &mut found);
     })?;
-    found.sort_by_key(|one| (Reverse(one.session), one.closed, one.number));
+    found.sort_by_key(|one| (Reverse(one.session), one.version, one.number));
     let first = cursor.map_or(0, |cursor| {
         let shown = found.iter().position(|one| one.number.0 == cursor);
         shown.map_or(found.len(), |shown| shown + 1)
@@ -68,7 +68,7 @@ struct Closed {
     number: ConnectionNumber,
     participant: ParticipantNumber,
     session: SessionNumber,
-    closed: Version,
+    version: Version,
     because: Version,
     at: Timestamp,
     name: Arc<str>,
@@ -97,7 +97,7 @@ fn closed_by(record: &Record, room: &Room, found: &mut Vec<Closed>) {
                     number,
                     participant: one.participant,
                     session: session.number,
-                    closed: closed.version,
+                    version: closed.version,
                     because: closed.because,
                     at: closed.at,
                     name: Arc::clone(&one.name.value),
@@ -116,7 +116,7 @@ fn removal(one: &Closed, request: Option<&Record>, folded: &Folded) -> Removal {
     let opened = live
         .iter()
         .filter_map(|number| Some(room.connection(*number)?.opened));
-    let came_back = |opened: &Version| *opened > one.closed;
+    let came_back = |opened: &Version| *opened > one.version;
     let provenance = request.map(|request| &request.command.provenance);
     let reason = provenance.and_then(|it| it.reason.as_ref());
     Removal {
