@@ -35,7 +35,7 @@ impl Minted {
 }
 
 /// A room of the product as the model would keep it.
-pub fn taken(room: &state::Room) -> Room {
+fn taken(room: &state::Room) -> Room {
     let life = room.life.as_ref().map(|life| Life {
         created_at: life.created_at,
         explicit: life.explicit,

@@ -20,7 +20,7 @@ mod tracks;
 
 use std::collections::{BTreeMap, VecDeque};
 
-pub use compare::{Minted, difference, seen, taken};
+pub use compare::{Minted, difference, seen};
 pub use facts::{Closed, Connection, Life, Named, Person, Room, Session, Track};
 
 use crate::domain::event::{Kind, RoomConfig};
@@ -149,11 +149,6 @@ impl Model {
         }
     }
 
-    /// Takes a room as the product has it, where a rule is not compared.
-    pub fn adopt(&mut self, name: &RoomName, room: Room) {
-        self.keep(name, room);
-    }
-
     /// The names of all rooms that something ever happened in.
     pub fn names(&self) -> impl Iterator<Item = &RoomName> {
         self.rooms.keys()
@@ -231,13 +226,9 @@ pub fn view(mut room: Room) -> View {
         session.metadata = None;
         session.generation = 0;
     }
-    let tracks = room.live().flat_map(|(_, it)| it.tracks.keys());
-    let open: Vec<u32> = tracks.copied().collect();
+    // Whether the transport was broken when a connection closed is not kept.
     for connection in room.connections.values_mut() {
         connection.interrupted &= connection.is_live();
-        let live = connection.is_live();
-        let subscriptions = &mut connection.subscriptions;
-        subscriptions.retain(|track, _| live && open.contains(track));
     }
     View { room, ..view }
 }

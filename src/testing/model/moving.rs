@@ -133,11 +133,9 @@ impl Turn<'_> {
                     .by_connection
                     .insert(ConnectionNumber(*number), rule);
             } else if let Some(other) = self.room.connections.get(&number.0)
-                && rule.prohibitions() != ReceiveRule::default()
+                && forbids(&rule)
             {
-                let below = by_person.remove(&other.identity).unwrap_or_default();
-                let both = below.overridden_by(rule.prohibitions());
-                by_person.insert(other.identity.clone(), both);
+                forbid(by_person.entry(other.identity.clone()).or_default(), &rule);
             }
         }
         by_person
@@ -160,6 +158,51 @@ impl Turn<'_> {
         }
         if is_changed {
             self.record(Kind::PermissionsChanged);
+        }
+    }
+}
+
+/// Whether a rule forbids anything.
+fn forbids(rule: &ReceiveRule) -> bool {
+    let mut nothing = ReceiveRule::default();
+    forbid(&mut nothing, rule);
+    nothing != ReceiveRule::default()
+}
+
+/// Forbids what another rule forbids. Nothing else changes, except that a medium that is forbidden
+/// as a whole is forbidden under every name.
+fn forbid(rule: &mut ReceiveRule, by: &ReceiveRule) {
+    let media = [
+        (&mut rule.camera, by.camera),
+        (&mut rule.microphone, by.microphone),
+        (&mut rule.screen_share, by.screen_share),
+        (&mut rule.screen_share_audio, by.screen_share_audio),
+        (&mut rule.custom_video, by.custom_video),
+        (&mut rule.custom_audio, by.custom_audio),
+    ];
+    for (allowed, by) in media {
+        if by == Some(false) {
+            *allowed = by;
+        }
+    }
+    let named = [
+        (
+            &mut rule.custom_video_by_name,
+            by.custom_video,
+            &by.custom_video_by_name,
+        ),
+        (
+            &mut rule.custom_audio_by_name,
+            by.custom_audio,
+            &by.custom_audio_by_name,
+        ),
+    ];
+    for (allowed, all, by) in named {
+        if all == Some(false) {
+            *allowed = None;
+        }
+        for (name, _) in by.iter().flatten().filter(|(_, allowed)| !**allowed) {
+            allowed.get_or_insert_default().insert(name.clone(), false);
         }
     }
 }

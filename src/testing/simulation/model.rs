@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::domain::{Command, Defaults, Kind, Request, Room, RoomName, Version, evolve};
 use crate::store::{CommandRecord, Outcome, Position, Record, StoredCommit};
 use crate::testing::invariants::broken;
-use crate::testing::model::{Minted, Model as Rules, Verdict, difference, seen, taken};
+use crate::testing::model::{Minted, Model as Rules, Verdict, difference, seen};
 
 /// What the log comes to.
 #[derive(Debug)]
@@ -60,13 +60,13 @@ impl Model {
     pub(super) fn take(&mut self, stored: &StoredCommit) -> Result<(), String> {
         let mut records = stored.records();
         for command in &stored.commit.commands {
-            let is_ruled = self.obey(command)?;
+            self.obey(command)?;
             let records: Vec<Record> = records.by_ref().take(command.events.len()).collect();
             self.count_once(command, &records)?;
             for record in &records {
                 self.fold(record)?;
             }
-            self.compare(command, is_ruled)?;
+            self.compare(command)?;
         }
         if let Some(room) = self.rooms.values().next_back() {
             self.past.push(room.clone());
@@ -76,9 +76,8 @@ impl Model {
         Ok(())
     }
 
-    /// The rules, told a second time, come to the same. Whether they were asked: not about moves
-    /// yet, nor about what the ledger records of itself.
-    fn obey(&mut self, command: &CommandRecord) -> Result<bool, String> {
+    /// The rules, told a second time, come to the same.
+    fn obey(&mut self, command: &CommandRecord) -> Result<(), String> {
         let key = command.header.request.as_ref().map(|request| &request.key);
         let asked = key.and_then(|key| self.asked.get(&key.request_id));
         let recorded = |name: &RoomName| -> Vec<Kind> {
@@ -97,11 +96,9 @@ impl Model {
             (Some(request), _) => request.clone(),
             // Nobody asked: a timer fired.
             (None, Some(room)) => Request::new(room.clone(), Command::Tick),
-            (None, None) => return Ok(false),
+            // What the ledger records of itself.
+            (None, None) => return Ok(()),
         };
-        if let Command::Move { .. } = request.command {
-            return Ok(false);
-        }
         let header = &command.header;
         let (now, wall) = (header.recorded_at, header.wall_at);
         let expected = self.rules.apply(&request, now, wall, &self.minted);
@@ -120,7 +117,7 @@ impl Model {
             there = recorded(to_room);
         }
         if outcome == header.outcome && expected.here == here && expected.there == there {
-            return Ok(true);
+            return Ok(());
         }
         let came = &header.outcome;
         Err(format!(
@@ -129,17 +126,13 @@ impl Model {
     }
 
     /// The rooms of a command are as the rules have them.
-    fn compare(&mut self, command: &CommandRecord, is_ruled: bool) -> Result<(), String> {
+    fn compare(&self, command: &CommandRecord) -> Result<(), String> {
         let touched: BTreeSet<_> = command
             .events
             .iter()
             .filter_map(|it| it.room.as_ref())
             .collect();
         for name in touched {
-            if !is_ruled {
-                self.rules.adopt(name, taken(&self.room(name)));
-                continue;
-            }
             let seen = seen(&self.room(name));
             if let Some(difference) = difference(&self.rules.view(name), &seen) {
                 return Err(format!("{name}: {difference}"));
