@@ -36,8 +36,8 @@ fn check(server: &Server, log: &Arc<dyn EventStore>, command: &Value, kind: &str
     assert_eq!(record["data"], event["data"], "the same in JSON");
 }
 
-#[test]
-fn each_change_is_shown_with_what_was_before() {
+/// A server on its log, with two people in room `r`.
+fn stage() -> (Arc<dyn EventStore>, Server) {
     let log: Arc<dyn EventStore> = Arc::new(MemoryStore::new());
     let server = Server::on(Arc::clone(&log), EngineConfig::default());
     for (identity, name) in [("al", "Old Name"), ("bo", "Bo")] {
@@ -45,6 +45,12 @@ fn each_change_is_shown_with_what_was_before() {
             "attributes": { "role": "old-role" } });
         server.post("/rooms/r/joins", &joins).expect(201);
     }
+    (log, server)
+}
+
+#[test]
+fn each_change_of_a_profile_is_shown_with_what_was_before() {
+    let (log, server) = stage();
     let check = |command: Value, kind: &str, lines: &[&str]| {
         check(&server, &log, &command, kind, lines);
     };
@@ -79,6 +85,14 @@ fn each_change_is_shown_with_what_was_before() {
             "attributes.role: \"old-role\" -> null",
         ],
     );
+}
+
+#[test]
+fn each_change_of_a_text_of_the_room_is_shown_with_what_was_before() {
+    let (log, server) = stage();
+    let check = |command: Value, kind: &str, lines: &[&str]| {
+        check(&server, &log, &command, kind, lines);
+    };
     for (metadata, line) in [
         ("old-room", "metadata: \"\" -> \"old-room\""),
         ("new-room", "metadata: \"old-room\" -> \"new-room\""),
@@ -109,6 +123,14 @@ fn each_change_is_shown_with_what_was_before() {
             "data: \"\\\"{start}... (3002 bytes, whole in #{at}) -> \"end\""
         )],
     );
+}
+
+#[test]
+fn each_change_of_settings_rights_and_bans_is_shown_with_what_was_before() {
+    let (log, server) = stage();
+    let check = |command: Value, kind: &str, lines: &[&str]| {
+        check(&server, &log, &command, kind, lines);
+    };
     check(
         json!({ "command": "update_room", "config": { "max_participants": 4711 } }),
         "room_config_changed",

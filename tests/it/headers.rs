@@ -93,19 +93,66 @@ fn a_key_makes_a_repeat_of_every_write() {
 }
 
 /// Bodies of one call that ask for the same, and one that asks for something else.
-#[test]
-fn requests_that_decode_to_the_same_are_the_same() {
-    let livekit = bearer(&json!({"video": admin()}));
+struct Alike {
+    by: String,
+    path: &'static str,
+    same: Vec<Vec<u8>>,
+    other: Vec<u8>,
+}
+
+fn alike(by: &str, path: &'static str, same: Vec<Vec<u8>>, other: Vec<u8>) -> Alike {
+    Alike {
+        by: by.to_owned(),
+        path,
+        same,
+        other,
+    }
+}
+
+fn ours() -> Vec<Alike> {
     let all = bearer(&json!({"ledger": {"admin": true, "report": true}}));
-    let daily = String::from("Bearer secret");
     let removal = |body: &str| {
         let item = format!(
             r#"{{"method":"POST","path":"/rooms/r/commands","request_id":"k","body":{body}}}"#
         );
         format!(r#"{{"items":[{item}]}}"#).into_bytes()
     };
-    let cases: Vec<(&str, &str, Vec<Vec<u8>>, Vec<u8>)> = vec![
-        (
+    vec![
+        alike(
+            &all,
+            COMMANDS,
+            vec![
+                br#"{"command":"remove","target":"identity:alice"}"#.to_vec(),
+                br#"{"target":"identity:alice", "ban":false, "command":"remove"}"#.to_vec(),
+            ],
+            br#"{"command":"remove","target":"identity:alice","ban":true}"#.to_vec(),
+        ),
+        alike(
+            &all,
+            "/api/v1/batch",
+            vec![
+                removal(r#"{"command":"remove","target":"identity:alice"}"#),
+                removal(r#"{"target": "identity:alice", "command": "remove", "ban": null}"#),
+            ],
+            removal(r#"{"command":"remove","target":"identity:bob"}"#),
+        ),
+        alike(
+            &all,
+            "/api/v1/rooms/r/activity",
+            vec![
+                br#"{"items":[{"kind":"speaking","a":1,"b":2}]}"#.to_vec(),
+                br#"{"items":[{"b":2, "a":1, "kind":"speaking"}]}"#.to_vec(),
+            ],
+            br#"{"items":[{"kind":"speaking","a":1,"b":3}]}"#.to_vec(),
+        ),
+    ]
+}
+
+fn vendors() -> Vec<Alike> {
+    let livekit = bearer(&json!({"video": admin()}));
+    let daily = "Bearer secret";
+    vec![
+        alike(
             &livekit,
             REMOVE,
             vec![
@@ -116,35 +163,8 @@ fn requests_that_decode_to_the_same_are_the_same() {
             ],
             br#"{"room":"r","identity":"bob"}"#.to_vec(),
         ),
-        (
-            &all,
-            COMMANDS,
-            vec![
-                br#"{"command":"remove","target":"identity:alice"}"#.to_vec(),
-                br#"{"target":"identity:alice", "ban":false, "command":"remove"}"#.to_vec(),
-            ],
-            br#"{"command":"remove","target":"identity:alice","ban":true}"#.to_vec(),
-        ),
-        (
-            &all,
-            "/api/v1/batch",
-            vec![
-                removal(r#"{"command":"remove","target":"identity:alice"}"#),
-                removal(r#"{"target": "identity:alice", "command": "remove", "ban": null}"#),
-            ],
-            removal(r#"{"command":"remove","target":"identity:bob"}"#),
-        ),
-        (
-            &all,
-            "/api/v1/rooms/r/activity",
-            vec![
-                br#"{"items":[{"kind":"speaking","a":1,"b":2}]}"#.to_vec(),
-                br#"{"items":[{"b":2, "a":1, "kind":"speaking"}]}"#.to_vec(),
-            ],
-            br#"{"items":[{"kind":"speaking","a":1,"b":3}]}"#.to_vec(),
-        ),
-        (
-            &daily,
+        alike(
+            daily,
             EJECT,
             vec![
                 br#"{"user_ids":["alice"]}"#.to_vec(),
@@ -152,8 +172,8 @@ fn requests_that_decode_to_the_same_are_the_same() {
             ],
             br#"{"user_ids":["bob"]}"#.to_vec(),
         ),
-        (
-            &daily,
+        alike(
+            daily,
             "/daily/v1/batch/rooms",
             vec![
                 br#"{"rooms":[{"name":"east"},{"name":"west","privacy":"public"}]}"#.to_vec(),
@@ -161,8 +181,8 @@ fn requests_that_decode_to_the_same_are_the_same() {
             ],
             br#"{"rooms":[{"name":"east"},{"name":"north"}]}"#.to_vec(),
         ),
-        (
-            &daily,
+        alike(
+            daily,
             "/daily/v1/rooms",
             vec![
                 br#"{"name":"town","properties":{"exp":4000000000,"enable_chat":true}}"#.to_vec(),
@@ -170,11 +190,21 @@ fn requests_that_decode_to_the_same_are_the_same() {
             ],
             br#"{"name":"town","properties":{"exp":4000000001}}"#.to_vec(),
         ),
-    ];
-    for (by, path, same, other) in cases {
+    ]
+}
+
+#[test]
+fn requests_that_decode_to_the_same_are_the_same() {
+    for Alike {
+        by,
+        path,
+        same,
+        other,
+    } in ours().into_iter().chain(vendors())
+    {
         let server = Server::new();
         server.join("r", "alice");
-        let once = |body: &[u8]| ask(&server, by, path, &[("idempotency-key", "k")], body);
+        let once = |body: &[u8]| ask(&server, &by, path, &[("idempotency-key", "k")], body);
         let (first, answered) = once(&same[0]);
         assert!(
             first.status.is_success(),

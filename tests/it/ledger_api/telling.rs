@@ -87,7 +87,7 @@ fn check_change(server: &Server, command: &Value, kind: &str, expected: &Value) 
 }
 
 #[test]
-fn an_event_tells_the_value_that_was_before() {
+fn an_event_tells_the_profile_that_was_before() {
     let server = Server::new();
     let joined = json!({ "identity": "al", "name": "Old", "metadata": "old",
         "attributes": { "role": "host", "seat": "1" } });
@@ -131,6 +131,15 @@ fn an_event_tells_the_value_that_was_before() {
             "/attributes/before/0/keys": { "hat": { "position": set, "value": "red" } },
         }),
     );
+}
+
+#[test]
+fn an_event_tells_the_text_of_the_room_that_was_before() {
+    let server = Server::new();
+    server.join("r", "al");
+    let check = |command: &Value, kind: &str, expected: &Value| {
+        check_change(&server, command, kind, expected);
+    };
     let long = "\u{e4}".repeat(2_000);
     let data =
         |data: Value| json!({ "command": "set_session_data", "merge": "replace", "data": data });

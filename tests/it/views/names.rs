@@ -138,7 +138,7 @@ fn a_page_ends_where_its_events_come_to_some_megabytes() {
     let everybody: BTreeSet<u32> = (1..=11_000).collect();
     let mut stage = Stage::new();
     for _ in 0..7 {
-        let [profile, _] = events(&[everybody.clone()]).try_into().unwrap();
+        let [profile, _] = events(std::slice::from_ref(&everybody)).try_into().unwrap();
         stage.record(profile);
     }
     let head = stage.store.head().position.0;

@@ -55,6 +55,10 @@ fn what_was_done_to_people() {
             "former": { "revoke_before": "2023-11-14T22:14:20.000000Z", "position": 5 },
         }),
     );
+}
+
+#[test]
+fn how_people_were_closed() {
     check(
         RemovalRequested {
             who: alice(),
@@ -155,6 +159,10 @@ fn what_was_changed_with_before_and_after() {
             }],
         }),
     );
+}
+
+#[test]
+fn what_was_changed_of_the_room() {
     check(
         RoomMetadataChanged {
             metadata: "new".into(),
