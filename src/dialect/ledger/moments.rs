@@ -7,7 +7,7 @@ use axum::http::StatusCode;
 
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::state::Ledger;
-use crate::domain::RoomName;
+use crate::domain::{Code, Room, RoomName};
 use crate::replay::position::{Frame, Pos, PosRange, PositionError, Span};
 use crate::replay::{Moment, session_span};
 use crate::store::Position;
@@ -24,7 +24,10 @@ impl Ledger {
             return Ok(Moment::Head);
         };
         let session = if Pos::is_of_session(text) {
-            self.session_of(room).await?
+            let Some(known) = self.engine.room(room).await? else {
+                return Err(no_room(room));
+            };
+            self.span_of(&known)
         } else {
             None
         };
@@ -37,11 +40,13 @@ impl Ledger {
 
     /// From when to when the latest session of a room ran; up to the present, while it is open.
     pub(super) async fn session_of(&self, room: &RoomName) -> Result<Option<Span>, Problem> {
-        let Some(room) = self.engine.room(room).await? else {
-            return Ok(None);
-        };
+        let room = self.engine.room(room).await?;
+        Ok(room.and_then(|room| self.span_of(&room)))
+    }
+
+    fn span_of(&self, room: &Room) -> Option<Span> {
         let now = self.engine.now().max(room.recorded_at);
-        Ok(session_span(&room).map(|span| span.until_now(now.micros())))
+        session_span(room).map(|span| span.until_now(now.micros()))
     }
 
     /// A text as the grammar reads it, all in UTC.
@@ -95,6 +100,12 @@ impl Ledger {
         let unavailable = StatusCode::SERVICE_UNAVAILABLE;
         Err(Problem::new(unavailable, "not-yet-visible", detail).retry_after(1))
     }
+}
+
+/// Nothing had happened in a room at the moment that is read.
+pub(super) fn no_room(room: &RoomName) -> Problem {
+    let detail = format!("nothing had happened in room {room:?} then");
+    Problem::not_found(Code::NoSuchRoom.as_str(), detail)
 }
 
 /// A place that is not of this log.

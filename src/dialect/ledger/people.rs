@@ -8,10 +8,11 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
+use crate::dialect::ledger::moments::no_room;
 use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::query::Query;
-use crate::dialect::ledger::rooms::{Limit, asked_more, at, no_room};
+use crate::dialect::ledger::rooms::{Limit, asked_more, at};
 use crate::dialect::ledger::state::Ledger;
 use crate::dialect::ledger::write::Named;
 use crate::domain::Version;

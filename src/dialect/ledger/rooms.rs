@@ -10,6 +10,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 
 use crate::dialect::auth::claims::{Claims, Right};
+use crate::dialect::ledger::moments::no_room;
 use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::query::Query;
@@ -324,11 +325,6 @@ impl Ledger {
         });
         Ok(shown.await?)
     }
-}
-
-pub(super) fn no_room(room: &RoomName) -> Problem {
-    let detail = format!("nothing had happened in room {room:?} then");
-    Problem::not_found(Code::NoSuchRoom.as_str(), detail)
 }
 
 /// A number of entries, at most so many.

@@ -210,7 +210,7 @@ fn logs_are_the_calls_newest_first_without_what_the_log_does_not_have() {
     assert_eq!(
         Value::from(brief),
         json!([
-            ["POST", "/v1/rooms/:name/update-permissions", 404],
+            ["POST", "/v1/rooms/none/update-permissions", 404],
             ["POST", "/v1/rooms/r/eject", 400],
             ["POST", "/v1/rooms/r/eject", 200],
             ["POST", "/v1/rooms", 200],

@@ -137,7 +137,7 @@ proptest! {
 fn a_page_ends_where_its_events_come_to_some_megabytes() {
     let everybody: BTreeSet<u32> = (1..=11_000).collect();
     let mut stage = Stage::new();
-    for _ in 0..7 {
+    for _ in 0..12 {
         let [profile, _] = events(std::slice::from_ref(&everybody)).try_into().unwrap();
         stage.record(profile);
     }
