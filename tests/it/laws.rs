@@ -1,6 +1,8 @@
 //! The laws of `domain/mod.rs` about decisions and folds, each over random programs. At least 256
 //! cases each; `PROPTEST_CASES` gives more.
 
+mod refusals;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
