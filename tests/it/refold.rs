@@ -199,7 +199,18 @@ impl Refold {
                     }
                 }
             }
+            "subscriptions_changed" => {
+                for one in self.all_of(data).filter(|one| one.is_live()) {
+                    one.subscribed(list(&data["tracks"]), &data["subscribe"]);
+                }
+            }
             _ => {
+                if kind == "tracks_unpublished" {
+                    let gone = spans(&data["numbers"]);
+                    for one in &mut self.connections {
+                        one.forget(&gone);
+                    }
+                }
                 let number = data["number"].as_u64();
                 let one = self.connections.iter_mut();
                 let mut one = one.filter(|one| Some(one.number) == number);

@@ -1,5 +1,7 @@
 //! One connection of a refolded room.
 
+use std::ops::RangeInclusive;
+
 use serde_json::{Map, Value, json};
 
 use super::{list, number, spans};
@@ -34,6 +36,7 @@ impl Connection {
             "permission": data["permission"],
             "permission_set": event["position"],
             "tracks": [],
+            "subscriptions": [],
             "start": event["recorded_at"],
             "opened": event["position"],
             "activated_at": null,
@@ -77,6 +80,7 @@ impl Connection {
     pub(super) fn close(&mut self, event: &Value, because: u64) {
         let data = &event["data"];
         self.set("live", false);
+        self.set("subscriptions", json!([]));
         self.set("state", "closed");
         self.set("end", event["recorded_at"].clone());
         self.reported("end_reported", event);
@@ -90,6 +94,29 @@ impl Connection {
                 "confirmed": false,
             }),
         );
+    }
+
+    /// What an admin had it receive, by track.
+    pub(super) fn subscribed(&mut self, tracks: &[Value], subscribe: &Value) {
+        let entries = self.list("subscriptions");
+        for track in tracks {
+            entries.retain(|entry| entry["number"] != track["number"]);
+            entries.push(json!({
+                "number": track["number"],
+                "track": track["sid"],
+                "subscribed": subscribe,
+            }));
+        }
+        entries.sort_by_key(|entry| number(&entry["number"]));
+    }
+
+    /// Tracks are gone, and what an admin said of them.
+    pub(super) fn forget(&mut self, gone: &[RangeInclusive<u64>]) {
+        let is_gone = |entry: &Value| {
+            gone.iter()
+                .any(|span| span.contains(&number(&entry["number"])))
+        };
+        self.list("subscriptions").retain(|entry| !is_gone(entry));
     }
 
     pub(super) fn profile(&mut self, data: &Value) {
@@ -195,10 +222,12 @@ impl Connection {
     /// As the view of a room shows it.
     pub(super) fn view(&self) -> Value {
         let mut members = self.members.clone();
-        let tracks = members.get_mut("tracks").and_then(Value::as_array_mut);
-        for track in tracks.into_iter().flatten() {
-            // The view names a track by its id alone.
-            track.as_object_mut().expect("a track").remove("number");
+        // The view names a track by its id alone.
+        for name in ["tracks", "subscriptions"] {
+            let entries = members.get_mut(name).and_then(Value::as_array_mut);
+            for entry in entries.into_iter().flatten() {
+                entry.as_object_mut().expect("an entry").remove("number");
+            }
         }
         Value::Object(members)
     }
@@ -237,8 +266,12 @@ impl Connection {
     }
 
     fn tracks(&mut self) -> &mut Vec<Value> {
-        let tracks = self.members.get_mut("tracks");
-        tracks.and_then(Value::as_array_mut).expect("a list")
+        self.list("tracks")
+    }
+
+    fn list(&mut self, name: &str) -> &mut Vec<Value> {
+        let list = self.members.get_mut(name);
+        list.and_then(Value::as_array_mut).expect("a list")
     }
 
     fn track(&mut self, number: &Value) -> Option<&mut Value> {
