@@ -149,6 +149,43 @@ fn programs_give_every_command_and_most_of_each_is_accepted() {
 }
 
 #[test]
+fn moves_carry_rules_and_ids() {
+    let mut found = Counts::new();
+    for taken in all_taken() {
+        if !matches!(taken.request.command, Command::Move { .. }) {
+            continue;
+        }
+        if taken.refused.as_ref().map(Rejection::code) == Some(Code::IdReused) {
+            count(&mut found, "an id of somebody else's");
+        }
+        for event in &taken.recorded {
+            let Event::ConnectionOpened(it) = &event.event.event else {
+                continue;
+            };
+            let from = it.moved_from.as_ref().unwrap().connection;
+            let before = &taken.before.connection(from).unwrap().permission.receive;
+            let receive = &it.permission.receive;
+            if !receive.by_connection.is_empty() {
+                count(&mut found, "a rule about a connection that moves too");
+            }
+            if !before.by_participant.is_empty() {
+                count(&mut found, "a rule about a person");
+            }
+            if receive.by_participant.len() > before.by_participant.len() {
+                count(&mut found, "a rule about a connection that stays behind");
+            }
+        }
+    }
+    let names = [
+        "an id of somebody else's",
+        "a rule about a connection that moves too",
+        "a rule about a person",
+        "a rule about a connection that stays behind",
+    ];
+    at_least(&found, 5, names);
+}
+
+#[test]
 fn programs_give_and_take_every_right() {
     let mut values = Counts::new();
     for taken in all_taken() {

@@ -11,6 +11,7 @@ use crate::domain::command::{
     UpdatePermissions, UpdateRoom,
 };
 use crate::domain::event::UpdateMode;
+use crate::domain::state::Connection;
 use crate::domain::{Command, Digest, RoomName, Target, Version};
 
 pub(super) fn create_room(scene: &Scene<'_>, draw: &mut Draw) -> Command {
@@ -158,10 +159,26 @@ pub(super) fn move_to_other(scene: &Scene<'_>, draw: &mut Draw) -> Command {
     } else {
         &scene.other.name
     };
+    let target = if draw.flag() {
+        Target::Connection(scene.connection(draw, |one| is_tied(scene, one)))
+    } else {
+        scene.target(draw)
+    };
     Command::Move {
-        target: scene.target(draw),
+        target,
         to_room: to_room.clone(),
     }
+}
+
+/// Whether a move has more to carry than the connection: it came from another room, or there are
+/// rules about connections that it has or that others have about it.
+fn is_tied(scene: &Scene<'_>, one: &Connection) -> bool {
+    let is_ruled = |other: &Connection| {
+        let rules = &other.permission.receive.by_connection;
+        rules.contains_key(&one.number)
+    };
+    let has_rules = !one.permission.receive.by_connection.is_empty();
+    one.moved_from.is_some() || has_rules || scene.has(is_ruled)
 }
 
 /// Up to three tracks, in any of their ids, some of them unknown.

@@ -153,7 +153,7 @@ impl Choice {
         (Self::Unban, 4),
         (Self::RevokeTokens, 3),
         (Self::LiftRevocation, 3),
-        (Self::Move, 6),
+        (Self::Move, 14),
         (Self::UpdateSubscriptions, 6),
         (Self::SendData, 4),
         (Self::SetSessionData, 5),

@@ -7,7 +7,7 @@ use super::scene::{Scene, any_identity, connection_id};
 use super::values::{SOURCES, profile, settings, source, text, update};
 use crate::domain::command::{ConfigPatch, Join, PublishTrack};
 use crate::domain::event::{ActivityItem, ConnectionKind, Credential, TrackKind, TrackShape};
-use crate::domain::state::{Connection, ConnectionState};
+use crate::domain::state::{Connection, ConnectionState, Session};
 use crate::domain::{Alias, Command, Digest, Personal, Source, Version};
 
 /// Somebody comes in: mostly somebody whom no ban keeps out.
@@ -20,7 +20,7 @@ pub(super) fn join(scene: &Scene<'_>, draw: &mut Draw, entropy: u128) -> Command
         identity: (!draw.one_in(16)).then_some(identity),
         active: !draw.one_in(4),
         kind: kind(draw),
-        alias: alias(draw, 'c', entropy),
+        alias: id_of_elsewhere(scene, draw).or_else(|| alias(draw, 'c', entropy)),
         profile: profile(draw),
         reporter: reporter(draw),
         credential: credential(scene, draw),
@@ -207,6 +207,17 @@ fn alias(draw: &mut Draw, letter: char, entropy: u128) -> Option<Alias> {
         format!("{letter}{}", entropy % 4_096)
     };
     draw.flag().then(|| Alias::new(&name).ok()).flatten()
+}
+
+/// Seldom the id of a connection in the other room, which cannot come here with it then.
+fn id_of_elsewhere(scene: &Scene<'_>, draw: &mut Draw) -> Option<Alias> {
+    let live = scene
+        .other
+        .open_session()
+        .into_iter()
+        .flat_map(Session::live);
+    let ids: Vec<_> = live.filter_map(|one| one.alias.clone()).collect();
+    draw.pick(&ids).filter(|_| draw.one_in(8)).cloned()
 }
 
 fn reporter(draw: &mut Draw) -> Option<String> {
