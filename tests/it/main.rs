@@ -46,6 +46,8 @@ mod daily_people;
 #[cfg(feature = "server")]
 mod daily_rooms;
 mod decide;
+#[cfg(feature = "server")]
+mod dialects;
 mod documents;
 #[cfg(feature = "engine")]
 mod engine;
