@@ -103,26 +103,33 @@ impl Reading {
     /// [`Unclear`].
     pub(super) fn first_us(self, clock: &Clock<'_>, near: Near) -> Result<i64, Unclear> {
         match self {
-            Self::Day(day) => Ok(clock.instant_us(day.and_time(NaiveTime::MIN))),
-            Self::Wall(wall, _) => Ok(clock.instant_us(wall)),
-            Self::TimeOfDay(time, length) => clock.time_of_day_us(time, length, near),
+            Self::Day(day) => Ok(clock.instants_us(day.and_time(NaiveTime::MIN)).first_us),
+            Self::Wall(wall, _) => Ok(clock.instants_us(wall).first_us),
+            Self::TimeOfDay(time, length) => {
+                let found = clock.time_of_day_us(time, length, near)?;
+                Ok(found.first_us)
+            }
         }
     }
 
-    /// The last instant of what was written: of the whole day, minute or second.
+    /// The last instant of what was written: of the whole day, minute or second, and of the later
+    /// one where a change of clocks repeats it.
     ///
     /// # Errors
     /// [`Unclear`].
     pub(super) fn last_us(self, clock: &Clock<'_>, near: Near) -> Result<i64, Unclear> {
-        if let Self::Day(day) = self {
-            let next = day.checked_add_days(ONE_DAY).ok_or(Unclear::OutOfRange)?;
-            return Ok(clock.instant_us(next.and_time(NaiveTime::MIN)) - 1);
+        match self {
+            Self::Day(day) => {
+                let next = day.checked_add_days(ONE_DAY).ok_or(Unclear::OutOfRange)?;
+                let midnight = clock.instants_us(next.and_time(NaiveTime::MIN));
+                Ok(midnight.first_us - 1)
+            }
+            Self::Wall(wall, length) => Ok(length.last_us(clock.instants_us(wall).last_us)),
+            Self::TimeOfDay(time, length) => {
+                let found = clock.time_of_day_us(time, length, near)?;
+                Ok(length.last_us(found.last_us))
+            }
         }
-        let first_us = self.first_us(clock, near)?;
-        let (Self::Wall(_, length) | Self::TimeOfDay(_, length)) = self else {
-            return Ok(first_us);
-        };
-        Ok(length.last_us(first_us))
     }
 }
 
@@ -153,9 +160,9 @@ impl Clock<'_> {
         Some(DateTime::from_timestamp_micros(wall_us)?.date_naive())
     }
 
-    /// The first instant at which the clock shows this reading. Where a change of clocks skips it,
-    /// the instant of the change: the first one that shows a later reading.
-    fn instant_us(&self, wall: NaiveDateTime) -> i64 {
+    /// When the clock shows this reading. Where a change of clocks skips it, that is the instant
+    /// of the change: the first one that shows a later reading.
+    fn instants_us(&self, wall: NaiveDateTime) -> Shown {
         let as_utc = wall.and_utc();
         let wall_s = as_utc.timestamp();
         let offset_s = |at_s: i64| i64::from((self.offset_s_at)(at_s));
@@ -164,11 +171,14 @@ impl Clock<'_> {
         let after_s = offset_s(wall_s + S_PER_DAY);
         let early_s = wall_s - before_s.max(after_s);
         let late_s = wall_s - before_s.min(after_s);
-        for at_s in [early_s, late_s] {
-            if at_s + offset_s(at_s) == wall_s {
-                let rest_us = i64::from(as_utc.timestamp_subsec_micros());
-                return at_s.saturating_mul(US_PER_S).saturating_add(rest_us);
-            }
+        let shown = [early_s, late_s].map(|at_s| {
+            let rest_us = i64::from(as_utc.timestamp_subsec_micros());
+            let is_shown = at_s + offset_s(at_s) == wall_s;
+            is_shown.then(|| at_s.saturating_mul(US_PER_S).saturating_add(rest_us))
+        });
+        let [early_us, late_us] = shown;
+        if let (Some(first_us), Some(last_us)) = (early_us.or(late_us), late_us.or(early_us)) {
+            return Shown { first_us, last_us };
         }
         let (mut low_s, mut high_s) = (early_s, late_s);
         while low_s < high_s {
@@ -179,19 +189,25 @@ impl Clock<'_> {
                 high_s = middle_s;
             }
         }
-        low_s.saturating_mul(US_PER_S)
+        Shown::once(low_s.saturating_mul(US_PER_S))
     }
 
-    fn time_of_day_us(&self, time: NaiveTime, length: Length, near: Near) -> Result<i64, Unclear> {
+    fn time_of_day_us(
+        &self,
+        time: NaiveTime,
+        length: Length,
+        near: Near,
+    ) -> Result<Shown, Unclear> {
         let found = match near {
             Near::Session(session) => return self.in_session_us(time, session),
             Near::Past => {
-                let on = self.around(time, self.now_us);
-                on.into_iter().rfind(|at_us| *at_us <= self.now_us)
+                let on = self.around(time, self.now_us).into_iter();
+                let mut on = on.flat_map(Shown::each);
+                on.rfind(|at_us| *at_us <= self.now_us).map(Shown::once)
             }
             Near::From(from_us) => {
                 let mut on = self.around(time, from_us).into_iter();
-                on.find(|at_us| length.last_us(*at_us) >= from_us)
+                on.find(|shown| length.last_us(shown.last_us) >= from_us)
             }
         };
         found.ok_or(Unclear::OutOfRange)
@@ -199,10 +215,11 @@ impl Clock<'_> {
 
     /// A time of day inside a session; else the one nearest to it, and of two at one distance the
     /// later.
-    fn in_session_us(&self, time: NaiveTime, session: Span) -> Result<i64, Unclear> {
+    fn in_session_us(&self, time: NaiveTime, session: Span) -> Result<Shown, Unclear> {
         let Span { start_us, end_us } = session.until_now(self.now_us);
-        let mut found = self.around(time, start_us);
-        found.extend(self.around(time, end_us));
+        let days = self.around(time, start_us).into_iter();
+        let days = days.chain(self.around(time, end_us));
+        let mut found: Vec<i64> = days.flat_map(Shown::each).collect();
         found.sort_unstable();
         found.dedup();
         let mut inside = found.iter().filter(|at| (start_us..=end_us).contains(at));
@@ -212,17 +229,17 @@ impl Clock<'_> {
                 (Some(first), Some(last)) if first < last => {
                     Err(Unclear::SeveralDays { first, last })
                 }
-                _ => Ok(first_us),
+                _ => Ok(Shown { first_us, last_us }),
             };
         }
         let distance_us = |at_us: i64| at_us.abs_diff(at_us.clamp(start_us, end_us));
         let later_first = found.into_iter().rev();
         let nearest = later_first.min_by_key(|at_us| distance_us(*at_us));
-        nearest.ok_or(Unclear::OutOfRange)
+        nearest.map(Shown::once).ok_or(Unclear::OutOfRange)
     }
 
     /// The time of day on the day of an instant, the day before and the day after, in order.
-    fn around(&self, time: NaiveTime, at_us: i64) -> Vec<i64> {
+    fn around(&self, time: NaiveTime, at_us: i64) -> Vec<Shown> {
         let Some(day) = self.day(at_us) else {
             return Vec::new();
         };
@@ -232,8 +249,28 @@ impl Clock<'_> {
             day.checked_add_days(ONE_DAY),
         ];
         let days = days.into_iter().flatten();
-        days.map(|day| self.instant_us(day.and_time(time)))
+        days.map(|day| self.instants_us(day.and_time(time)))
             .collect()
+    }
+}
+
+/// When the clock shows a reading: at one instant, or at two, where a change of clocks repeats it.
+#[derive(Clone, Copy)]
+struct Shown {
+    first_us: i64,
+    last_us: i64,
+}
+
+impl Shown {
+    const fn once(at_us: i64) -> Self {
+        Self {
+            first_us: at_us,
+            last_us: at_us,
+        }
+    }
+
+    fn each(self) -> [i64; 2] {
+        [self.first_us, self.last_us]
     }
 }
 

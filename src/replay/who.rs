@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::domain::event::TrackKind;
 use crate::domain::state::{Connection, Session, Track};
 use crate::domain::{
     Allowed, ConnectionNumber, Event, Permission, Room, Source, Timestamp, Version,
@@ -72,9 +73,17 @@ impl Ability {
         let Self::Publish(wanted) = self else {
             return None;
         };
-        let is_wanted = |source| wanted.is_none_or(|wanted| wanted == source);
+        let is_wanted = |track: &Track| {
+            let source = match (track.source, track.kind) {
+                // Who has no custom sources reports such tracks as unknown.
+                (Source::Unknown, TrackKind::Audio) => Source::CustomAudio,
+                (Source::Unknown, TrackKind::Video) => Source::CustomVideo,
+                (source, _) => source,
+            };
+            wanted.is_none_or(|wanted| wanted == source)
+        };
         let mut audible = tracks.iter().filter(|track| !track.muted);
-        Some(audible.any(|track| is_wanted(track.source)))
+        Some(audible.any(|track| is_wanted(track)))
     }
 }
 

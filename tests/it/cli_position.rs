@@ -243,6 +243,43 @@ fn the_zone_is_the_one_of_the_day_that_is_named() {
 }
 
 #[test]
+fn of_an_hour_that_the_clock_repeats_the_session_tells_which_is_meant() {
+    // 2026-10-25T01:00:00Z: in Berlin, 02:30 is at 00:30Z and again at 01:30Z.
+    const CHANGE_US: i64 = 1_792_890_000_000_000;
+    const MINUTE_US: i64 = 60_000_000;
+    let frame = |from_min: i64, to_min: i64| Frame {
+        session: Some(Span {
+            start_us: CHANGE_US + from_min * MINUTE_US,
+            end_us: CHANGE_US + to_min * MINUTE_US,
+        }),
+        offset_s_at: &berlin,
+        ..Frame::utc(NOW_US)
+    };
+    let first = "2026-10-25T00:30:00.000000Z";
+    let second = "2026-10-25T01:30:00.000000Z";
+    let end_of_first = "2026-10-25T00:30:59.999999Z";
+    let end_of_second = "2026-10-25T01:30:59.999999Z";
+    for (session, at, until) in [
+        (frame(10, 50), second, end_of_second),
+        (frame(-50, -10), first, end_of_first),
+        // Both are in it: from the first of them, up to the second.
+        (frame(-50, 50), first, end_of_second),
+        (frame(70, 90), second, end_of_second),
+    ] {
+        check(&session, &[("02:30", at)]);
+        let read = Pos::parse_until("02:30", &session).map(|read| read.to_string());
+        assert_eq!(read.as_deref(), Ok(until));
+    }
+    let no_session = Frame {
+        session: None,
+        ..frame(0, 0)
+    };
+    check(&no_session, &[("2026-10-25 02:30", first)]);
+    let read = Pos::parse_until("2026-10-25 02:30", &no_session).map(|read| read.to_string());
+    assert_eq!(read.as_deref(), Ok(end_of_second));
+}
+
+#[test]
 fn what_names_no_moment_is_refused_with_what_to_write() {
     let unknown = |text: &str| PositionError::Unknown { text: text.into() };
     let duration = |text: &str| PositionError::Duration { text: text.into() };

@@ -324,6 +324,13 @@ fn since_is_when_the_right_began_and_live_whether_it_was_used() {
     ));
     assert_eq!(before["present"][0]["live"], true);
 
+    // A media server without custom sources reports such a track as unknown.
+    change(&json!({ "send": { "allowed": "all" } }));
+    let music = json!({ "type": "audio", "source": "unknown" });
+    server.post(&tracks, &music).expect(201);
+    assert_eq!(live_of(&server, "custom_audio"), json!(true));
+    assert_eq!(live_of(&server, "custom_video"), json!(false));
+
     let present = server.read("/rooms/town/present")["present"].clone();
     assert_eq!(column(&present, "identity"), ["alice"]);
     assert_eq!(
@@ -335,6 +342,12 @@ fn since_is_when_the_right_began_and_live_whether_it_was_used() {
         refused["detail"].as_str().unwrap().contains("`can`"),
         "{refused}"
     );
+}
+
+/// Whether the one person there uses the right to publish this source.
+fn live_of(server: &Server, source: &str) -> Value {
+    let answer = server.read(&format!("/rooms/town/present?can=publish:{source}"));
+    answer["present"][0]["live"].clone()
 }
 
 #[test]
