@@ -37,10 +37,13 @@ pub fn repair(
         report: &mut report,
     };
     work.sort()?;
-    if work.report.is_whole() && work.mend()? == Mended::ByChoice && work.report.is_whole() {
-        // What was chosen is looked at like anything else; nothing is left to be chosen.
+    // At most: HEAD is led to db/, then the journal is built from it, then both are alike.
+    for _ in 0..LOOKS_MAX {
+        if !work.report.is_whole() || work.mend()? == Mended::Done {
+            break;
+        }
+        // Both are looked at like anything else; nothing is left to be chosen.
         work.how.continue_from = None;
-        work.mend()?;
     }
     Ok(report)
 }
@@ -50,8 +53,8 @@ pub fn repair(
 enum Mended {
     /// All was done.
     Done,
-    /// The copy that was chosen stands for both now, and has to be looked at again.
-    ByChoice,
+    /// One copy stands for both now, and has to be looked at again.
+    Again,
 }
 
 impl Work<'_> {
@@ -71,6 +74,15 @@ impl Work<'_> {
         if let (Some(found), Beside::GoesOn | Beside::Parted { .. }) = (&copy, stands) {
             let (mark, end) = (found.mark(), journal.end());
             match self.how.continue_from {
+                // HEAD knows what db/ has, and the segments have no room for it: a stray or
+                // damaged one stands where it belongs.
+                None if stands == Beside::GoesOn && self.head_is_at(mark)? => {
+                    let log_id = journal.log_id();
+                    drop(journal);
+                    let _lock = lock(options.disk.as_ref(), dir)?;
+                    self.build_from(found, log_id, mark)?;
+                    return Ok(Mended::Again);
+                }
                 None => return Err(dispute(dir, stands, &mark, &end)),
                 Some(LogCopy::Journal) => {
                     copy = None;
@@ -85,7 +97,7 @@ impl Work<'_> {
                     } else {
                         self.build_from(found, log_id, mark)?;
                     }
-                    return Ok(Mended::ByChoice);
+                    return Ok(Mended::Again);
                 }
             }
         }
@@ -168,6 +180,9 @@ impl Work<'_> {
         }
     }
 }
+
+/// How often both copies are looked at in one repair.
+const LOOKS_MAX: usize = 3;
 
 fn dispute(dir: &Path, stands: Beside, mark: &ChainEnd, end: &ChainEnd) -> StoreError {
     match stands {

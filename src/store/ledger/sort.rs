@@ -116,6 +116,15 @@ impl Work<'_> {
         self.write_head(log_id, &|_| Some(mark), why)
     }
 
+    /// Whether HEAD knows of a history up to exactly this link.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) fn head_is_at(&self, mark: ChainEnd) -> Result<bool, StoreError> {
+        let head = head_found(self.disk(), self.dir).map_err(of_journal)?;
+        Ok(matches!(head, HeadFound::Good { link, .. } if link == mark))
+    }
+
     /// Moves something aside and says so; nothing where it is not there.
     ///
     /// # Errors

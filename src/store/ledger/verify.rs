@@ -116,9 +116,9 @@ pub fn verify(
                 let end = report.head.unwrap_or(Link::START).position;
                 report.notes.push(if position > end {
                     format!(
-                        "the checkpoint's {what} are not of this journal: ignored; the log ends at \
-                         position {end}, and positions {} to {position} are lost, unless an older \
-                         copy of the ledger was put back on purpose",
+                        "the checkpoint's {what} are not of this journal: ignored; the journal \
+                         ends at position {end} and lacks positions {} to {position}, unless an \
+                         older copy of the ledger was put back on purpose",
                         end.next()
                     )
                 } else {

@@ -18,7 +18,7 @@ use roomledger::store::{Caches as _, EventStore as _, Position, Record, StoreErr
 
 use crate::journal::tell;
 
-use super::damage::{damage_commit, segments};
+use super::damage::{commits, damage_commit, segments};
 use super::repair::damage_both;
 use super::way::{Way, text_of};
 use super::{checked, copy_files, fill, options};
@@ -265,6 +265,26 @@ const HARMS: &[(&str, Harm)] = &[
         damage_commit(dir, 1);
         put(world, dir, "db", Put::Other);
     }),
+    (
+        "half of the last segment, and garbage behind it",
+        |_, dir| {
+            // What is missing belongs into a segment that seems to be closed.
+            let commits = commits(dir);
+            let last = commits.last().expect("a commit").0;
+            let inside: Vec<u64> = commits
+                .into_iter()
+                .filter_map(|(segment, middle)| (segment == last).then_some(middle))
+                .collect();
+            let paths = segments(dir);
+            let bytes = fs::read(&paths[last]).expect("read");
+            let (kept, cut) =
+                bytes.split_at(usize::try_from(inside[inside.len() / 2]).expect("small"));
+            fs::write(&paths[last], [kept, &vec![0; cut.len()]].concat()).expect("written");
+            let behind = segment(dir, last as u64 + 2);
+            let bytes = fs::read(&behind).unwrap_or_default();
+            fs::write(behind, [bytes, vec![0xa5; 777]].concat()).expect("written");
+        },
+    ),
     ("a damaged frame, and HEAD gone", |world, dir| {
         damage_commit(dir, 1);
         put(world, dir, "HEAD", Put::Nothing);
