@@ -9,6 +9,7 @@ pub mod coverage;
 pub mod daily;
 pub mod javascript;
 pub mod join_token;
+pub mod json;
 pub mod ledger;
 pub mod livekit;
 pub mod metrics;

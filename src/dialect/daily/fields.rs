@@ -6,6 +6,8 @@ use std::fmt::Display;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::dialect::json;
+
 /// What is wrong with a body, with where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}{problem}")]
@@ -36,9 +38,10 @@ impl Fields {
             problem,
             is_json,
         };
-        match serde_json::from_slice(body) {
+        match json::value(body) {
             Ok(Value::Object(members)) => Ok(Self::of(String::new(), members)),
             Ok(_) => Err(wrong("has to be a JSON object".to_owned(), true)),
+            Err(error) if error.is_data() => Err(wrong(format!("cannot be read: {error}"), true)),
             Err(error) => Err(wrong(format!("is no JSON: {error}"), false)),
         }
     }

@@ -11,6 +11,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use crate::dialect::json;
+
 /// What is wrong with a body, with where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}{problem}")]
@@ -62,12 +64,13 @@ impl Fields {
             place: "the body ".to_owned(),
             problem,
         };
-        match serde_json::from_slice(body) {
+        match json::value(body) {
             Ok(Value::Object(members)) => Ok(Self::of(String::new(), members)),
             Ok(other) => Err(wrong(format!(
                 "has to be a JSON object, not {}",
                 name_of(&other)
             ))),
+            Err(error) if error.is_data() => Err(wrong(format!("cannot be read: {error}"))),
             Err(error) => Err(wrong(format!("is no JSON: {error}"))),
         }
     }

@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::dialect::json;
 use crate::dialect::urlencoded;
 use crate::dialect::videosdk::error::ApiError;
 
@@ -30,7 +31,7 @@ impl Fields {
             let text = |(name, value)| (name, Value::String(value));
             return Ok(Self(pairs.into_iter().map(text).collect()));
         }
-        match serde_json::from_slice(body) {
+        match json::value(body) {
             Ok(Value::Object(members)) => Ok(Self(members)),
             Ok(_) => Err(ApiError::invalid("the body has to be a JSON object")),
             Err(error) => Err(ApiError::invalid(format!("the body is no JSON: {error}"))),

@@ -8,7 +8,6 @@ use crate::dialect::videosdk::body::Fields;
 use crate::dialect::videosdk::call::Call;
 use crate::dialect::videosdk::error::{ApiError, VendorCode, cut};
 use crate::dialect::videosdk::render::session::SessionShown;
-use crate::dialect::videosdk::rooms::known;
 use crate::dialect::videosdk::state::VideoSdk;
 use crate::dialect::videosdk::stint::Seen;
 use crate::dialect::videosdk::token::has_space;
@@ -91,7 +90,13 @@ impl VideoSdk {
         }
         let fields = fields?;
         let room = match fields.text("roomId")? {
-            Some(id) => Some(known(asked, id, self.find_kept(id).await?)?.name),
+            Some(id) => match self.find_kept(id).await? {
+                Some(entry) => Some(entry.name),
+                None => {
+                    let error = ApiError::no_room(id);
+                    return Err(self.nowhere(asked, id, command, error).await);
+                }
+            },
             None => None,
         };
         let session = match fields.text("sessionId")? {

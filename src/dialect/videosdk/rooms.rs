@@ -102,8 +102,8 @@ impl VideoSdk {
         let given = fields.text("roomId")?;
         let given = given.ok_or_else(|| ApiError::invalid("roomId is missing"))?;
         let Some(entry) = self.find_room(given).await? else {
-            asked.token.may_call()?;
-            return Err(payment(ApiError::no_room(given)));
+            let error = payment(ApiError::no_room(given));
+            return Err(self.nowhere(asked, given, "update_room", error).await);
         };
         let ids = RoomIds::of(&entry.name, entry.id);
         let fault = (ids.room != given).then(|| {
@@ -119,7 +119,11 @@ impl VideoSdk {
 
     /// Switches a room off or on.
     pub(super) async fn update_room(&self, asked: &Asked) -> Result<Answer, ApiError> {
-        let entry = self.known_room(asked, asked.name(0)).await?;
+        let id = asked.name(0);
+        let Some(entry) = self.find_room(id).await? else {
+            let error = ApiError::no_room(id);
+            return Err(self.nowhere(asked, id, "update_room", error).await);
+        };
         let disabled = match status(asked) {
             Ok(disabled) => disabled,
             Err(error) => return Err(self.unread(asked, &entry.name, "update_room", error).await),
@@ -135,7 +139,11 @@ impl VideoSdk {
     /// # Errors
     /// 404; 403 for whoever may not call at all.
     pub(super) async fn known_room(&self, asked: &Asked, id: &str) -> Result<RoomEntry, ApiError> {
-        known(asked, id, self.find_room(id).await?)
+        let found = self.find_room(id).await?;
+        if found.is_none() {
+            asked.token.may_call()?;
+        }
+        found.ok_or_else(|| ApiError::no_room(id))
     }
 
     /// A room as it is now.
@@ -190,21 +198,6 @@ impl VideoSdk {
         let code = Id(drawn).meeting_code();
         RoomName::new(&code).map_err(|error| ApiError::invalid(error.to_string()))
     }
-}
-
-/// The room that was found for that id.
-///
-/// # Errors
-/// As [`VideoSdk::known_room`].
-pub(super) fn known(
-    asked: &Asked,
-    id: &str,
-    found: Option<RoomEntry>,
-) -> Result<RoomEntry, ApiError> {
-    if found.is_none() {
-        asked.token.may_call()?;
-    }
-    found.ok_or_else(|| ApiError::no_room(id))
 }
 
 /// The settings of a room that the vendor knows, kept as they came; whatever else there is, is

@@ -73,6 +73,34 @@ impl VideoSdk {
         }
     }
 
+    /// Records an attempt on a room that is not there, under the id that was given, and gives the
+    /// error to answer. What can be no room's name is no attempt on a room.
+    pub(super) async fn nowhere(
+        &self,
+        asked: &Asked,
+        id: &str,
+        command: &'static str,
+        error: ApiError,
+    ) -> ApiError {
+        let name = match (asked.token.may_call(), RoomName::new(id)) {
+            (Err(fault), _) => return fault.into(),
+            (Ok(()), Err(_)) => return error,
+            (Ok(()), Ok(name)) => name,
+        };
+        let room = self.engine.room(&name).await.ok().flatten();
+        let rejection = Rejection::NoSuchRoom {
+            room: name.to_string(),
+            because: room.and_then(|room| room.deleted),
+        };
+        let fault = Fault {
+            rejection,
+            error: error.clone(),
+        };
+        let request = Request::new(name, Command::Unread(command));
+        let written = self.write(asked, request, Some(fault)).await;
+        written.err().unwrap_or(error)
+    }
+
     /// Records that what came for a room could not be read, and gives the error to answer.
     pub(super) async fn unread(
         &self,

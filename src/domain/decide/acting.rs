@@ -1,6 +1,8 @@
 //! What a command may do that is given as a connection. Apart because the table is a rule of its
 //! own: which admin right covers which command.
 
+use std::sync::Arc;
+
 use super::draft::Draft;
 use crate::domain::command::{Command, ProfileUpdate, Remove, Target};
 use crate::domain::permission::AdminRight;
@@ -31,6 +33,20 @@ impl Draft<'_> {
             right,
             because: connection.permission_set,
         })
+    }
+
+    /// Whose permissions a command changes. `*` of a command given as a connection means the
+    /// others: no right covers a change of one's own.
+    pub(super) fn resolve_others(
+        &self,
+        target: &Target,
+    ) -> Result<Vec<Arc<Connection>>, Rejection> {
+        let mut found = self.resolve(target)?;
+        if let (Target::Everyone, Some(id)) = (target, &self.request.as_connection) {
+            let own = self.open_connection(id)?.participant;
+            found.retain(|connection| connection.participant != own);
+        }
+        Ok(found)
     }
 
     fn changes_own_permission(&self, acting: &Connection) -> bool {

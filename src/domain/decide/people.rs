@@ -93,7 +93,11 @@ impl Draft<'_> {
     fn remove_found(&mut self, it: &Remove, found: &[Arc<Connection>]) {
         let who = self.who(&it.target, found);
         if found.is_empty() {
-            self.no_effect(Some(who), "nobody is inside");
+            // `*` with nobody inside: a ban needs people, a revocation of everybody's tokens none.
+            let before = it.revoke_before;
+            if !before.is_some_and(|before| self.revoke(None, before, None)) {
+                self.no_effect(Some(who), "nobody is inside");
+            }
             return;
         }
         let mut people: Vec<ParticipantNumber> = found

@@ -29,7 +29,7 @@ impl Draft<'_> {
         let named = self.named(&it.targets);
         // In the order of `Target`: each key is more particular than those before it.
         for (target, update) in &it.targets {
-            match self.resolve(target) {
+            match self.resolve_others(target) {
                 Ok(mut found) => {
                     if *target == Target::Everyone {
                         found.retain(|connection| !named.contains(&connection.number));

@@ -21,7 +21,7 @@ impl Draft<'_> {
     /// Profile first, then permission: one command, one commit.
     pub(super) fn update_participant(&mut self, it: &UpdateParticipant) -> Result<(), Rejection> {
         self.require_room()?;
-        let found = self.resolve(&it.target)?;
+        let found = self.resolve_others(&it.target)?;
         let who = self.who(&it.target, &found);
         let profile = self.change_profile(who.clone(), &found, &it.profile, ByWhom::Admin)?;
         let permission = match &it.permission {

@@ -104,6 +104,7 @@ impl Model {
             wall,
             defaults: &defaults,
             minted,
+            acting: None,
             kinds: Vec::new(),
             refused: None,
         };
@@ -249,6 +250,8 @@ struct Turn<'a> {
     wall: Timestamp,
     defaults: &'a RoomConfig,
     minted: &'a Minted,
+    /// Whom the command is given as.
+    acting: Option<Identity>,
     kinds: Vec<Kind>,
     /// The answer no where something was done all the same.
     refused: Option<Code>,
@@ -256,7 +259,7 @@ struct Turn<'a> {
 
 impl Turn<'_> {
     /// What holds of every request, whatever its command.
-    fn admit(&self, request: &Request) -> Ruling {
+    fn admit(&mut self, request: &Request) -> Ruling {
         if let Some(objection) = &request.objection {
             let reasons = objection.reasons().iter();
             return Err(reasons.map(Rejection::code).collect());
@@ -275,7 +278,12 @@ impl Turn<'_> {
             }
         }
         match &request.as_connection {
-            Some(id) => self.may_administer(id, &request.command),
+            Some(id) => {
+                let number = self.connection_live(id)?;
+                let acting = self.room.connections.get(&number);
+                self.acting = acting.map(|it| it.identity.clone());
+                self.may_administer(id, &request.command)
+            }
             None => Ok(()),
         }
     }

@@ -93,7 +93,13 @@ impl Turn<'_> {
         self.exists()?;
         self.near(it.revoke_before)?;
         match self.meant(&it.target) {
-            Ok(inside) if inside.is_empty() => return self.no_effect(),
+            // Everybody is meant, and nobody is inside.
+            Ok(inside) if inside.is_empty() => {
+                let before = it.revoke_before;
+                if !before.is_some_and(|before| self.revoke_of(None, before)) {
+                    return self.no_effect();
+                }
+            }
             Ok(_) => self.remove_inside(it),
             // The answer is no, and a ban or a revocation holds all the same.
             Err(codes) => match self.absent(it) {
@@ -121,6 +127,10 @@ impl Turn<'_> {
             let before = self.kinds.len();
             if let Some(identity) = self.absent(it) {
                 self.keep_out(it, &identity);
+            } else if it.target == Target::Everyone
+                && let Some(moment) = it.revoke_before
+            {
+                self.revoke_of(None, moment);
             }
             if self.kinds.len() == before {
                 self.record(Kind::NoEffect);

@@ -44,6 +44,16 @@ impl Turn<'_> {
         }
     }
 
+    /// The same of a change of permissions, which `*` given as a connection asks of others only.
+    fn meant_others(&self, target: &Target) -> Ruling<Vec<u32>> {
+        let mut meant = self.meant(target)?;
+        if *target == Target::Everyone && self.acting.is_some() {
+            let identity = |number: &u32| Some(&self.room.connections.get(number)?.identity);
+            meant.retain(|number| identity(number) != self.acting.as_ref());
+        }
+        Ok(meant)
+    }
+
     /// Every key that means a connection is carried out: of each field the more particular key
     /// wins, connection over identity; `*` means those that no other key names.
     pub(super) fn update_permissions(&mut self, it: &UpdatePermissions) -> Ruling {
@@ -59,7 +69,7 @@ impl Turn<'_> {
         let mut by_id: BTreeMap<u32, PermissionPatch> = BTreeMap::new();
         // In the order of targets: everybody, identities, connections.
         for (target, update) in &it.targets {
-            let numbers = match self.meant(target) {
+            let numbers = match self.meant_others(target) {
                 Ok(numbers) => numbers,
                 Err(codes) if it.refuse_unknown => return Err(codes),
                 Err(_) => {
@@ -234,7 +244,7 @@ impl Turn<'_> {
     pub(super) fn update_participant(&mut self, it: &UpdateParticipant) -> Ruling {
         self.exists()?;
         bounded_profile(&it.profile)?;
-        let numbers = self.meant(&it.target)?;
+        let numbers = self.meant_others(&it.target)?;
         let profile = self.set_profile(&numbers, &it.profile)?;
         let mut permission = false;
         if let Some(update) = &it.permission {

@@ -217,6 +217,48 @@ fn a_command_as_a_connection_needs_the_right_for_that_very_command() {
     }
 }
 
+/// `*` is no way around that the right covers permissions of others only.
+#[test]
+fn everybody_as_a_connection_is_everybody_else() {
+    let town = Town::new(&[AdminRight::Participants]);
+    let raised = PermissionUpdate {
+        patch: PermissionPatch {
+            admin: Some([AdminRight::Streaming].into()),
+            ..PermissionPatch::default()
+        },
+        ..PermissionUpdate::default()
+    };
+    let one = Command::UpdateParticipant(UpdateParticipant {
+        target: Target::Everyone,
+        profile: command::ProfileUpdate::default(),
+        permission: Some(raised.clone()),
+    });
+    let many = |mode| {
+        Command::UpdatePermissions(UpdatePermissions {
+            mode,
+            targets: [(Target::Everyone, raised.clone())].into(),
+            refuse_unknown: false,
+        })
+    };
+    for command in [one, many(UpdateMode::Patch), many(UpdateMode::Replace)] {
+        let rights = |acting, who| {
+            let room = town.ask(acting, command.clone()).unwrap();
+            let connection = room.connection_by_ref(who).unwrap();
+            connection
+                .permission
+                .admin
+                .iter()
+                .copied()
+                .collect::<Vec<_>>()
+        };
+        let own = [AdminRight::Participants];
+        let given = [AdminRight::Streaming];
+        assert_eq!(rights(Some("alice"), "alice"), own, "{command:?}");
+        assert_eq!(rights(Some("alice"), "bob"), given, "{command:?}");
+        assert_eq!(rights(None, "alice"), given, "{command:?}");
+    }
+}
+
 /// The list of commands in the documentation is the list that the table above goes through.
 #[test]
 fn the_table_of_rights_knows_every_documented_command() {

@@ -278,3 +278,43 @@ fn a_removal_keeps_out_somebody_who_is_not_inside() {
         Code::NoSuchParticipant
     );
 }
+
+/// Tokens that are out can be revoked for everybody while nobody is inside.
+#[test]
+fn a_removal_of_everybody_revokes_also_where_nobody_is_inside() {
+    let remove = |before_s: Option<i64>, ban| Remove {
+        ban,
+        revoke_before: before_s.map(at),
+        ..Remove::new(Target::Everyone)
+    };
+    let kinds = |room: &Room, command| {
+        let decision = ask(room, command).unwrap();
+        let kinds = decision.events.iter().map(|new| new.event.kind().as_str());
+        (kinds.collect::<Vec<_>>(), decision.room)
+    };
+    let join = Step::Join {
+        who: 1,
+        issued_s: Some(-1),
+        valid_s: None,
+    };
+    for each in [false, true] {
+        let asked = |remove: Remove| {
+            if each {
+                Command::RemoveEach(vec![remove])
+            } else {
+                Command::Remove(remove)
+            }
+        };
+        let (said, room) = kinds(&town(), asked(remove(Some(0), false)));
+        assert_eq!(said, ["tokens_revoked"]);
+        assert_eq!(
+            ask(&room, command(&join)).unwrap_err().code(),
+            Code::TokenRevoked
+        );
+        let (said, _) = kinds(&room, asked(remove(Some(-2), false)));
+        assert_eq!(said, ["no_effect"], "a revocation never moves back");
+        let (said, room) = kinds(&town(), asked(remove(None, true)));
+        assert_eq!(said, ["no_effect"], "nobody is there to be banned");
+        assert!(ask(&room, command(&join)).is_ok());
+    }
+}

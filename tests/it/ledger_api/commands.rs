@@ -1,5 +1,6 @@
 //! Commands of every kind: what they record, and what state they leave.
 
+use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::support::{Server, kinds};
@@ -295,4 +296,40 @@ fn a_revocation_can_be_lifted() {
         detail.contains("2099-01-01T00:00:00.000000Z is more than a day ahead"),
         "{detail}"
     );
+}
+
+/// Of two members of one name an ordinary reader drops the first: nothing of that is done here.
+#[test]
+fn a_member_that_is_given_twice_is_refused_by_name() {
+    let (server, ..) = town();
+    let off = r#"{"send":{"enabled":false}}"#;
+    let texts = [
+        r#"{"command":"ban","identity":"alice","identity":"bob"}"#.to_owned(),
+        r#"{"command":"ban","identity":"alice","\u0069dentity":"alice"}"#.to_owned(),
+        format!(
+            r#"{{"command":"update_permissions","targets":{{"*":{{"data":false}},"*":{off}}}}}"#
+        ),
+    ];
+    for text in texts {
+        let answer = server.send(
+            Method::POST,
+            "/rooms/town/commands",
+            &[],
+            text.clone().into_bytes(),
+        );
+        let answer = answer.expect(400);
+        let detail = answer["detail"].as_str().unwrap();
+        let member = if text.contains("\"*\"") {
+            "*"
+        } else {
+            "identity"
+        };
+        assert!(
+            detail.contains(&format!("{member:?} is given twice")),
+            "{text}: {detail}"
+        );
+    }
+    let room = server.read("/rooms/town");
+    assert_eq!(room["bans"], json!([]));
+    assert_eq!(room["participants"][0]["permission"]["data"], true);
 }

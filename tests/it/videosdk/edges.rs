@@ -3,7 +3,8 @@
 use roomledger::dialect::auth::keys::KeyRing;
 use roomledger::dialect::videosdk::error::VendorCode;
 use roomledger::dialect::videosdk::token::{Token, TokenFault};
-use roomledger::domain::Identity;
+use roomledger::domain::command::CreateRoom;
+use roomledger::domain::{Command, Identity};
 use serde_json::{Value, json};
 
 use super::support::{Server, token};
@@ -70,5 +71,49 @@ fn what_is_no_call_is_answered_in_the_vendors_form() {
             (404, &json!("not-found")),
             "{path}"
         );
+    }
+}
+
+/// An attempt on a room that is not there is recorded under its name, with the room's deletion.
+#[test]
+fn attempts_on_a_room_that_is_not_there_are_found_by_its_name() {
+    let server = Server::new();
+    server.execute("gone", Command::CreateRoom(CreateRoom::default()));
+    server.execute("gone", Command::DeleteRoom);
+    let auditor = json!({"iss": "devkey", "ledger": {"audit": true}});
+    let auditor = format!("Bearer {}", token(&auditor));
+    let attempts = [
+        ("v2/rooms/ROOM", json!({"status": "disabled"}), 404),
+        ("v2/rooms/deactivate", json!({"roomId": "ROOM"}), 402),
+        ("v2/sessions/end", json!({"roomId": "ROOM"}), 404),
+        (
+            "v2/sessions/participants/remove",
+            json!({"roomId": "ROOM", "participantId": "al"}),
+            404,
+        ),
+    ];
+    for room in ["never", "gone"] {
+        let mut positions = Vec::new();
+        for (path, body, expected) in &attempts {
+            let path = format!("/videosdk/{}", path.replace("ROOM", room));
+            let body = body.to_string().replace("ROOM", room);
+            let (status, answer) = server.call("POST", &path, &body);
+            assert_eq!(
+                (status, &answer["code"]),
+                (*expected, &json!("4003")),
+                "{path}"
+            );
+            positions.push(answer["position"].clone());
+        }
+        let path = format!("/api/v1/events?room={room}&refused=true");
+        let read = server.fine(&auditor, "GET", &path, "");
+        let events = read["events"].as_array().unwrap();
+        let found: Vec<_> = events.iter().map(|it| it["position"].clone()).collect();
+        assert_eq!(found, positions, "{room}");
+        for event in events {
+            assert_eq!(event["data"]["code"], "no-such-room", "{event}");
+            let because = event["data"]["because"].as_array().unwrap();
+            assert_eq!(because.is_empty(), room == "never", "{event}");
+        }
     }
 }
