@@ -254,11 +254,6 @@ const NEVER_REFUSED: &[(&[Dialect], &[Code], &str)] = &[
     ),
     (
         &[Dialect::VideoSdk],
-        &[Code::NoSuchRoom],
-        "ids are looked up first: what nobody has is in no record",
-    ),
-    (
-        &[Dialect::VideoSdk],
         &[Code::TooMany],
         "none of its calls lists what the rules count",
     ),
