@@ -89,16 +89,14 @@ impl VideoSdk {
             };
         }
         let fields = fields?;
-        let room = match fields.text("roomId")? {
-            Some(id) => match self.find_kept(id).await? {
-                Some(entry) => Some(entry.name),
-                None => {
-                    let error = ApiError::no_room(id);
-                    return Err(self.nowhere(asked, id, command, error).await);
-                }
-            },
-            None => None,
-        };
+        let mut room = None;
+        if let Some(id) = fields.text("roomId")? {
+            let Some(entry) = self.find_kept(id).await? else {
+                let error = ApiError::no_room(id);
+                return Err(self.nowhere(asked, id, command, error).await);
+            };
+            room = Some(entry.name);
+        }
         let session = match fields.text("sessionId")? {
             Some(id) => Some(self.known_session(asked, id).await?),
             None => None,

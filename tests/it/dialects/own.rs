@@ -8,7 +8,7 @@ use roomledger::domain::command::{
 };
 use roomledger::domain::event::{Credential, TrackShape, UpdateMode};
 use roomledger::domain::{
-    Allowed, Command, Permission, PermissionPatch, ReceiveRule, Request, Target,
+    Alias, Allowed, Command, Identity, Permission, PermissionPatch, ReceiveRule, Request, Target,
 };
 use serde_json::{Map, Value, json};
 
@@ -70,7 +70,7 @@ fn report(command: &Command) -> Option<Words> {
         }
         Command::PublishTrack(it) => {
             let body = said([
-                ("sid", json!(it.alias.as_ref().map(|alias| alias.as_str()))),
+                ("sid", json!(it.alias.as_ref().map(Alias::as_str))),
                 ("type", json!(it.kind)),
                 ("source", json!(it.source)),
                 ("name", json!(it.name)),
@@ -123,10 +123,7 @@ fn join(it: &Join) -> Option<Words> {
     let permission = it.permission.as_ref().map(fine);
     let body = said([
         ("identity", json!(identity.as_str())),
-        (
-            "connection",
-            json!(it.alias.as_ref().map(|alias| alias.as_str())),
-        ),
+        ("connection", json!(it.alias.as_ref().map(Alias::as_str))),
         ("active", json!(it.active)),
         ("kind", json!(it.kind)),
         ("issued_at", json!(it.credential.issued_at)),
@@ -214,11 +211,11 @@ fn plain(command: &Command) -> Option<Value> {
         ]),
         Command::Unban { identity } => json!({"identity": identity.as_str()}),
         Command::RevokeTokens { identity, before } => {
-            let identity = json!(identity.as_ref().map(|identity| identity.as_str()));
+            let identity = json!(identity.as_ref().map(Identity::as_str));
             said([("identity", identity), ("before", json!(before))])
         }
         Command::LiftRevocation { identity } => {
-            let identity = json!(identity.as_ref().map(|identity| identity.as_str()));
+            let identity = json!(identity.as_ref().map(Identity::as_str));
             said([("identity", identity)])
         }
         Command::Move { target, to_room } => {

@@ -337,6 +337,12 @@ fn since_is_when_the_right_began_and_live_whether_it_was_used() {
         (&present[0]["since"], &present[0]["live"]),
         (&joined, &Value::Null)
     );
+}
+
+#[test]
+fn an_unknown_right_is_refused_by_its_parameter() {
+    let server = Server::new();
+    join(&server, "town", "alice", "Alice");
     let refused = server.get("/rooms/town/present?can=fly").expect(400);
     assert!(
         refused["detail"].as_str().unwrap().contains("`can`"),
