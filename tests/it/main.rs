@@ -1,12 +1,9 @@
 //! The one test binary: a module per topic, linked once.
 // Clippy lets helpers of tests panic, unwrap and index only under this attribute.
 #![cfg(test)]
-#![cfg_attr(
-    feature = "server",
-    expect(
-        clippy::wildcard_enum_match_arm,
-        reason = "a test names the variants that it is about"
-    )
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test names the variants that it is about"
 )]
 
 #[cfg(feature = "server")]
