@@ -82,6 +82,8 @@ class DailyTest(unittest.IsolatedAsyncioTestCase):
         self.assertEqual(self.recorded(name), [
             ("room_created", "POST /rooms"),
             ("room_deleted", "DELETE /rooms/:name"),
+            # The second attempt is found by the room's name, though there is no such room.
+            ("command_refused", "DELETE /rooms/:name"),
         ])
 
     async def test_a_room_without_a_name(self):
