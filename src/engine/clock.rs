@@ -347,6 +347,7 @@ impl LedgerTime {
 }
 
 /// The time of a record after one of `last`, where a program that is no engine writes it.
+#[cfg(feature = "sled")]
 pub(crate) fn goes_on(wall: Timestamp, last: Timestamp) -> Timestamp {
     if wall.micros().saturating_sub(last.micros()) > ABSENCE_MICROS_MAX {
         last
