@@ -193,11 +193,16 @@ impl Model {
 pub fn verdict(kinds: &[Kind]) -> Verdict {
     if kinds.is_empty() {
         Verdict::Unchanged
-    } else if kinds.iter().all(|kind| *kind == Kind::NoEffect) {
+    } else if kinds.iter().copied().all(holds_already) {
         Verdict::NoEffect
     } else {
         Verdict::Accepted
     }
+}
+
+/// A command that holds already may still mention somebody for the first time.
+const fn holds_already(kind: Kind) -> bool {
+    matches!(kind, Kind::NoEffect | Kind::ParticipantRegistered)
 }
 
 /// A room with what follows from it.
