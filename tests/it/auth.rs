@@ -1,8 +1,5 @@
 //! Tokens: what is taken, what is refused, and that no token is ever repeated.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::{Algorithm, EncodingKey};
 use proptest::prelude::*;
 use roomledger::dialect::auth::claims::{Claims, Grants, LedgerGrant, VideoGrant};
 use roomledger::dialect::auth::keys::{KeyRing, Secret, ShortSecrets};
@@ -10,17 +7,10 @@ use roomledger::dialect::auth::token::{LEEWAY_S, TokenError, bearer, mint, verif
 use roomledger::domain::Digest;
 use serde_json::{Value, json};
 
+use crate::hs256::{Algorithm, signed};
+
 pub(crate) const NOW_S: i64 = 1_795_310_400;
 const LONG: &str = "0123456789abcdef0123456789abcdef";
-
-/// A token whose parts are given as they are.
-pub(crate) fn signed(header: &str, claims: &str, algorithm: Algorithm, secret: &str) -> String {
-    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
-    let message = format!("{}.{}", part(header), part(claims));
-    let key = EncodingKey::from_secret(secret.as_bytes());
-    let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, algorithm).unwrap();
-    format!("{message}.{signature}")
-}
 
 fn token(claims: &Value) -> String {
     signed(

@@ -149,3 +149,27 @@ fn rights_come_from_one_table() {
         &[Audit(Some("r"))],
     );
 }
+
+/// A client makes `null` of a variable that is not set: what names no room opens none.
+#[test]
+fn a_ledger_grant_for_a_room_that_is_not_named_is_none() {
+    let check = |room: Value| {
+        let mut claims = claims_of(json!({}));
+        claims["ledger"] = json!({"audit": true, "admin": true, "report": true, "room": room});
+        let error = verified(&claims).unwrap_err().to_string();
+        assert!(
+            error.contains("claim ledger.room has to be a room's name"),
+            "{error}"
+        );
+    };
+    for room in [
+        json!(null),
+        json!(0),
+        json!(false),
+        json!([]),
+        json!({}),
+        json!(["r"]),
+    ] {
+        check(room);
+    }
+}

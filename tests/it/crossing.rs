@@ -1,10 +1,9 @@
 //! One participant, three vendors: what is done through one dialect is seen through the others and
 //! in the audit, with what was before.
 
-use jsonwebtoken::Algorithm;
 use serde_json::{Value, json};
 
-use crate::auth::signed;
+use crate::hs256::{Algorithm, signed};
 use crate::videosdk::support::{Server, application, token};
 
 /// What each dialect shows of alice.

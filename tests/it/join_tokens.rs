@@ -3,13 +3,12 @@
 
 use std::time::Duration;
 
-use jsonwebtoken::Algorithm;
 use roomledger::domain::Timestamp;
 use roomledger::engine::Clock as _;
 use serde_json::{Value, json};
 
-use crate::auth::signed;
 use crate::crossing::bearer;
+use crate::hs256::{Algorithm, signed};
 use crate::videosdk::support::Server;
 
 fn ledger() -> String {

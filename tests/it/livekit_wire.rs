@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderName, Request as HttpRequest, Response, StatusCode};
-use jsonwebtoken::Algorithm;
 use roomledger::dialect::auth::keys::KeyRing;
 use roomledger::dialect::livekit::json::message::{JsonMessage, decode};
 use roomledger::dialect::livekit::proto::models::{ParticipantInfo, Room};
@@ -22,7 +21,7 @@ use roomledger::dialect::livekit::{
 };
 use serde_json::{Value, json};
 
-use crate::auth::signed;
+use crate::hs256::{Algorithm, signed};
 
 const NOW_S: i64 = 1_795_310_400;
 pub(crate) const CALLS: &str = include_str!("../data/livekit/calls.jsonl");

@@ -55,6 +55,8 @@ mod golden_format;
 #[cfg(feature = "server")]
 mod headers;
 #[cfg(feature = "server")]
+mod hs256;
+#[cfg(feature = "server")]
 mod join_tokens;
 #[cfg(feature = "sled")]
 mod journal;
@@ -105,6 +107,7 @@ mod sled_copy;
 mod store_contract;
 #[cfg(feature = "cli")]
 mod stream_many;
+mod supply_chain;
 mod tidy;
 mod timelog;
 mod timestamp;

@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::auth::signed;
+use crate::hs256::{Algorithm, signed};
 use crate::served::Served;
 use crate::server_protection::{self as protection, Wire, token};
 
@@ -120,12 +120,7 @@ fn no_token_and_no_secret_is_ever_repeated() {
 fn tokens() -> Vec<String> {
     let header = r#"{"alg":"HS256","typ":"JWT"}"#;
     let made = |claims: serde_json::Value, secret| {
-        signed(
-            header,
-            &claims.to_string(),
-            jsonwebtoken::Algorithm::HS256,
-            secret,
-        )
+        signed(header, &claims.to_string(), Algorithm::HS256, secret)
     };
     let far = 4_000_000_000_u64;
     let join = json!({"roomJoin": true, "room": "r"});

@@ -3,6 +3,7 @@
 //! and no error, log line or answer of it carries a secret or a token.
 
 pub mod claims;
+mod hs256;
 pub mod keys;
 mod payload;
 pub mod rate;

@@ -14,7 +14,8 @@ pub(in crate::dialect::auth) struct WrongClaim {
     pub(in crate::dialect::auth) expected: &'static str,
 }
 
-/// The claims of an object, read by name and type. `null` is absent, as in LiveKit.
+/// The claims of an object, read by name and type. `null` is absent, as in LiveKit, but where that
+/// would widen a grant of our own.
 pub(in crate::dialect::auth) struct Reader<'a> {
     object: &'a Map<String, Value>,
     prefix: &'static str,
@@ -110,8 +111,19 @@ impl<'a> Reader<'a> {
             report: self.flag("report")?,
             admin: self.flag("admin")?,
             audit: self.flag("audit")?,
-            room: self.optional_text("room")?,
+            room: self.room()?,
         })
+    }
+
+    /// Absent is every room, so that `null`, which clients make of a variable that is not set, must
+    /// not be.
+    fn room(&self) -> Claim<Option<String>> {
+        let expected = "a room's name; leave it out for all rooms";
+        let Some(room) = self.object.get("room") else {
+            return Ok(None);
+        };
+        let room = room.as_str().ok_or_else(|| self.wrong("room", expected))?;
+        Ok(Some(room.to_owned()))
     }
 
     fn attributes(&self) -> Claim<BTreeMap<String, String>> {

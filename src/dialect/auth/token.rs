@@ -1,15 +1,13 @@
 //! Tokens: signed by a key, verified as LiveKit verifies them, and what other vendors' tokens share
-//! with these. Apart, because it is the only owner of the signing library; it never asks that
-//! library about time, and never puts a token into an error.
+//! with these. Apart from the signature itself; it never puts a token into an error.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::crypto::rust_crypto::DEFAULT_PROVIDER;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey};
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
 use crate::dialect::auth::claims::{Claims, Grants};
+use crate::dialect::auth::hs256;
 use crate::dialect::auth::keys::{KeyRing, Secret};
 use crate::dialect::auth::payload::{Reader, WrongClaim};
 use crate::dialect::javascript;
@@ -172,7 +170,7 @@ impl<'a> Parts<'a> {
     }
 
     fn are_signed_by(&self, secret: &Secret) -> bool {
-        is_signed_by(secret, self.message, &self.signature)
+        hs256::is_signed_by(secret, self.message.as_bytes(), &self.signature)
     }
 
     fn signed(self, token: &str, key_id: String) -> Signed {
@@ -221,7 +219,7 @@ pub fn sign(claims: Map<String, Value>, secret: &Secret) -> Result<String, Token
     let header = json!({"alg": "HS256", "typ": "JWT"});
     let part = |value: &Value| URL_SAFE_NO_PAD.encode(javascript::json(value));
     let message = format!("{}.{}", part(&header), part(&Value::Object(claims)));
-    let signature = signature_of(secret, &message).ok_or(TokenError::Unsigned)?;
+    let signature = hs256::sign(secret, message.as_bytes()).ok_or(TokenError::Unsigned)?;
     Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
 }
 
@@ -270,24 +268,6 @@ fn json_part(part: &str) -> Result<Map<String, Value>, TokenError> {
         .decode(part)
         .map_err(|_| TokenError::Unreadable)?;
     serde_json::from_slice(&bytes).map_err(|_| TokenError::Unreadable)
-}
-
-/// In constant time. The provider is named, not looked up: a program that embeds this crate may
-/// have switched on another one of the library's, and the lookup would then panic.
-fn is_signed_by(secret: &Secret, message: &str, signature: &[u8]) -> bool {
-    let key = DecodingKey::from_secret(secret.as_bytes());
-    let verifier = (DEFAULT_PROVIDER.verifier_factory)(&Algorithm::HS256, &key);
-    verifier.is_ok_and(|verifier| {
-        verifier
-            .verify(message.as_bytes(), &signature.to_vec())
-            .is_ok()
-    })
-}
-
-fn signature_of(secret: &Secret, message: &str) -> Option<Vec<u8>> {
-    let key = EncodingKey::from_secret(secret.as_bytes());
-    let signer = (DEFAULT_PROVIDER.signer_factory)(&Algorithm::HS256, &key).ok()?;
-    signer.try_sign(message.as_bytes()).ok()
 }
 
 fn unknown_key(key_id: &str) -> TokenError {

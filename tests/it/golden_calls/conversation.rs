@@ -9,7 +9,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, Response};
-use jsonwebtoken::Algorithm;
 use roomledger::dialect::auth::keys::KeyRing;
 use roomledger::domain::{Event, Timestamp};
 use roomledger::engine::{Clock as _, EngineConfig, SeededIds};
@@ -20,8 +19,8 @@ use serde_json::Value;
 use tower::ServiceExt as _;
 
 use super::dialect::{Dialect, Outcome};
-use crate::auth::signed;
 use crate::engine::support::{GateStore, START, gate_over};
+use crate::hs256::{Algorithm, signed};
 
 /// One request and its answer.
 pub(crate) struct Exchange {

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, Request as HttpRequest};
-use jsonwebtoken::Algorithm;
 use roomledger::dialect::auth::keys::KeyRing;
 use roomledger::dialect::auth::rate::{RateLimit, RateLimits};
 use roomledger::dialect::auth::token;
@@ -23,7 +22,7 @@ use roomledger::engine::{
 use roomledger::store::{MemoryStore, Record};
 use serde_json::{Value, json};
 
-use crate::auth::signed;
+use crate::hs256::{Algorithm, signed};
 
 pub(crate) const NOW_S: i64 = 1_795_310_400;
 

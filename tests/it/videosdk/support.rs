@@ -6,7 +6,6 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use axum::http::response::Parts;
-use jsonwebtoken::Algorithm;
 use roomledger::dialect::auth::keys::KeyRing;
 use roomledger::dialect::auth::rate::RateLimit;
 use roomledger::domain::command::{Join, Remove};
@@ -20,7 +19,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use tower::ServiceExt as _;
 
-use crate::auth::signed;
+use crate::hs256::{Algorithm, signed};
 
 pub(crate) struct Server {
     pub(crate) engine: VirtualEngine,
