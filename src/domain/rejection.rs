@@ -338,6 +338,12 @@ impl Rejection {
         }
     }
 
+    /// The first reason, which decides the answer, as a record keeps it.
+    #[must_use]
+    pub fn decisive(&self) -> Self {
+        self.reasons().first().unwrap_or(self).clone().bounded()
+    }
+
     /// The events that are the reasons, as they are named in the history of `home` (`None`: in the
     /// system stream). A move may be refused by what happened in the other room.
     pub fn because(&self, home: Option<&RoomName>) -> Vec<Reference> {

@@ -3,13 +3,13 @@
 
 use std::sync::Arc;
 
-use super::call::{Answer, Receipt, Remembered, RememberedStatus, Status};
+use super::call::{Answer, Counted, Receipt, Remembered, RememberedStatus, Status};
 use super::checkpoint::SavedOutcome;
 use super::error::EngineError;
 use super::plan::Reply;
 use super::tail::Committed;
 use super::writer::{Ask, Writer, give};
-use crate::domain::{Timestamp, Version};
+use crate::domain::{Personal, Reference, Timestamp, Version};
 use crate::store::Position;
 
 impl Writer {
@@ -25,16 +25,12 @@ impl Writer {
             let done = reply.map(|reply| {
                 let because = reply.because.clone();
                 let (receipt, outcome) = self.receipt(reply, committed);
-                let recorded = outcome.count > 0 || receipt.status == Status::Unchanged;
-                let key = call.key();
-                if let Some(key) = key.clone().filter(|_| !recorded) {
-                    self.summed.remember(key, call.digest, &receipt, &because);
-                }
-                if let Some(key) = key.filter(|_| recorded) {
+                if let Some(key) = call.key() {
                     self.outcomes.remember(SavedOutcome {
                         key: Arc::new(key),
                         digest: call.digest,
                         outcome,
+                        counted: counted(&receipt, &because).map(Arc::new),
                         at: now,
                     });
                 }
@@ -86,4 +82,16 @@ impl Writer {
         };
         (receipt, outcome)
     }
+}
+
+/// What a repeat of a refusal is answered with that left no record.
+fn counted(receipt: &Receipt, because: &[Reference]) -> Option<Counted> {
+    let Status::Refused(refused) = &receipt.status else {
+        return None;
+    };
+    let rejection = refused.rejection.as_ref()?;
+    receipt.records.is_empty().then(|| Counted {
+        reason: Personal::new(rejection.decisive()),
+        because: because.to_vec(),
+    })
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tracing::info_span;
 
-use super::call::Answer;
+use super::call::{Answer, Repeat};
 use super::clock::{HoldChange, Reading};
 use super::error::EngineError;
 use super::history::room_at;
@@ -168,11 +168,6 @@ impl Writer {
         let mut pending: BTreeSet<RequestKey> = BTreeSet::new();
         for ask in asks {
             if let Some(key) = ask.call.key() {
-                if let Some(earlier) = self.summed.again(&key, ask.call.digest) {
-                    self.shared.figures.repeated.up();
-                    give(ask.answer, earlier);
-                    continue;
-                }
                 match self.outcomes.find(&key, ask.call.digest) {
                     Known::New if pending.contains(&key) => {
                         // It shares the outcome that this batch is about to have.
@@ -182,10 +177,15 @@ impl Writer {
                     Known::New => {
                         pending.insert(key);
                     }
-                    Known::Repeat(outcome) => {
+                    Known::Repeat(outcome, counted) => {
                         let Ask { call, answer, .. } = ask;
                         self.shared.figures.repeated.up();
-                        give(answer, Ok(Answer::Repeat(Box::new((call, outcome)))));
+                        let repeat = Repeat {
+                            call,
+                            outcome,
+                            counted,
+                        };
+                        give(answer, Ok(Answer::Repeat(Box::new(repeat))));
                         continue;
                     }
                     Known::Reused => {

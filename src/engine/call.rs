@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use crate::domain::{
-    Code, Command, Digest, Provenance, Reference, Rejection, Request, Room, RoomName, Version,
+    Code, Command, Digest, Personal, Provenance, Reference, Rejection, Request, Room, RoomName,
+    Version,
 };
 use crate::store::{Position, Record, RequestKey};
 
@@ -20,6 +21,9 @@ pub struct Call {
     pub digest: Digest,
     /// Size of the request as it came.
     pub request_bytes: u64,
+    /// The route or method that was called, where it takes several commands: a request id names a
+    /// request together with it. `None` where the call of the provenance is that.
+    pub operation: Option<&'static str>,
 }
 
 impl Call {
@@ -50,6 +54,7 @@ impl Call {
             provenance,
             digest,
             request_bytes,
+            operation: None,
         }
     }
 
@@ -59,7 +64,14 @@ impl Call {
         if self.request.objection.is_some() {
             return None;
         }
-        request_key(&self.provenance, Some(&self.request.room))
+        let key = request_key(&self.provenance, Some(&self.request.room))?;
+        Some(match self.operation {
+            Some(operation) => RequestKey {
+                call: operation.to_owned(),
+                ..key
+            },
+            None => key,
+        })
     }
 
     /// The rooms that it is about: its own, and the destination of a move.
@@ -151,7 +163,16 @@ pub(crate) enum Answer {
         because: Vec<Reference>,
     },
     /// An earlier outcome.
-    Repeat(Box<(Call, Remembered)>),
+    Repeat(Box<Repeat>),
+}
+
+/// A call with the outcome that it had before.
+#[derive(Debug)]
+pub(crate) struct Repeat {
+    pub(crate) call: Call,
+    pub(crate) outcome: Remembered,
+    /// The refusal, where no record tells it.
+    pub(crate) counted: Option<Arc<Counted>>,
 }
 
 /// An outcome as it is remembered: status and references, nothing personal.
@@ -164,6 +185,14 @@ pub(crate) struct Remembered {
     pub(crate) count: u32,
     /// The room's version right after it.
     pub(crate) version: Version,
+}
+
+/// A refusal that was only counted: its record would tell the same.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(crate) struct Counted {
+    /// The reason that decided the answer, with a caller's words as a record keeps them.
+    pub(crate) reason: Personal<Rejection>,
+    pub(crate) because: Vec<Reference>,
 }
 
 /// See [`Status`].

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::call::Remembered;
+use super::call::{Counted, Remembered};
 use crate::domain::event::RoomConfig;
 use crate::domain::{Digest, Room, Timestamp, Version};
 use crate::store::{Caches, Link, RequestKey, StoreError, decode_cache, encode_cache};
@@ -26,7 +26,7 @@ pub(crate) struct Checkpoint {
     pub(crate) defaults: Option<Arc<RoomConfig>>,
     /// Every room that is in memory: all with an open session are.
     pub(crate) rooms: Vec<Arc<Room>>,
-    /// The outcomes that a repeat may ask for, oldest first.
+    /// The outcomes that a repeat may ask for, of each caller the oldest first.
     pub(crate) outcomes: Vec<SavedOutcome>,
 }
 
@@ -36,6 +36,8 @@ pub(crate) struct SavedOutcome {
     pub(crate) key: Arc<RequestKey>,
     pub(crate) digest: Digest,
     pub(crate) outcome: Remembered,
+    /// The refusal, where no record tells it.
+    pub(crate) counted: Option<Arc<Counted>>,
     pub(crate) at: Timestamp,
 }
 

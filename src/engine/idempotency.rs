@@ -1,15 +1,20 @@
 //! Which requests were answered already (log.md rule 13). Apart because it outlives every room:
 //! a repeat gets the recorded outcome, and the same id with another request is a conflict.
 //!
-//! What left an event in the log is found again after a crash. A report that told nothing new left
-//! none: it is found again after a checkpoint, and telling it once more is harmless.
+//! What left an event in the log is found again after a crash. A report that told nothing new and a
+//! refusal that was only counted left none: they are found again after a checkpoint, such as that
+//! of a clean stop, and are decided anew after a crash.
+//!
+//! Outcomes of refused calls are counted apart for each caller, so that a flood of one caller
+//! pushes out no outcome of another.
 
 use std::sync::Arc;
 
 use rpds::{QueueSync, RedBlackTreeMapSync};
 
-use super::call::{Remembered, RememberedStatus};
+use super::call::{Counted, Remembered, RememberedStatus};
 use super::checkpoint::SavedOutcome;
+use super::shares::Shares;
 use crate::domain::{Digest, RoomName, Timestamp, Version};
 use crate::store::{Outcome, Record, RequestKey};
 
@@ -17,7 +22,12 @@ use crate::store::{Outcome, Record, RequestKey};
 #[derive(Clone, Debug)]
 pub(crate) struct Outcomes {
     by_key: RedBlackTreeMapSync<Arc<RequestKey>, Entry>,
+    /// Of calls that were not refused.
     by_age: QueueSync<Arc<RequestKey>>,
+    /// Of refused calls that are on record one by one.
+    refused: Shares,
+    /// Of refused calls that were only counted: their answers are kept here alone.
+    counted: Shares,
     bounds: Bounds,
 }
 
@@ -29,20 +39,21 @@ pub(crate) struct Bounds {
     pub(crate) for_s: u32,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     digest: Digest,
     outcome: Remembered,
+    counted: Option<Arc<Counted>>,
     at: Timestamp,
 }
 
 /// What is known of a request.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Known {
     /// Nothing: decide it.
     New,
-    /// It is a repeat.
-    Repeat(Remembered),
+    /// It is a repeat; with the refusal, where no record tells it.
+    Repeat(Remembered, Option<Arc<Counted>>),
     /// Its id belongs to another request.
     Reused,
 }
@@ -52,6 +63,8 @@ impl Outcomes {
         Self {
             by_key: RedBlackTreeMapSync::new_sync(),
             by_age: QueueSync::new_sync(),
+            refused: Shares::new(bounds.at_most / EACH_PART, bounds.at_most),
+            counted: Shares::new(COUNTED_EACH_MAX, COUNTED_MAX),
             bounds,
         }
     }
@@ -59,7 +72,9 @@ impl Outcomes {
     pub(crate) fn find(&self, key: &RequestKey, digest: Digest) -> Known {
         match self.by_key.get(key) {
             None => Known::New,
-            Some(entry) if entry.digest == digest => Known::Repeat(entry.outcome),
+            Some(entry) if entry.digest == digest => {
+                Known::Repeat(entry.outcome, entry.counted.clone())
+            }
             Some(_) => Known::Reused,
         }
     }
@@ -84,18 +99,38 @@ impl Outcomes {
             key,
             digest,
             outcome,
+            counted,
             at,
         } = saved;
         let is_new = !self.by_key.contains_key(&key);
+        let is_counted = counted.is_some();
         let entry = Entry {
             digest,
             outcome,
+            counted,
             at,
         };
         self.by_key.insert_mut(Arc::clone(&key), entry);
-        if is_new {
-            self.by_age.enqueue_mut(key);
+        if !is_new {
+            return;
         }
+        if outcome.status == RememberedStatus::Refused {
+            let shares = if is_counted {
+                &mut self.counted
+            } else {
+                &mut self.refused
+            };
+            let beyond = shares.add(Arc::clone(&key));
+            let old = shares.drop_old(&key, self.bounds.at_least, |key| {
+                let is_young = |entry: &Entry| entry.at.plus_seconds(self.bounds.for_s) >= at;
+                !self.by_key.get(key).is_some_and(is_young)
+            });
+            for gone in beyond.into_iter().chain(old) {
+                self.by_key.remove_mut(&gone);
+            }
+            return;
+        }
+        self.by_age.enqueue_mut(key);
         while let Some(oldest) = self.by_age.peek().filter(|key| self.must_go(key, at)) {
             self.by_key.remove_mut(oldest);
             self.by_age.dequeue_mut();
@@ -124,6 +159,7 @@ impl Outcomes {
             key: Arc::new(request.key.clone()),
             digest: request.digest,
             outcome,
+            counted: None,
             at: record.command.recorded_at,
         });
     }
@@ -132,14 +168,16 @@ impl Outcomes {
         self.by_key.size()
     }
 
-    /// All of them, oldest first.
+    /// All of them, of each caller the oldest first.
     pub(crate) fn saved(&self) -> Vec<SavedOutcome> {
-        let kept = self.by_age.iter().filter_map(|key| {
+        let refused = self.refused.iter().chain(self.counted.iter());
+        let kept = self.by_age.iter().chain(refused).filter_map(|key| {
             let entry = self.by_key.get(key)?;
             Some(SavedOutcome {
                 key: Arc::clone(key),
                 digest: entry.digest,
                 outcome: entry.outcome,
+                counted: entry.counted.clone(),
                 at: entry.at,
             })
         });
@@ -152,6 +190,16 @@ impl Outcomes {
             .get(key)
             .map_or(Timestamp::EPOCH, |entry| entry.at);
         let old = at.plus_seconds(self.bounds.for_s) < now;
-        self.len() > self.bounds.at_most || old && self.len() > self.bounds.at_least
+        let kept = self.by_age.len();
+        kept > self.bounds.at_most || old && kept > self.bounds.at_least
     }
 }
+
+/// The part of all outcomes that the refusals of one caller may take: more than it can have put on
+/// record one by one in two hours.
+const EACH_PART: usize = 10;
+/// Refusals of one caller whose answers are kept though they were only counted: clients repeat a
+/// call soon after it, or not at all.
+const COUNTED_EACH_MAX: usize = 128;
+/// The same of all callers, at up to a kilobyte each: some tens of megabytes at most.
+const COUNTED_MAX: usize = 256 * COUNTED_EACH_MAX;

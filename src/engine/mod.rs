@@ -31,8 +31,8 @@ mod repair;
 mod repeat;
 mod rules;
 mod shared;
+mod shares;
 mod subscription;
-mod summed;
 mod tail;
 mod timers;
 mod writer;
@@ -66,7 +66,6 @@ use open::Restored;
 use readers::Readers;
 use refusals::Refusals;
 use shared::Shared;
-use summed::Summed;
 use writer::{Ask, Job, Writer};
 
 use crate::domain::{Room, RoomName, Timestamp, Version};
@@ -113,7 +112,6 @@ impl Engine {
             idle: restored.idle,
             refusals: Refusals::new(shared.config.refusals_per_minute_max),
             outcomes: restored.outcomes,
-            summed: Summed::default(),
             facts: Vec::new(),
             released_by: None,
             defaults: restored.defaults,
@@ -490,6 +488,6 @@ fn complete(
             }
             Ok(*receipt)
         }
-        Answer::Repeat(earlier) => repeat::repeat(store, &earlier.0, earlier.1),
+        Answer::Repeat(earlier) => repeat::repeat(store, &earlier),
     }
 }

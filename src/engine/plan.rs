@@ -138,6 +138,7 @@ impl<'a> Planner<'a> {
             provenance: Provenance::of_engine(ActorKind::Policy, "timer"),
             digest: Digest::of(&[]),
             request_bytes: 0,
+            operation: None,
         };
         if let Ok(verdict) = self.judge(&call)
             && verdict.rejection.is_none()

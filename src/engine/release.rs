@@ -21,7 +21,7 @@ impl Writer {
         if let Some(key) = &key {
             match self.outcomes.find(key, digest) {
                 Known::New => {}
-                Known::Repeat(outcome) => {
+                Known::Repeat(outcome, _) => {
                     return Ok(Released {
                         was_held: true,
                         position: outcome.position(),
@@ -59,6 +59,7 @@ impl Writer {
                     count: 1,
                     version: Version(0),
                 },
+                counted: None,
                 at: self.last,
             });
         }

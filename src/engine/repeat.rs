@@ -3,18 +3,19 @@
 
 use std::sync::Arc;
 
-use super::call::{Call, Receipt, Refused, Remembered, RememberedStatus, Status};
+use super::call::{Call, Counted, Receipt, Refused, RememberedStatus, Repeat, Status};
 use super::history::{positions, room_at};
 use crate::domain::{Code, Event, Version};
 use crate::replay::Moment;
 use crate::store::{EventStore, Position, Record, StoreError};
 
 /// Makes the receipt that the first call got.
-pub(crate) fn repeat(
-    store: &dyn EventStore,
-    call: &Call,
-    outcome: Remembered,
-) -> Result<Receipt, StoreError> {
+pub(crate) fn repeat(store: &dyn EventStore, earlier: &Repeat) -> Result<Receipt, StoreError> {
+    let Repeat {
+        call,
+        outcome,
+        counted,
+    } = earlier;
     let before = Position(outcome.first.0.saturating_sub(1));
     let count = usize::try_from(outcome.count).unwrap_or(usize::MAX);
     let mut records = Vec::new();
@@ -37,7 +38,10 @@ pub(crate) fn repeat(
     let destination = elsewhere
         .map(|(other, version)| room_at(store, other, Moment::Version(version)))
         .transpose()?;
-    let known = outcome.version > Version(0);
+    // Of a refusal that was only counted, the room is folded where the answer tells its version.
+    let counted = counted.as_deref();
+    let tells_room = counted.is_none_or(|it| it.reason.value().code() == Code::VersionConflict);
+    let known = outcome.version > Version(0) && tells_room;
     let folded = known
         .then(|| room_at(store, room, Moment::Version(outcome.version)))
         .transpose()?;
@@ -46,7 +50,13 @@ pub(crate) fn repeat(
             RememberedStatus::Accepted => Status::Accepted,
             RememberedStatus::NoEffect => Status::NoEffect,
             RememberedStatus::Unchanged => Status::Unchanged,
-            RememberedStatus::Refused => Status::Refused(Box::new(refused(store, call, &records)?)),
+            RememberedStatus::Refused => {
+                let refused = match counted {
+                    Some(counted) => only_counted(store, call, counted),
+                    None => refused(store, call, &records),
+                };
+                Status::Refused(Box::new(refused?))
+            }
         },
         position: outcome.position(),
         version: outcome.version,
@@ -76,5 +86,19 @@ fn refused(store: &dyn EventStore, call: &Call, records: &[Record]) -> Result<Re
             None => Vec::new(),
         },
         rejection: reason,
+    })
+}
+
+fn only_counted(
+    store: &dyn EventStore,
+    call: &Call,
+    counted: &Counted,
+) -> Result<Refused, StoreError> {
+    let reason = counted.reason.value();
+    Ok(Refused {
+        code: reason.code(),
+        detail: reason.to_string(),
+        because: positions(store, &call.request.room, &counted.because)?,
+        rejection: Some(reason.clone()),
     })
 }

@@ -1,6 +1,7 @@
 //! Following the log: first what was, then what comes. Apart because a subscriber keeps nothing but
 //! its place: the writer never waits for it and holds no queue for it (law 14).
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -18,8 +19,8 @@ use crate::store::{EventStore, Position, Record, StoreError};
 /// Which records a subscriber wants.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
-    /// One room's, with the refusals that named it when there was no such room; everybody's when
-    /// absent.
+    /// One room's, with the refusals that named it when there was no such room, and what sums of
+    /// refusals counted of it; everybody's when absent.
     pub room: Option<RoomName>,
 }
 
@@ -68,8 +69,8 @@ impl Subscription {
                 return Ok(Some(delivery));
             }
             let visible = *self.visible.borrow_and_update();
-            let wants = |record: &Record| self.filter.wants(record);
-            let page = match self.shared.tail.after(self.position, PAGE, wants) {
+            let part_of = |record: &Arc<Record>| self.filter.part_of(record);
+            let page = match self.shared.tail.after(self.position, PAGE, part_of) {
                 Some(page) => page,
                 None => self.read(visible.head).await?,
             };
@@ -121,10 +122,14 @@ impl Drop for Subscription {
 }
 
 impl Filter {
-    fn wants(&self, record: &Record) -> bool {
-        let named = record.room.as_ref();
-        let named = named.or_else(|| record.event.event.refused_room());
-        self.room.is_none() || self.room.as_ref() == named
+    fn part_of(&self, record: &Arc<Record>) -> Option<Arc<Record>> {
+        let Some(room) = &self.room else {
+            return Some(Arc::clone(record));
+        };
+        Some(match record.part_about(room)? {
+            Cow::Borrowed(_) => Arc::clone(record),
+            Cow::Owned(part) => Arc::new(part),
+        })
     }
 }
 
@@ -142,7 +147,7 @@ fn page(store: &dyn EventStore, after: Position, head: Position) -> Result<Page,
     Ok(Page { up_to, found })
 }
 
-/// A page of one room: of its stream, and of the refusals in the system stream that named it. What
+/// A page of one room: of its stream, and of what the system stream tells of refusals there. What
 /// happened in other rooms is not even read.
 fn page_of_room(
     store: &dyn EventStore,
@@ -154,8 +159,8 @@ fn page_of_room(
     let own = stretch(store, Some(room), version, (after, head))?;
     let refused = stretch(store, None, system_version(store, after)?, (after, head))?;
     let up_to = own.up_to.min(refused.up_to);
-    let of_room = |record: &Record| record.event.event.refused_room() == Some(room);
-    let named = refused.records.into_iter().filter(of_room);
+    let refused_records = refused.records.iter();
+    let named = refused_records.filter_map(|it| it.part_about(room).map(Cow::into_owned));
     let mut records: Vec<Record> = own.records.into_iter().chain(named).collect();
     records.retain(|record| record.position <= up_to);
     records.sort_by_key(|record| record.position);

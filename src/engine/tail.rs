@@ -75,13 +75,13 @@ impl Tail {
         }
     }
 
-    /// What `wants` of the next `limit` records after a position, or `None` when that is before
-    /// the tail's beginning.
+    /// What `part_of` leaves of the next `limit` records after a position, or `None` when that is
+    /// before the tail's beginning.
     pub(crate) fn after(
         &self,
         position: Position,
         limit: usize,
-        wants: impl Fn(&Record) -> bool,
+        part_of: impl Fn(&Arc<Record>) -> Option<Arc<Record>>,
     ) -> Option<Page> {
         let kept = self.lock();
         if position < kept.before {
@@ -101,8 +101,7 @@ impl Tail {
         };
         for (record, commit) in unseen.take(limit) {
             page.up_to = record.position;
-            if wants(record) {
-                let record = Arc::clone(record);
+            if let Some(record) = part_of(record) {
                 page.found.push_back(Delivery { record, commit });
             }
         }

@@ -21,7 +21,6 @@ use super::idempotency::Outcomes;
 use super::keeper::Keeper;
 use super::refusals::Refusals;
 use super::shared::Shared;
-use super::summed::Summed;
 use super::timers::Timers;
 use crate::domain::event::{EngineStopped, RoomConfig};
 use crate::domain::{Event, Provenance, Room, Timestamp, Version};
@@ -65,7 +64,6 @@ pub(crate) struct Writer {
     pub(crate) idle: Idle,
     pub(crate) refusals: Refusals,
     pub(crate) outcomes: Outcomes,
-    pub(crate) summed: Summed,
     /// Facts of the ledger itself that the next batch records.
     pub(crate) facts: Vec<Event>,
     /// The operator who released the clock, until that is recorded.

@@ -33,7 +33,8 @@ impl Filter {
     /// Whether a record could be wanted that is a refusal.
     pub fn takes_refusals(&self) -> bool {
         let kinds = &self.kinds;
-        self.refused != Some(false) && (kinds.is_empty() || kinds.contains(&Kind::CommandRefused))
+        let takes = |kind: &Kind| is_refusal(*kind);
+        self.refused != Some(false) && (kinds.is_empty() || kinds.iter().any(takes))
     }
 
     /// Whether a record is wanted, by the directory of its stream.

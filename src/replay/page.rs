@@ -3,6 +3,8 @@
 //! Apart because the server and the command line must give the same pages. A page looks at a
 //! bounded number of records, so that a filter that matches nothing answers too.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::domain::{RoomName, SessionNumber, Timestamp, Version};
@@ -95,9 +97,9 @@ impl EventPage {
     }
 }
 
-/// Reads one page. A room's page has the refusals as well that named it when there was no such
-/// room: they stand in the system stream. It ends early where its
-/// events come to some megabytes; `next` goes on.
+/// Reads one page. A room's page has two kinds of events of the system stream as well: refusals
+/// that named the room when there was none, and of each sum of refusals the counts of that room. A
+/// page ends early where its events come to some megabytes; `next` goes on.
 ///
 /// # Errors
 /// As [`EventStore::read_room`].
@@ -137,8 +139,8 @@ fn read_line(
         };
         for record in &records {
             looked_at += 1;
-            if line.holds(record) {
-                let shown = take(store, book, query, record, &mut page)?;
+            if let Some(part) = line.part_of(record) {
+                let shown = take(store, book, query, &part, &mut page)?;
                 bytes += shown.map_or(0, weight_of);
             }
             let is_end = line.key(record) == last && range.is_last(last, query.order);
@@ -280,7 +282,8 @@ enum Lane<'a> {
     All,
     /// A room's stream, by version.
     Room(&'a RoomName),
-    /// Refusals where there was no room of that name: in the system stream, by version.
+    /// Refusals where there was no room of that name, and what sums counted of it: in the system
+    /// stream, by version.
     Refused(&'a RoomName),
 }
 
@@ -298,10 +301,11 @@ impl Line<'_> {
         }
     }
 
-    fn holds(&self, record: &Record) -> bool {
+    /// As much of a record as is wanted here.
+    fn part_of<'r>(&self, record: &'r Record) -> Option<Cow<'r, Record>> {
         match self.lane {
-            Lane::All | Lane::Room(_) => true,
-            Lane::Refused(room) => record.event.event.refused_room() == Some(room),
+            Lane::All | Lane::Room(_) => Some(Cow::Borrowed(record)),
+            Lane::Refused(room) => record.part_about(room),
         }
     }
 

@@ -1,6 +1,7 @@
 //! The units of the log: commit, command, record, and where each stands.
 //! Apart because the codec, every store and every fold share them. Nothing here touches bytes.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -137,7 +138,8 @@ pub struct RequestKey {
     pub caller: Personal<String>,
     /// The room; `None` where the call is about none.
     pub room: Option<RoomName>,
-    /// The call, as in the provenance.
+    /// The route or method that was called: that of the provenance, but for a route that takes
+    /// several commands.
     pub call: String,
     /// The caller's request id.
     pub request_id: String,
@@ -180,6 +182,26 @@ pub struct Record {
     pub command_first: Position,
     /// The event with its cause.
     pub event: NewEvent,
+}
+
+impl Record {
+    /// The record as a reader of one room sees it: of an event of the system stream, the part that
+    /// is about the room. `None` where it is not about the room.
+    pub fn part_about(&self, room: &RoomName) -> Option<Cow<'_, Self>> {
+        if self.room.is_some() {
+            return (self.room.as_ref() == Some(room)).then_some(Cow::Borrowed(self));
+        }
+        Some(match self.event.event.part_about(room)? {
+            Cow::Borrowed(_) => Cow::Borrowed(self),
+            Cow::Owned(event) => Cow::Owned(Self {
+                event: NewEvent {
+                    event,
+                    ..self.event.clone()
+                },
+                ..self.clone()
+            }),
+        })
+    }
 }
 
 /// A commit as it stands in the log.

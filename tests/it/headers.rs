@@ -309,6 +309,62 @@ fn a_header_with_two_values_is_refused_and_one_of_a_structured_field_is_unquoted
     assert_eq!(removal["request_id"], r#"a "b" \c"#);
 }
 
+/// A route that takes many commands is one call: under one key, another command is another body.
+/// The methods of a vendor are calls of their own, and so are other routes and other rooms.
+#[test]
+fn a_key_names_a_request_together_with_its_route_and_room() {
+    let ledger = bearer(&json!({"ledger": {"admin": true, "report": true}}));
+    let livekit = bearer(&json!({"video": admin()}));
+    let of = |command: &str| json!({"command": command, "identity": "alice"});
+    let update = "/twirp/livekit.RoomService/UpdateParticipant";
+    let elsewhere = "/api/v1/rooms/s/commands";
+    let joins = "/api/v1/rooms/r/joins";
+    let target = json!({"command": "remove", "target": "identity:alice"});
+    let cases = [
+        (&ledger, (COMMANDS, of("ban")), (COMMANDS, of("unban")), 409),
+        (&ledger, (COMMANDS, of("unban")), (COMMANDS, of("ban")), 409),
+        (&ledger, (COMMANDS, of("ban")), (COMMANDS, target), 409),
+        (
+            &ledger,
+            (COMMANDS, of("ban")),
+            (COMMANDS, json!({"command": "end_session"})),
+            409,
+        ),
+        (&ledger, (COMMANDS, of("ban")), (COMMANDS, of("ban")), 200),
+        (
+            &ledger,
+            (COMMANDS, of("ban")),
+            (elsewhere, of("unban")),
+            200,
+        ),
+        (
+            &ledger,
+            (COMMANDS, of("ban")),
+            (joins, json!({"identity": "bob"})),
+            201,
+        ),
+        (&livekit, (update, alice()), (REMOVE, alice()), 200),
+    ];
+    for (by, first, second, expected) in cases {
+        let server = Server::new();
+        server.join("r", "alice");
+        server.join("s", "alice");
+        let send = |(path, body): &(&str, Value)| {
+            let headers = [("idempotency-key", "k")];
+            ask(&server, by, path, &headers, body.to_string().as_bytes())
+        };
+        assert_eq!(send(&first).0.status, 200, "{first:?}");
+        let head = all_events(&server).len();
+        let (answer, body) = send(&second);
+        assert_eq!(answer.status, expected, "{first:?} {second:?}");
+        if expected == 409 {
+            let body: Value = serde_json::from_slice(&body).unwrap();
+            assert_eq!(body["type"], "request-id-reused");
+            assert_eq!(all_events(&server).len(), head);
+        }
+    }
+}
+
 /// One removal of alice in each dialect, by a caller who may.
 fn removals() -> Vec<(String, &'static str, Value)> {
     let livekit = bearer(&json!({"video": admin()}));

@@ -145,6 +145,7 @@ impl Stage {
             provenance,
             digest: Digest::of(written.as_bytes()),
             request_bytes: u64::try_from(written.len()).unwrap_or(u64::MAX),
+            operation: None,
         }
     }
 }

@@ -23,6 +23,7 @@ pub(super) async fn command(
     asked: Asked,
 ) -> Result<Response, Problem> {
     let write = Write::begin(&ledger, asked, &room, Need::Admin).await?;
+    let write = write.of_route(COMMAND_ROUTE);
     let mut asked = write.read("command", command_body::read).await?;
     if let (Some(position), Command::AddNote { about, .. }) =
         (asked.note_position, &mut asked.command)
@@ -71,6 +72,9 @@ pub(super) const COMMAND: Operation = Operation::command(
     command_body::forms,
     Answer::of::<Commanded>(200),
 );
+
+/// What an idempotency key is told apart by, whatever the command.
+const COMMAND_ROUTE: &str = "command";
 
 /// The version of the room's event at that place, if it is one of the room.
 async fn version_of(

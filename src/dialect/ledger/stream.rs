@@ -26,7 +26,7 @@ use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::query::Query;
 use crate::dialect::ledger::state::Ledger;
-use crate::domain::{Digest, RoomName};
+use crate::domain::{Digest, Kind, RoomName};
 use crate::engine::{Delivery, EngineError, Filter, Subscription};
 use crate::store::Position;
 
@@ -180,8 +180,15 @@ async fn gathered(
         let position = delivery.record.position;
         let lines = loop {
             let head = ledger.engine.head();
-            let shown = ledger.lines.shown(position, head, show(ledger, &delivery));
-            match shown.await {
+            let show = show(ledger, &delivery);
+            // Of a sum, readers of different rooms see different parts.
+            let is_alike = delivery.record.event.event.kind() != Kind::RefusalsSuppressed;
+            let shown = if is_alike {
+                ledger.lines.shown(position, head, show).await
+            } else {
+                show.await
+            };
+            match shown {
                 Ok(lines) => break lines,
                 Err(error) => wait_out(&error).await?,
             }

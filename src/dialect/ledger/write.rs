@@ -107,6 +107,8 @@ pub(super) struct Write {
     caller: Caller,
     room: RoomName,
     need: Need,
+    /// The route, where it takes several commands.
+    operation: Option<&'static str>,
     digest: Digest,
     /// What all commands of a report about several rooms come to.
     whole: Option<Digest>,
@@ -135,10 +137,20 @@ impl Write {
             caller,
             room: ledger.room_meant(room).await?,
             need,
+            operation: None,
             digest: body::digest(&parts, body.as_deref().unwrap_or_default()),
             whole: None,
             body,
         })
+    }
+
+    /// Makes all commands of a route calls of one name: under one idempotency key, another command
+    /// is another body.
+    pub(super) fn of_route(self, operation: &'static str) -> Self {
+        Self {
+            operation: Some(operation),
+            ..self
+        }
     }
 
     /// Makes each of several commands known by all of them: a repeat has the same ones.
@@ -253,6 +265,7 @@ impl Write {
         let bytes = self.body.as_ref().map_or(0, Bytes::len);
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         let mut call = Call::decoded(request, provenance, self.digest, bytes);
+        call.operation = self.operation;
         if let (None, Some(whole)) = (&call.request.objection, self.whole) {
             call.digest = whole;
         }

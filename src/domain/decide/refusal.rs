@@ -43,19 +43,13 @@ pub fn refusal(
             .iter()
             .map(|no| no.code().as_str().to_owned())
             .collect(),
-        reason: Personal::new(decisive(rejection)),
+        reason: Personal::new(rejection.decisive()),
         because,
         request_digest: digest,
         request_bytes: bytes,
     };
     draft.push(refused);
     draft.finish()
-}
-
-/// The first reason, which decides the answer.
-fn decisive(rejection: &Rejection) -> Rejection {
-    let first = rejection.reasons().first();
-    first.unwrap_or(rejection).clone().bounded()
 }
 
 /// The whole of a decision: with the record of its no after the events, where it came with one.

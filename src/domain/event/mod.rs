@@ -13,6 +13,8 @@ mod state;
 mod system;
 mod track;
 
+use std::borrow::Cow;
+
 use serde::de::DeserializeSeed;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -197,6 +199,15 @@ impl Event {
         } else {
             None
         }
+    }
+
+    /// As much of an event of the system stream as is about a room: a refusal that named it, or
+    /// what a sum counted of it. `None` for an event that is not about it.
+    pub fn part_about(&self, room: &RoomName) -> Option<Cow<'_, Self>> {
+        if let Self::RefusalsSuppressed(sum) = self {
+            return sum.part_about(room).map(|part| Cow::Owned(part.into()));
+        }
+        (self.refused_room() == Some(room)).then_some(Cow::Borrowed(self))
     }
 }
 

@@ -90,6 +90,18 @@ pub struct RefusalCount {
 }
 
 impl RefusalsSuppressed {
+    /// What was counted of a room; `None` where nothing was. Readers of one room learn nothing of
+    /// others.
+    pub fn part_about(&self, room: &RoomName) -> Option<Self> {
+        let counts = self.counts.iter();
+        let own = counts.filter(|counted| counted.room.as_ref() == Some(room));
+        let counts: Vec<RefusalCount> = own.cloned().collect();
+        (!counts.is_empty()).then(|| Self {
+            counts,
+            ..self.clone()
+        })
+    }
+
     /// How many were counted.
     pub fn count(&self) -> u64 {
         let counts = self.counts.iter().map(|counted| counted.count);

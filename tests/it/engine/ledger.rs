@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use roomledger::domain::{Digest, Room, Version};
+use roomledger::domain::{Actor, Command, Digest, Room, Version};
 use roomledger::engine::EngineConfig;
 use roomledger::replay::{Moment, fold_on};
 use roomledger::store::ledger::{Ledger, LedgerOptions};
@@ -15,7 +15,9 @@ use roomledger::testing::virtual_time::VirtualEngine;
 use crate::ledger::{copy_files, edit_sled};
 
 use super::failure::io;
-use super::support::{create, gate_over, join, open_on, remove, room, run, with_id};
+use super::support::{
+    call, create, gate_over, identity, join, open_on, remove, room, run, with_id,
+};
 
 fn ledger(dir: &Path) -> Ledger {
     let mut options = LedgerOptions::new(1, [7; 16], "boot".to_owned());
@@ -218,4 +220,57 @@ fn edited(dir: &Path, change: impl Fn(&mut Vec<u8>)) -> usize {
         }
     });
     count
+}
+
+/// No record tells what a refusal was that was only counted: its answer is kept in the checkpoint.
+#[test]
+fn a_counted_refusal_is_answered_alike_after_a_clean_stop() {
+    let dir = tempfile::tempdir().unwrap();
+    let config = EngineConfig {
+        refusals_per_minute_max: 1,
+        ..config()
+    };
+    let ban = |lifted: bool| {
+        let identity = identity("mallory");
+        let banned = Command::Ban {
+            identity: identity.clone(),
+            until: None,
+        };
+        let command = if lifted {
+            Command::Unban { identity }
+        } else {
+            banned
+        };
+        call("r", command)
+    };
+    let mut again = with_id(join("r", "mallory"), "1");
+    let mut expected = with_id(remove("r", "nobody"), "2");
+    expected.request.expected_version = Some(Version(1));
+    again.provenance.actor = Actor::of_key("devkey", Some("a"));
+    expected.provenance.actor = Actor::of_key("devkey", Some("a"));
+    let engine = open_on(Arc::new(ledger(dir.path())), config.clone());
+    engine.execute_blocking(create("r")).unwrap();
+    engine.execute_blocking(ban(false)).unwrap();
+    for call in [&again, &expected] {
+        let mut one = call.clone();
+        one.provenance.request_id = None;
+        engine.execute_blocking(one).unwrap();
+    }
+    let first = engine.execute_blocking(again.clone()).unwrap();
+    let conflict = engine.execute_blocking(expected.clone()).unwrap();
+    assert!(first.records.is_empty() && conflict.records.is_empty());
+    engine.execute_blocking(ban(true)).unwrap();
+    engine.shutdown_blocking().unwrap();
+    drop(engine);
+
+    let engine = open_on(Arc::new(ledger(dir.path())), config);
+    for (call, first) in [(again, first), (expected, conflict)] {
+        let told = engine.execute_blocking(call).unwrap();
+        assert!(told.replayed);
+        assert_eq!(
+            (&told.status, told.position, told.version),
+            (&first.status, first.position, first.version)
+        );
+    }
+    engine.shutdown_blocking().unwrap();
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use roomledger::domain::event::RefusalsSuppressed;
-use roomledger::domain::{Actor, Command, Event};
-use roomledger::engine::{Call, EngineConfig, EngineError, Status};
-use roomledger::store::{EventStore, MemoryStore, Position};
+use roomledger::domain::{Actor, Command, Event, Kind};
+use roomledger::engine::{Call, EngineConfig, EngineError, Filter, Status};
+use roomledger::replay::{self, EventQuery, NamesBook, read_page};
+use roomledger::store::{EventStore, MemoryStore, Position, Record};
 use roomledger::testing::virtual_time::VirtualEngine;
 
 use super::support::{call, create, identity, join, open_on, remove, with_id};
@@ -209,4 +210,66 @@ fn a_repeat_of_a_refusal_that_was_only_counted_answers_as_the_first_did() {
         matches!(other, Err(EngineError::RequestIdReused { .. })),
         "{other:?}"
     );
+}
+
+/// A sum names its rooms, so each finds it, and learns nothing of the others.
+#[test]
+fn a_sum_is_found_by_each_room_that_it_counts() {
+    let (engine, store) = open(1);
+    for name in ["lobby", "a", "b", "a", "b", "b"] {
+        engine.execute_blocking(remove(name, "y")).unwrap();
+    }
+    engine.execute_blocking(create("b")).unwrap();
+    engine.advance(Duration::from_secs(60)).unwrap();
+    let all: Vec<Record> = store.read_all(Position(0), 10_000).unwrap();
+    let follow = |room: &str, after: u64| -> Vec<Record> {
+        let room = Some(super::support::room(room));
+        let mut followed = engine.subscribe(Position(after), Filter { room });
+        let mut found = Vec::new();
+        let head = store.head().position;
+        while followed.position() < head {
+            let next = super::support::run(followed.next()).unwrap().unwrap();
+            found.push(Record::clone(&next.record));
+            if next.record.position == all.last().unwrap().position {
+                break;
+            }
+        }
+        found
+    };
+    for (name, last) in [("a", 2), ("b", 3)] {
+        let room = super::support::room(name);
+        let counts_it = |record: &&Record| match &record.event.event {
+            Event::RefusalsSuppressed(sum) => {
+                sum.counts.iter().any(|it| it.room.as_ref() == Some(&room))
+            }
+            _ => false,
+        };
+        let expected: Vec<Position> = all.iter().filter(counts_it).map(|it| it.position).collect();
+        let query = EventQuery {
+            room: Some(room.clone()),
+            filter: replay::Filter {
+                kinds: vec![Kind::RefusalsSuppressed],
+                ..replay::Filter::default()
+            },
+            ..EventQuery::default()
+        };
+        let page = read_page(&*store, &mut NamesBook::default(), &query).unwrap();
+        let found: Vec<Position> = page.events.iter().map(|it| Position(it.position)).collect();
+        assert_eq!(found, expected, "{name}");
+        let shown = page.events.last().unwrap();
+        assert_eq!(shown.data["count"], last, "{name}");
+        assert_eq!(shown.data["counts"].as_array().unwrap().len(), 1, "{name}");
+        assert_eq!(shown.data["counts"][0]["room"], name);
+        let is_sum = |record: &&Record| record.event.event.kind() == Kind::RefusalsSuppressed;
+        let followed = follow(name, 0);
+        let sums: Vec<&Record> = followed.iter().filter(is_sum).collect();
+        let at: Vec<Position> = sums.iter().map(|it| it.position).collect();
+        assert_eq!(at, expected, "{name}");
+        for sum in sums {
+            let Event::RefusalsSuppressed(sum) = &sum.event.event else {
+                unreachable!();
+            };
+            assert!(sum.counts.iter().all(|it| it.room.as_ref() == Some(&room)));
+        }
+    }
 }

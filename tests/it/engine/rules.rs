@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use roomledger::domain::Version;
+use roomledger::domain::{Actor, Version};
 use roomledger::engine::{Call, EngineConfig, Status};
 use roomledger::store::EventStore;
 use roomledger::testing::virtual_time::VirtualEngine;
@@ -150,4 +150,66 @@ fn rule_13_the_last_outcomes_are_kept_however_old_they_are() {
     assert!(!is_known(&engine, "d"));
     assert!(is_known(&engine, "c") && is_known(&engine, "d"));
     assert!(!is_known(&engine, "b"));
+}
+
+/// Refused calls under ids of their own, as one caller floods with them.
+#[test]
+fn rule_13_refusals_of_one_caller_push_out_no_outcome_of_another() {
+    let config = EngineConfig {
+        outcomes_max: 40,
+        outcomes_min: 0,
+        refusals_per_minute_max: 100,
+        ..EngineConfig::default()
+    };
+    let (engine, gate) = gated(config.clone());
+    let by = |who: &str, mut call: Call| {
+        call.provenance.actor = Actor::of_key("devkey", Some(who));
+        call
+    };
+    let joined = by("alice", with_id(join("r", "alice"), "joined"));
+    let refused = by("bob", with_id(remove("nowhere", "bob"), "refused"));
+    let is_known = |engine: &VirtualEngine, call: &Call| {
+        let told = engine.execute_blocking(call.clone());
+        told.unwrap().replayed
+    };
+    assert!(!is_known(&engine, &joined) && !is_known(&engine, &refused));
+    for number in 0..200 {
+        let call = with_id(
+            remove("nowhere", &format!("p{number}")),
+            &format!("m{number}"),
+        );
+        assert!(!is_known(&engine, &by("mallory", call)), "{number}");
+    }
+    assert!(is_known(&engine, &joined) && is_known(&engine, &refused));
+    let last = by("mallory", with_id(remove("nowhere", "p99"), "m99"));
+    assert!(is_known(&engine, &last), "the last that is on record");
+    let first = by("mallory", with_id(remove("nowhere", "p0"), "m0"));
+    assert!(!is_known(&engine, &first), "a caller has a tenth");
+    engine.shutdown_blocking().unwrap();
+    gate.reopen();
+    let engine = open_on(gate, config);
+    assert!(is_known(&engine, &joined) && is_known(&engine, &refused));
+}
+
+/// Many callers together keep within the bound, and the largest gives way.
+#[test]
+fn rule_13_refusals_of_all_callers_have_a_bound() {
+    let (engine, _) = gated(EngineConfig {
+        outcomes_max: 20,
+        outcomes_min: 0,
+        ..EngineConfig::default()
+    });
+    let ask = |caller: usize, number: usize| {
+        let id = format!("{caller}-{number}");
+        let mut call = with_id(remove("nowhere", &id), &id);
+        call.provenance.actor = Actor::of_key("devkey", Some(&format!("caller-{caller}")));
+        engine.execute_blocking(call).unwrap().replayed
+    };
+    for caller in 0..10 {
+        assert!(!ask(caller, 0) && !ask(caller, 1));
+    }
+    assert!(!ask(10, 0), "one that has nothing yet");
+    let known = (0..10).filter(|caller| ask(*caller, 1)).count();
+    assert_eq!(known, 10, "the oldest of one caller gave way");
+    assert!(ask(10, 0));
 }

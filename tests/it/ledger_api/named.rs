@@ -111,3 +111,45 @@ fn a_token_for_the_room_finds_them_and_no_others() {
         get(&format!("/events/{position}")).expect(one);
     }
 }
+
+/// A flood is counted. The counts of a room are found by its name, also by a reader of that room
+/// alone.
+#[test]
+fn a_sum_of_refusals_is_found_by_the_rooms_that_it_names() {
+    let server = Server::new();
+    let ban = json!({ "command": "ban", "identity": "x" });
+    for _ in 0..62 {
+        server.post("/rooms/never/commands", &ban).expect(404);
+        server.post("/rooms/secret/commands", &ban).expect(404);
+    }
+    let of_never = server.token(&Grants {
+        ledger: LedgerGrant {
+            audit: true,
+            room: Some("never".to_owned()),
+            ..LedgerGrant::default()
+        },
+        ..Grants::default()
+    });
+    let bearer = format!("Bearer {of_never}");
+    for query in ["kind=refusals_suppressed", "refused=true&order=desc"] {
+        let path = format!("/events?room=never&{query}");
+        let headers = [("authorization", bearer.as_str())];
+        let read = server.send(Method::GET, &path, &headers, Vec::new());
+        let read = read.expect(200);
+        let is_sum = |event: &&Value| event["kind"] == "refusals_suppressed";
+        let events = read["events"].as_array().unwrap();
+        let sums: Vec<&Value> = events.iter().filter(is_sum).collect();
+        assert!(!sums.is_empty(), "{query}");
+        for sum in sums {
+            let [count] = sum["data"]["counts"].as_array().unwrap().as_slice() else {
+                panic!("{sum:#}");
+            };
+            assert_eq!(count["room"], "never");
+            assert_eq!(count["count"], sum["data"]["count"]);
+        }
+        assert!(!read.to_string().contains("secret"));
+    }
+    let everywhere = server.events("kind=refusals_suppressed");
+    let last = &everywhere.last().unwrap()["data"];
+    assert_eq!(last["counts"].as_array().unwrap().len(), 2);
+}

@@ -180,6 +180,7 @@ impl Server {
         let call = Call {
             digest: Digest::of(format!("{command:?}").as_bytes()),
             request_bytes: 1,
+            operation: None,
             provenance: Provenance::of_engine(ActorKind::ApiKey, "devkey"),
             request: Request::new(RoomName::new(room).unwrap(), command),
         };
