@@ -2,12 +2,11 @@
 //! orderly end. Apart, so that nothing else knows all of them; it decides nothing about rooms.
 
 pub mod descriptors;
-mod doorway;
+mod door;
 #[cfg(feature = "testing")]
 pub mod fuzz;
 #[cfg(feature = "testing")]
 pub mod fuzz_tokens;
-mod stall;
 mod webhooks;
 
 use std::future::Future;
@@ -23,10 +22,12 @@ use axum::response::Response;
 use tracing::Instrument;
 
 pub use crate::dialect::livekit::Origins;
-pub use doorway::ConnectionLimits;
+pub use door::{
+    ConnectionLimits, DoorConfig, HostError, Hosts, Network, NetworkError, Proxies, Transport,
+};
 pub use webhooks::{WebhookConfig, WebhookError, bad_cursors, set_cursors_aside};
 
-use doorway::Doorway;
+use door::Doorway;
 
 use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::auth::rate::{RateLimit, RateLimits};
@@ -60,8 +61,8 @@ pub struct ServerConfig {
     /// Pages of which origins may read LiveKit's answers; of all, as the real server has it, by
     /// default.
     pub origins: Origins,
-    /// What a connection may cost.
-    pub limits: ConnectionLimits,
+    /// How callers come in.
+    pub door: DoorConfig,
     /// Who is told what happens.
     pub webhooks: WebhookConfig,
 }
@@ -71,7 +72,7 @@ pub struct Server {
     engine: Engine,
     outbox: Outbox,
     router: Router,
-    limits: ConnectionLimits,
+    door: DoorConfig,
     listener: TcpListener,
     address: SocketAddr,
     report: OpenReport,
@@ -86,6 +87,11 @@ impl Server {
     pub fn open(config: &ServerConfig) -> Result<Self, ServerError> {
         if config.is_dev && !is_loopback(config.listen.ip()) {
             return Err(ServerError::DevOutsideLoopback {
+                listen: config.listen,
+            });
+        }
+        if config.door.transport == Transport::PlainOnLoopback && !is_loopback(config.listen.ip()) {
+            return Err(ServerError::PlainOutsideLoopback {
                 listen: config.listen,
             });
         }
@@ -116,9 +122,12 @@ impl Server {
                 config.origins.clone(),
                 outbox.watch(),
             ),
-            limits: ConnectionLimits {
-                connections_max: descriptors::connections(config.limits.connections_max),
-                ..config.limits
+            door: DoorConfig {
+                limits: ConnectionLimits {
+                    connections_max: descriptors::connections(config.door.limits.connections_max),
+                    ..config.door.limits
+                },
+                ..config.door.clone()
             },
             engine,
             outbox,
@@ -158,7 +167,7 @@ impl Server {
             }
         })?;
         let outbox = self.outbox.start();
-        let mut doorway = Doorway::new(self.router, self.limits);
+        let mut doorway = Doorway::new(self.router, self.door);
         tokio::select! {
             () = stop => {}
             () = doorway.open(&listener) => {}
@@ -275,7 +284,7 @@ fn engine_config(config: &ServerConfig, report: &OpenReport) -> EngineConfig {
         config.is_dev,
         engine.defaults.config,
         config.rate_limit,
-        config.limits,
+        config.door,
         config.origins
     );
     engine.config_digest = Digest::of(said.as_bytes());
@@ -302,6 +311,14 @@ pub enum ServerError {
         "--dev listens on loopback only, and {listen} is not: its secret is known to everybody"
     )]
     DevOutsideLoopback {
+        /// As asked.
+        listen: SocketAddr,
+    },
+    /// What is sent could be read by others.
+    #[error(
+        "plain HTTP is served on loopback only, and {listen} is not: tokens would travel readable"
+    )]
+    PlainOutsideLoopback {
         /// As asked.
         listen: SocketAddr,
     },

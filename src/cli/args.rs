@@ -21,6 +21,7 @@ pub use read::{AtArgs, LogArgs, ReadArgs, RoomAtArgs, RoomsArgs, SessionsArgs, S
 use crate::cli::output::Format;
 use crate::cli::zone::TimeStyle;
 use crate::dialect::auth::rate::RateLimit;
+use crate::server::Network;
 
 /// An append-only, replayable record of what happened in real-time rooms.
 #[derive(Debug, Parser)]
@@ -110,6 +111,17 @@ pub struct ServeArgs {
     /// Address and port to listen on.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7880")]
     pub listen: SocketAddr,
+    /// Listen beyond loopback without TLS: a proxy in front encrypts (docs/deploy.md).
+    #[arg(long)]
+    pub plain_http: bool,
+    /// Believe X-Forwarded-For, Forwarded and X-Forwarded-Proto of proxies at these addresses, such
+    /// as 127.0.0.1 or 10.0.0.0/8; may be given several times [default: of nobody]
+    #[arg(long, value_name = "CIDR")]
+    pub trusted_proxy: Vec<Network>,
+    /// Answer for this host name alone, 421 for others; may be given several times [default: any;
+    /// with --dev loopback's own names, and these]
+    #[arg(long, value_name = "NAME")]
+    pub host: Vec<String>,
     /// File of 'key: secret' lines, readable by its owner only (mode 0600).
     #[arg(long, value_name = "FILE", required_unless_present_any = ["dev", "api_key"])]
     pub keys: Option<PathBuf>,
@@ -120,12 +132,15 @@ pub struct ServeArgs {
     #[arg(long, value_name = "RATE")]
     pub rate_limit: Option<RateLimit>,
     /// Let pages of this origin alone read LiveKit's answers; may be given several times, 'none'
-    /// for no page [default: *, as LiveKit has it]
+    /// for no page [default: *, as LiveKit has it; with --dev none]
     #[arg(long, value_name = "ORIGIN")]
     pub cors_origin: Vec<String>,
     /// Open connections at a time, 503 beyond; fewer where there are fewer file descriptors.
     #[arg(long, value_name = "N", default_value_t = 16_384)]
     pub connections_max: usize,
+    /// The same of one address, IPv6 by its first 64 bits; trusted proxies have no limit.
+    #[arg(long, value_name = "N", default_value_t = 4_096)]
+    pub connections_per_address: usize,
     /// How long a client may take to send a head, or stay idle between requests.
     #[arg(long, value_name = "TIME", default_value = "75s",
           value_parser = humantime::parse_duration)]

@@ -21,8 +21,8 @@ use crate::dialect::auth::keys::{KeyRing, ShortSecrets};
 use crate::engine::EngineError;
 use crate::outbox::{OutboxConfig, OutboxError};
 use crate::server::{
-    ConnectionLimits, Origins, Server, ServerConfig, ServerError, WebhookConfig, WebhookError,
-    descriptors,
+    ConnectionLimits, DoorConfig, Hosts, Origins, Proxies, Server, ServerConfig, ServerError,
+    Transport, WebhookConfig, WebhookError, descriptors,
 };
 use crate::store::Position;
 
@@ -33,9 +33,7 @@ use crate::store::Position;
 /// `Damaged` when it cannot be trusted; `No` for the rest.
 pub fn serve(args: &ServeArgs, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
     let keys = Arc::new(keys(args)?);
-    let origins = Origins::parse(&args.cors_origin).map_err(|problem| {
-        Failure::new(Exit::Usage, "--cors-origin is refused").because(problem)
-    })?;
+    let (origins, door) = (origins(args)?, door(args)?);
     trace();
     descriptors::raise();
     let place = args.data.display().to_string();
@@ -48,12 +46,7 @@ pub fn serve(args: &ServeArgs, terminal: &mut Terminal<'_>) -> Result<(), Failur
         enable_remote_unmute: args.enable_remote_unmute,
         rate_limit: args.rate_limit,
         origins,
-        limits: ConnectionLimits {
-            connections_max: args.connections_max,
-            head_max: args.head_timeout,
-            answer_max: args.answer_timeout,
-            stall_max: args.stall_timeout,
-        },
+        door,
         webhooks: WebhookConfig {
             outbox: OutboxConfig {
                 receivers: args.webhook.clone(),
@@ -72,6 +65,47 @@ pub fn serve(args: &ServeArgs, terminal: &mut Terminal<'_>) -> Result<(), Failur
     runtime.shutdown_background();
     ended.map_err(told)?;
     Ok(writeln!(terminal.err, "stopped, and the ledger is closed")?)
+}
+
+/// Whose pages may read answers. The secret of `--dev` is known to every page, so none may unless
+/// the operator says so.
+fn origins(args: &ServeArgs) -> Result<Origins, Failure> {
+    if args.dev && args.cors_origin.is_empty() {
+        return Ok(Origins::Only(Vec::new()));
+    }
+    Origins::parse(&args.cors_origin)
+        .map_err(|problem| Failure::new(Exit::Usage, "--cors-origin is refused").because(problem))
+}
+
+/// How callers come in. A page can make its own name point at loopback, where the secret of `--dev`
+/// is worth nothing, so there only loopback's names count.
+fn door(args: &ServeArgs) -> Result<DoorConfig, Failure> {
+    let named = args.host.iter().map(String::as_str);
+    let hosts = if args.dev {
+        Hosts::loopback_and(named)
+    } else if args.host.is_empty() {
+        Ok(Hosts::any())
+    } else {
+        Hosts::only(named)
+    };
+    let hosts =
+        hosts.map_err(|error| Failure::new(Exit::Usage, "--host is refused").because(error))?;
+    Ok(DoorConfig {
+        limits: ConnectionLimits {
+            connections_max: args.connections_max,
+            per_address_max: args.connections_per_address,
+            head_max: args.head_timeout,
+            answer_max: args.answer_timeout,
+            stall_max: args.stall_timeout,
+        },
+        hosts,
+        proxies: Proxies::of(args.trusted_proxy.clone()),
+        transport: if args.plain_http {
+            Transport::Plain
+        } else {
+            Transport::PlainOnLoopback
+        },
+    })
 }
 
 fn greet(args: &ServeArgs, server: &Server, err: &mut dyn Write) -> Result<(), Failure> {
@@ -102,6 +136,9 @@ fn greet(args: &ServeArgs, server: &Server, err: &mut dyn Write) -> Result<(), F
             err,
             "  For anything else: --keys FILE with a secret of your own."
         )?;
+    }
+    if !args.dev && args.trusted_proxy.is_empty() {
+        writeln!(err, "note: {NO_PROXY}")?;
     }
     writeln!(err, "listening on {url}, ledger in {}", args.data.display())?;
     writeln!(err, "  admin SDKs    {url}    (lk --dev room list)")?;
@@ -150,6 +187,11 @@ fn failure(error: &ServerError, place: &str) -> Failure {
     match error {
         ServerError::DevOutsideLoopback { .. } => Failure::new(Exit::Usage, error.to_string())
             .hint("--keys FILE with a secret of your own listens anywhere"),
+        ServerError::PlainOutsideLoopback { .. } => Failure::new(Exit::Usage, error.to_string())
+            .hint(
+                "--plain-http where a proxy in front encrypts (docs/deploy.md tells how); \
+                 without one, listen on loopback",
+            ),
         ServerError::Listen { listen, source } => {
             let failure = Failure::new(Exit::No, format!("cannot listen on {listen}"));
             let hint = if source.kind() == io::ErrorKind::AddrInUse {
@@ -223,6 +265,9 @@ const MODE: u32 = 0o7777;
 
 /// What a shell sees of a process that SIGINT ended.
 const SIGINT_EXIT: i32 = 130;
+
+const NO_PROXY: &str = "no proxy is trusted (--trusted-proxy): events tell the address that \
+                        connects, behind a proxy the proxy's";
 
 const YELLOW: &str = "\x1b[1;33m";
 const PLAIN: &str = "\x1b[0m";

@@ -16,7 +16,7 @@ use roomledger::cli::read::{DataReader, Reader, ServerReader};
 use roomledger::cli::terminal::Terminal;
 use roomledger::cli::zone::TimeFormat;
 use roomledger::dialect::auth::keys::KeyRing;
-use roomledger::server::{ConnectionLimits, Origins, Server, ServerConfig, WebhookConfig};
+use roomledger::server::{DoorConfig, Origins, Server, ServerConfig, WebhookConfig};
 use roomledger::store::ledger::LedgerReader;
 use tokio::sync::oneshot;
 
@@ -49,7 +49,7 @@ fn serve(data: &Path) -> (SocketAddr, oneshot::Sender<()>, thread::JoinHandle<()
         enable_remote_unmute: false,
         rate_limit: None,
         origins: Origins::default(),
-        limits: ConnectionLimits::default(),
+        door: DoorConfig::default(),
         webhooks: WebhookConfig::default(),
     });
     let server = server.expect("a server");

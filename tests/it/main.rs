@@ -93,6 +93,10 @@ mod served;
 #[cfg(feature = "cli")]
 mod server_bad_input;
 #[cfg(feature = "cli")]
+mod server_door;
+#[cfg(feature = "cli")]
+mod server_early;
+#[cfg(feature = "cli")]
 mod server_kill;
 #[cfg(feature = "cli")]
 mod server_protection;

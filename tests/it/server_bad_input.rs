@@ -54,7 +54,7 @@ fn one_writer_at_a_time_and_an_orderly_end() {
     let mut stream =
         TcpStream::connect(served.url.trim_start_matches("http://")).expect("a server");
     let request = format!(
-        "GET /api/v1/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n",
+        "GET /api/v1/stream HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {}\r\n\r\n",
         all_rights()
     );
     stream.set_read_timeout(Some(LONGEST)).expect("a timeout");

@@ -112,7 +112,7 @@ pub(crate) fn header(head: &str, name: &str) -> Option<String> {
 }
 
 pub(crate) fn head(method: &str, path: &str, headers: &[(&str, &str)]) -> String {
-    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n");
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\n");
     for (name, value) in headers {
         write!(head, "{name}: {value}\r\n").expect("a string takes anything");
     }
@@ -257,7 +257,7 @@ fn heads_are_bounded() {
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
         b"GET /healthz\r\n\r\n",
-        b"GET /healthz HTTP/1.1\r\nHost: x\r\nX\x00: y\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX\x00: y\r\n\r\n",
         b"\r\n\r\n\r\n\r\nnothing\r\n\r\n",
     ] {
         let mut wire = Wire::open(&served);

@@ -95,9 +95,9 @@ const OWNED: &[(&str, &[&str])] = &[
     ),
     ("axum", &["dialect/", "web/", "server.rs", "server/"]),
     ("http_body_util", &["outbox/post.rs"]),
-    ("hyper", &["outbox/post.rs", "server/doorway.rs"]),
+    ("hyper", &["outbox/post.rs", "server/door/"]),
     ("hyper_rustls", &["outbox/post.rs"]),
-    ("hyper_util", &["outbox/post.rs", "server/doorway.rs"]),
+    ("hyper_util", &["outbox/post.rs", "server/door/"]),
     ("rustls", &["outbox/post.rs"]),
     ("prost", &["dialect/livekit/"]),
     (

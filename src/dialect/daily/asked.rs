@@ -7,18 +7,19 @@ use std::sync::OnceLock;
 
 use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use crate::dialect::body::{self, NoBody};
-use crate::dialect::caller::{Said, header_text};
+use crate::dialect::caller::Said;
 use crate::dialect::daily::call::Call;
 use crate::dialect::daily::error::{Error, Kind};
 use crate::dialect::daily::fields::{Fields, Wrong};
 use crate::dialect::daily::query::Query;
 use crate::dialect::daily::state::Daily;
 use crate::dialect::javascript;
+use crate::dialect::reach;
 use crate::dialect::recorded::Recorded;
 use crate::domain::{Actor, Command, Digest, Rejection, Request, RoomName};
 use crate::engine::{self, Receipt, Status};
@@ -126,12 +127,7 @@ impl Asked {
 
     /// Scheme and host by which the caller reached us, without a slash at the end.
     pub(super) fn origin(&self) -> String {
-        let text = |name: &HeaderName| header_text(&self.parts.headers, name);
-        let scheme = text(&FORWARDED_PROTO).filter(|scheme| scheme == "https");
-        let scheme = scheme.as_deref().unwrap_or("http");
-        let authority = self.parts.uri.authority().map(ToString::to_string);
-        let host = text(&header::HOST).or(authority);
-        format!("{scheme}://{}", host.as_deref().unwrap_or("localhost"))
+        reach::base(&self.parts).unwrap_or_else(|| "http://localhost".to_owned())
     }
 
     /// Reads the body, all of it, of a call about no one room.
@@ -268,7 +264,6 @@ pub(super) const UNREAD: &[(&str, StatusCode, Kind)] = &[
 
 /// As the other dialects: what rights of everybody in the largest room need.
 const BODY_BYTES_MAX: usize = 10 << 20;
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 
 /// How events and figures name the dialect.
 pub(super) const DIALECT: &str = "daily";

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Request, header};
+use axum::http::{Request, header};
 
 use crate::dialect::body;
 use crate::dialect::caller::{Said, header_text};
 use crate::dialect::coverage::Answered;
+use crate::dialect::reach;
 use crate::dialect::urlencoded;
 use crate::dialect::videosdk::body::{BODY_BYTES_MAX, Fields};
 use crate::dialect::videosdk::call::{Call, Route};
@@ -161,12 +162,5 @@ pub(super) fn is_there(entry: &RoomEntry, now: Timestamp) -> bool {
 
 /// Where links begin: as the caller reached us, or, where it does not say, without a host.
 fn base(parts: &Parts) -> String {
-    let host = host(&parts.headers).map(|host| format!("http://{host}"));
-    format!("{}{ENDPOINT}/v2", host.unwrap_or_default())
-}
-
-/// A host with or without a port, and nothing else.
-fn host(headers: &HeaderMap) -> Option<String> {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
-    header_text(headers, &header::HOST).filter(|host| host.bytes().all(is_plain))
+    format!("{}{ENDPOINT}/v2", reach::base(parts).unwrap_or_default())
 }

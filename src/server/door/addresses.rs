@@ -1,0 +1,72 @@
+//! How much of the connections one address has. Apart because a bound for all alone lets one
+//! machine take every place.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Counts what each address holds; cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Addresses {
+    held_max: usize,
+    held: Arc<Mutex<BTreeMap<IpAddr, usize>>>,
+}
+
+impl Addresses {
+    pub(super) fn new(held_max: usize) -> Self {
+        Self {
+            held_max,
+            held: Arc::default(),
+        }
+    }
+
+    /// A place of this address; `None` where it has all that one may have.
+    pub(super) fn enter(&self, address: IpAddr) -> Option<Place> {
+        let address = neighbourhood(address);
+        let mut held = self.lock();
+        let count = held.entry(address).or_default();
+        if *count >= self.held_max {
+            return None;
+        }
+        *count += 1;
+        drop(held);
+        Some(Place {
+            addresses: self.clone(),
+            address,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<IpAddr, usize>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One place, given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Place {
+    addresses: Addresses,
+    address: IpAddr,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut held = self.addresses.lock();
+        if let Some(count) = held.get_mut(&self.address) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                held.remove(&self.address);
+            }
+        }
+    }
+}
+
+/// What counts as one address: of IPv6 the first 64 bits, since one machine has all behind them.
+fn neighbourhood(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => {
+            let network = address.to_bits() & !u128::from(u64::MAX);
+            IpAddr::V6(Ipv6Addr::from_bits(network))
+        }
+    }
+}
