@@ -15,6 +15,7 @@ pub mod livekit;
 pub mod metrics;
 pub mod no_outcome;
 pub mod path;
+mod pieces;
 pub mod reach;
 pub mod recorded;
 pub mod urlencoded;

@@ -36,6 +36,17 @@ pub const SOURCES_MAX: usize = 7;
 /// Most rules about single people, and about single connections, in one permission. Each connection
 /// that has the permission keeps them.
 pub const RECEIVE_RULES_MAX: usize = 500;
+/// Most rules of all targets of one permission update together: a person who is named for the first
+/// time is known to the room for ever.
+pub const RECEIVE_RULES_OF_ALL_MAX: usize = 10_000;
+/// Largest change to one permission, in bytes as it is shown: rules, names and identities.
+pub const PERMISSION_BYTES_MAX: usize = 512 * 1024;
+/// Largest sum of all permissions before and after one change, in bytes as they are shown: an event
+/// has each of them once. A quarter of what a page of events may come to.
+pub const PERMISSIONS_CHANGED_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Largest sum of profiles and permissions that move to another room at once, in bytes: each is
+/// recorded there anew.
+pub const MOVED_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Most custom tracks that one receive rule names: as many as one sender can have.
 pub const RULE_NAMES_MAX: usize = TRACKS_PER_CONNECTION_MAX;
 /// Most (connection, track) pairs in one change of subscriptions. Each is an entry that is decided,

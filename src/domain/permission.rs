@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::id::{ConnectionNumber, ParticipantNumber};
+use super::limits::IDENTITY_BYTES_MAX;
 
 /// Where a track comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -117,6 +118,16 @@ impl Source {
             | Self::ScreenShareAudio
             | Self::Unknown => self,
         }
+    }
+}
+
+impl ReceiveRule {
+    /// About how many bytes it takes as it is shown, at most.
+    pub fn weight(&self) -> usize {
+        let names = [&self.custom_video_by_name, &self.custom_audio_by_name];
+        let names = names.into_iter().flatten().flat_map(BTreeMap::keys);
+        let names: usize = names.map(|name| name.len() + NAME_BYTES).sum();
+        RULE_BYTES + names
     }
 }
 
@@ -348,6 +359,15 @@ impl Permission {
             agent: false,
         }
     }
+
+    /// About how many bytes it takes as it is shown, at most.
+    pub fn weight(&self) -> usize {
+        let receive = &self.receive;
+        let rules = receive.by_participant.values();
+        let rules = rules.chain(receive.by_connection.values());
+        let rules = rules.chain([&receive.base]).map(ReceiveRule::weight);
+        PERMISSION_BYTES + rules.sum::<usize>()
+    }
 }
 
 type Names = Option<BTreeMap<String, bool>>;
@@ -377,3 +397,10 @@ fn names(one: Names, other: Names) -> Result<Names, Differ> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the two rules give one medium different values")]
 pub struct Differ;
+
+/// A permission as it is shown, without its rules.
+const PERMISSION_BYTES: usize = 512;
+/// A rule as it is shown, without the names in it, and the identity or id that it is about.
+const RULE_BYTES: usize = 128 + IDENTITY_BYTES_MAX;
+/// What stands around a name in a rule.
+const NAME_BYTES: usize = 8;

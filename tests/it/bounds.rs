@@ -169,6 +169,12 @@ const TOO_LARGE: &[Row] = &[
     ("track name of a default rule", 4_096, |n| {
         default_base(named(n, 1))
     }),
+    // A rule is counted as 384 bytes, a name in it as 8 more than it has.
+    ("permission", 524_288, |n| base(weighing(n - 384))),
+    // The rights that are no rules are counted as 512 bytes.
+    ("default permission", 524_288, |n| {
+        default_base(weighing(n - 384 - 512))
+    }),
 ];
 
 const TOO_MANY: &[Row] = &[
@@ -239,6 +245,21 @@ const TOO_MANY: &[Row] = &[
         })
     }),
     ("track names of a rule", 256, |n| base(named(1, n))),
+    ("rules of all targets", 10_000, |n| {
+        let rules = |from: usize, to: usize| {
+            let rules = (from..to).map(|at| (at.to_string(), ReceiveRule::default()));
+            PermissionUpdate {
+                receive_by_connection: Some(rules.collect()),
+                ..PermissionUpdate::default()
+            }
+        };
+        let target = |at: usize| Target::Connection(format!("c{at}"));
+        let targets = (0..n.div_ceil(500)).map(|at| {
+            let rules = rules(at * 500, n.min(at * 500 + 500));
+            (target(at), rules)
+        });
+        permissions(targets.collect())
+    }),
 ];
 
 #[test]
@@ -343,6 +364,21 @@ fn named(bytes: usize, names: usize) -> ReceiveRule {
     let pad = |at: usize| format!("{at:0>bytes$}");
     ReceiveRule {
         custom_video_by_name: Some((0..names).map(|at| (pad(at), true)).collect()),
+        ..ReceiveRule::default()
+    }
+}
+
+/// A rule with names of so many bytes in all, each counted with eight more.
+fn weighing(bytes: usize) -> ReceiveRule {
+    let mut left = bytes;
+    let mut names = BTreeMap::new();
+    while left > 0 {
+        let name = (left - 8).min(4_096);
+        names.insert(format!("{:0>name$}", names.len()), true);
+        left -= name + 8;
+    }
+    ReceiveRule {
+        custom_video_by_name: Some(names),
         ..ReceiveRule::default()
     }
 }

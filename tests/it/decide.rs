@@ -5,6 +5,7 @@
 //! the codes of the refusal.
 
 mod acting;
+mod amounts;
 mod edges;
 mod folds;
 mod people;

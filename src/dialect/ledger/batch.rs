@@ -1,23 +1,32 @@
 //! Many calls in one request, answered one by one in order. Apart because it only hands on: each
 //! call is what it would be alone, with a token, a record and an answer of its own.
+//!
+//! An answer is written as soon as it is there, so that a batch holds one of them at a time. All
+//! answers together have a bound in bytes and in time; the calls beyond it are not carried out.
 
 use std::borrow::Cow;
+use std::pin::{Pin, pin};
+use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::State;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, header};
-use axum::{Extension, Json, Router};
+use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
+use axum::response::{IntoResponse as _, Response};
+use axum::{Extension, Router};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::Serialize;
 use serde_json::Value;
+use tokio::sync::mpsc::{Sender, channel};
+use tokio::time::{Sleep, sleep};
 use tower::ServiceExt as _;
+use tracing::Instrument as _;
 
 use crate::dialect::ledger::fields::{Fields, Wrong};
 use crate::dialect::ledger::openapi::{self, Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::state::Ledger;
 use crate::dialect::ledger::write::Asked;
+use crate::dialect::pieces::Pieces;
 use crate::domain::Code;
 
 /// `POST /batch`
@@ -25,32 +34,49 @@ pub(super) async fn batch(
     State(ledger): State<Ledger>,
     Extension(single): Extension<Router>,
     asked: Asked,
-) -> Result<Json<Answers>, Problem> {
+) -> Result<Response, Problem> {
     let items = asked.read_alone(read)?;
     if let Some(limits) = &ledger.limits {
         limits.charge(asked.claims(), items.len().saturating_sub(1));
     }
     let outer = asked.into_parts();
-    let mut answers = Vec::with_capacity(items.len());
-    for item in items {
-        answers.push(answer(&single, &outer, item).await?);
-    }
-    Ok(Json(Answers { items: answers }))
+    let (pieces, waiting) = channel(PIECES_MAX);
+    let batch = Batch {
+        ledger,
+        single,
+        outer,
+    };
+    let feed = async move {
+        tokio::select! {
+            // Nobody is left to be answered.
+            () = pieces.closed() => {}
+            _gone = batch.answer(items, &pieces) => {}
+        }
+    };
+    tokio::spawn(feed.in_current_span());
+    // The headers wait for the first piece: they tell where it left the log.
+    let body = Body::from_stream(Pieces::begun(waiting).await);
+    Ok(([JSON], body).into_response())
 }
 
 /// What the calls came to, in their order.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(rename = "BatchAnswers")]
+#[expect(dead_code, reason = "the shape of what is written piece by piece")]
 pub(super) struct Answers {
     items: Vec<One>,
+    /// The last position that is durable after all of them.
+    position: u64,
 }
 
 /// What one call came to.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, JsonSchema)]
 #[schemars(rename = "BatchAnswer")]
+#[expect(dead_code, reason = "the shape of what is written piece by piece")]
 struct One {
     status: u16,
-    /// As the call alone would answer.
+    /// As the call alone would answer. 413 where it does not fit the batch: its `detail` tells
+    /// whether the call was carried out.
     body: Value,
 }
 
@@ -141,38 +167,143 @@ fn path(text: &str) -> Result<String, &'static str> {
     if own.starts_with(ENDLESS) {
         return Err("is a stream, which has no end: call it by itself");
     }
-    Ok(own.to_owned())
+    match own.parse::<Uri>() {
+        Ok(_) => Ok(own.to_owned()),
+        Err(_) => Err("has characters that a path escapes, such as a space"),
+    }
 }
 
-async fn answer(single: &Router, outer: &Parts, item: Item) -> Result<One, Problem> {
-    let body = item.body.map(|body| body.to_string()).unwrap_or_default();
-    let unroutable = |error: axum::http::Error| Problem::malformed(error.to_string());
-    let built = Request::builder().method(item.method).uri(item.path);
-    let mut request = built.body(Body::from(body)).map_err(unroutable)?;
-    *request.headers_mut() = outer.headers.clone();
-    *request.extensions_mut() = outer.extensions.clone();
-    let headers = request.headers_mut();
-    headers.remove(header::CONTENT_LENGTH);
-    headers.remove(LIVEKIT_REQUEST_ID);
-    match item.request_id {
-        Some(request_id) => headers.insert(IDEMPOTENCY_KEY, request_id),
-        None => headers.remove(IDEMPOTENCY_KEY),
-    };
-    let Ok(response) = single.clone().oneshot(request).await;
-    let status = response.status();
-    let body = to_bytes(response.into_body(), ANSWER_BYTES_MAX).await;
-    let body = body.map_err(|_| {
-        let detail = "an answer is too large for a batch: call it by itself";
-        Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            Code::TooLarge.as_str(),
-            detail,
-        )
-    })?;
-    Ok(One {
-        status: status.as_u16(),
-        body: serde_json::from_slice(&body).unwrap_or_default(),
-    })
+/// What the calls of a batch have in common.
+struct Batch {
+    ledger: Ledger,
+    single: Router,
+    outer: Parts,
+}
+
+impl Batch {
+    /// Carries out one call after the other and writes what each is answered; `None` once nobody
+    /// reads it.
+    async fn answer(&self, items: Vec<Item>, pieces: &Sender<Bytes>) -> Option<()> {
+        let mut late = pin!(sleep(TIME_MAX));
+        let mut left = ANSWERS_BYTES_MAX;
+        let mut over = None;
+        let mut piece = br#"{"items":["#.to_vec();
+        for (at, item) in items.into_iter().enumerate() {
+            if at > 0 {
+                piece.push(b',');
+            }
+            let (status, body) = match over {
+                Some(over) => Over::untouched(over),
+                None => match self.one(item, left, late.as_mut()).await {
+                    Ok(answered) => answered,
+                    Err((reason, problem)) => {
+                        over = Some(reason);
+                        problem
+                    }
+                },
+            };
+            left = left.saturating_sub(body.len());
+            let begin = format!(r#"{{"status":{},"body":"#, status.as_u16());
+            piece.extend_from_slice(begin.as_bytes());
+            piece.extend_from_slice(&body);
+            piece.push(b'}');
+            if piece.len() >= PIECE_BYTES {
+                pieces.send(std::mem::take(&mut piece).into()).await.ok()?;
+            }
+        }
+        let end = format!(r#"],"position":{}}}"#, self.ledger.engine.head());
+        piece.extend_from_slice(end.as_bytes());
+        pieces.send(piece.into()).await.ok()
+    }
+
+    /// What one call is answered, in no more bytes than are left.
+    async fn one(
+        &self,
+        item: Item,
+        left: usize,
+        late: Pin<&mut Sleep>,
+    ) -> Result<Answered, (Over, Answered)> {
+        let response = tokio::select! {
+            response = self.call(item) => response,
+            () = late => return Err((Over::Time, Over::under_way())),
+        };
+        let status = response.status();
+        match to_bytes(response.into_body(), left).await {
+            Ok(body) if body.is_empty() => Ok((status, Bytes::from_static(b"null"))),
+            Ok(body) => Ok((status, body)),
+            Err(_) => Err((Over::Bytes, Over::left_out(status))),
+        }
+    }
+
+    async fn call(&self, item: Item) -> Response {
+        let body = item.body.map(|body| body.to_string()).unwrap_or_default();
+        let built = Request::builder().method(item.method).uri(item.path);
+        let mut request = match built.body(Body::from(body)) {
+            Ok(request) => request,
+            Err(error) => return Problem::malformed(error.to_string()).into_response(),
+        };
+        *request.headers_mut() = self.outer.headers.clone();
+        *request.extensions_mut() = self.outer.extensions.clone();
+        let headers = request.headers_mut();
+        headers.remove(header::CONTENT_LENGTH);
+        headers.remove(LIVEKIT_REQUEST_ID);
+        match item.request_id {
+            Some(request_id) => headers.insert(IDEMPOTENCY_KEY, request_id),
+            None => headers.remove(IDEMPOTENCY_KEY),
+        };
+        let Ok(response) = self.single.clone().oneshot(request).await;
+        response
+    }
+}
+
+/// The status and the body, as JSON, that a call is answered.
+type Answered = (StatusCode, Bytes);
+
+/// Which bound of a batch is used up.
+#[derive(Clone, Copy)]
+enum Over {
+    Bytes,
+    Time,
+}
+
+impl Over {
+    /// For a call whose answer does not fit.
+    fn left_out(status: StatusCode) -> Answered {
+        let status = status.as_u16();
+        Self::Bytes.told(format!(
+            "the answers of a batch come to at most {BYTES_MAX} bytes: this call was carried out \
+             and answered {status}, and its answer is left out: call it by itself"
+        ))
+    }
+
+    /// For a call that took too long.
+    fn under_way() -> Answered {
+        let seconds = TIME_MAX.as_secs();
+        Self::Time.told(format!(
+            "the batch took longer than {seconds} s: the outcome of this call is unknown, repeat \
+             it with its request id"
+        ))
+    }
+
+    /// For the calls after either.
+    fn untouched(self) -> Answered {
+        let bound = match self {
+            Self::Bytes => format!("come to at most {BYTES_MAX} bytes"),
+            Self::Time => format!("take at most {} s", TIME_MAX.as_secs()),
+        };
+        self.told(format!(
+            "the answers of a batch {bound}, which the calls before this one used up: this one \
+             was not carried out, send it in another batch"
+        ))
+    }
+
+    fn told(self, detail: String) -> Answered {
+        let (status, kind) = match self {
+            Self::Bytes => (StatusCode::PAYLOAD_TOO_LARGE, Code::TooLarge.as_str()),
+            Self::Time => (StatusCode::REQUEST_TIMEOUT, "too-slow"),
+        };
+        (status, Problem::new(status, kind, detail).to_json().into())
+    }
 }
 
 const PREFIX: &str = "/api/v1";
@@ -180,7 +311,20 @@ const ENDLESS: &str = "/stream";
 /// Each call has a key of its own, or none; the tracing ids are those of the whole.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const LIVEKIT_REQUEST_ID: HeaderName = HeaderName::from_static("x-livekit-request-id");
+const JSON: (HeaderName, HeaderValue) = (
+    header::CONTENT_TYPE,
+    HeaderValue::from_static("application/json"),
+);
 /// As api.md promises.
-const ITEMS_MAX: usize = 1_000;
-/// One answer at most; a room of 10,000 people fits.
-const ANSWER_BYTES_MAX: usize = 32 * 1024 * 1024;
+const ITEMS_MAX: usize = 128;
+/// As api.md promises: the largest answer of one call fits, a batch of them does not.
+const BYTES_MAX: usize = 32 * 1024 * 1024;
+/// What is left for the answers when each call has taken the words around it, or those that say
+/// that it was not carried out.
+const ANSWERS_BYTES_MAX: usize = BYTES_MAX - ITEMS_MAX * 512;
+/// As long as a single answer may take to begin.
+const TIME_MAX: Duration = Duration::from_secs(60);
+/// Answers gathered before they are sent.
+const PIECE_BYTES: usize = 64 * 1024;
+/// The one piece that waits for a slow reader; the calls after it wait as well.
+const PIECES_MAX: usize = 1;

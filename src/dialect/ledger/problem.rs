@@ -105,6 +105,11 @@ impl Problem {
         &self.body.detail
     }
 
+    /// The body as it is sent.
+    pub(super) fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(&*self.body).unwrap_or_default()
+    }
+
     /// Told to try again.
     #[must_use]
     pub fn retry_after(mut self, seconds: u32) -> Self {
@@ -130,7 +135,7 @@ impl From<EngineError> for Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let status = StatusCode::from_u16(self.body.status);
-        let body = serde_json::to_vec(&*self.body).unwrap_or_default();
+        let body = self.to_json();
         let kind = HeaderValue::from_static("application/problem+json");
         let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, [(header::CONTENT_TYPE, kind)], body).into_response();

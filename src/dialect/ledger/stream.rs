@@ -4,20 +4,16 @@
 //! keeps nothing but one piece that was not sent yet.
 
 use std::borrow::Cow;
-use std::convert::Infallible;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::{IntoResponse, Response};
-use futures_core::Stream;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::mpsc::{Receiver, Sender, channel};
+use tokio::sync::mpsc::{Sender, channel};
 
 use crate::dialect::auth::claims::Right;
 use crate::dialect::caller::header_text;
@@ -26,6 +22,7 @@ use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::query::Query;
 use crate::dialect::ledger::state::Ledger;
+use crate::dialect::pieces::Pieces;
 use crate::domain::{Digest, Kind, RoomName};
 use crate::engine::{Delivery, EngineError, Filter, Subscription};
 use crate::store::Position;
@@ -58,7 +55,7 @@ pub(super) async fn stream(
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store"),
     ];
-    Ok((headers, Body::from_stream(Pieces(waiting))).into_response())
+    Ok((headers, Body::from_stream(Pieces::of(waiting))).into_response())
 }
 
 fn read(query: &mut Query) -> Result<(Option<RoomName>, Option<Mark>), Problem> {
@@ -226,17 +223,6 @@ async fn wait_out(error: &EngineError) -> Option<()> {
         return Some(());
     }
     None
-}
-
-/// The pieces of a body, as they come.
-struct Pieces(Receiver<Bytes>);
-
-impl Stream for Pieces {
-    type Item = Result<Bytes, Infallible>;
-
-    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.0.poll_recv(context).map(|piece| piece.map(Ok))
-    }
 }
 
 const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");

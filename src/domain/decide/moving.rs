@@ -16,7 +16,7 @@ use crate::domain::event::{
     UpdateMode, Who,
 };
 use crate::domain::id::{ConnectionNumber, Identity, Version};
-use crate::domain::limits::TARGETS_MAX;
+use crate::domain::limits::{MOVED_BYTES_MAX, TARGETS_MAX};
 use crate::domain::patch::PermissionPatch;
 use crate::domain::permission::{Permission, ReceiveRule};
 use crate::domain::rejection::Rejection;
@@ -64,6 +64,8 @@ pub fn decide_move(
     }
     source.require_movable(&found)?;
     limits::count("receive rules", found.iter().map(rules).sum(), TARGETS_MAX)?;
+    let weights = found.iter().map(|connection| weight(connection));
+    limits::bytes("all that moves along", weights.sum(), MOVED_BYTES_MAX)?;
     let asked = who.asked.clone();
     let requested = source.push(MoveRequested {
         who,
@@ -188,6 +190,14 @@ fn predecessor(to: &Room, connection: &Connection) -> Option<ConnectionNumber> {
 fn rules(connection: &Arc<Connection>) -> usize {
     let receive = &connection.permission.receive;
     receive.by_participant.len() + receive.by_connection.len()
+}
+
+/// What a connection brings along, in bytes.
+fn weight(connection: &Connection) -> usize {
+    let attributes = connection.attributes.iter();
+    let attributes: usize = attributes.map(|(key, value)| key.len() + value.len()).sum();
+    let texts = connection.name.value.len() + connection.metadata.value.len();
+    attributes + texts + connection.permission.weight()
 }
 
 /// The same presence, as a join of the destination.

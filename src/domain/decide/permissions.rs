@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::draft::Draft;
+use super::limits;
 use super::target::text_of;
 use crate::domain::command::{PermissionUpdate, Target, UpdatePermissions};
 use crate::domain::event::{PermissionGroup, PermissionsChanged, UpdateMode, Who};
 use crate::domain::id::ConnectionNumber;
+use crate::domain::limits::PERMISSIONS_CHANGED_BYTES_MAX;
 use crate::domain::patch::PermissionPatch;
 use crate::domain::permission::{Permission, ReceiveRule};
 use crate::domain::personal::Personal;
@@ -88,6 +90,12 @@ impl Draft<'_> {
         unknown_targets: Vec<String>,
     ) -> Result<bool, Rejection> {
         let groups = self.groups(mode, &aimed)?;
+        let weights = groups.iter().map(PermissionGroup::weight);
+        limits::bytes(
+            "all permissions before and after the change",
+            weights.sum(),
+            PERMISSIONS_CHANGED_BYTES_MAX,
+        )?;
         if groups.is_empty() && unknown_targets.is_empty() {
             return Ok(false);
         }

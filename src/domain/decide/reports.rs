@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::draft::Draft;
-use super::target::{selector, text_of};
+use super::target::{each_once, selector, text_of};
 use crate::domain::command::{NoteTarget, SendData, Target};
 use crate::domain::event::{
     ActivityItem, ActivityReported, CloseCause, CloseConfirmed, Closing, ConnectionActivated,
@@ -138,7 +138,8 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Who is unknown is recorded as such; the message goes to the others.
+    /// Who is unknown is recorded as such; the message goes to the others. Targets are a set: who
+    /// is named again is meant once.
     pub(super) fn send_data(&mut self, it: &SendData) -> Result<(), Rejection> {
         self.require_session()?;
         let everyone = [Target::Everyone];
@@ -147,8 +148,7 @@ impl Draft<'_> {
         } else {
             &it.targets[..]
         };
-        let who = targets
-            .iter()
+        let who = each_once(targets)
             .map(|target| match self.resolve(target) {
                 Ok(found) => self.who(target, &found),
                 Err(_) => Who {

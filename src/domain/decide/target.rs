@@ -1,6 +1,7 @@
 //! Whom a command means. Apart because every admin command resolves its targets the same way:
 //! identities to all their live connections, ids in any form, `*` to everybody not named.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::draft::Draft;
@@ -52,6 +53,13 @@ impl Draft<'_> {
             connections: numbers(found).into_iter().collect(),
         }
     }
+}
+
+/// The members of a list as a set, in the order in which each comes first: what is named again is
+/// meant once, so that work and answers grow with what there is and not with repeats.
+pub(super) fn each_once<T: Ord>(all: &[T]) -> impl Iterator<Item = &T> {
+    let mut named = BTreeSet::new();
+    all.iter().filter(move |it| named.insert(*it))
 }
 
 /// The live connections that a target means in a room: none where it means nobody.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::draft::{Draft, may_publish};
 use super::limits;
-use super::target::text_of;
+use super::target::{each_once, text_of};
 use crate::domain::command::{MuteTrack, PublishTrack, Target};
 use crate::domain::event::{
     ByWhom, SubscriptionsChanged, TrackBefore, TrackKind, TrackMuteChanged, TrackPublished,
@@ -156,6 +156,7 @@ impl Draft<'_> {
     ) -> Result<(), Rejection> {
         self.require_room()?;
         let found = self.resolve(target)?;
+        let tracks: Vec<&String> = each_once(tracks).collect();
         limits::count(
             "connections times tracks",
             found.len().saturating_mul(tracks.len()),

@@ -2,6 +2,8 @@
 //! one, cannot be forgotten: each is taken apart in full, and its bounds stand in one table,
 //! `domain::limits`. What a change adds up to with what was there is left to the rules.
 
+use std::collections::BTreeMap;
+
 use super::limits::{bytes, count, metadata, note, profile};
 use crate::domain::command::{
     Command, ConfigPatch, CreateRoom, Join, NoteTarget, PermissionUpdate, PublishTrack, Request,
@@ -9,9 +11,10 @@ use crate::domain::command::{
 };
 use crate::domain::event::{ActivityItem, TrackShape};
 use crate::domain::limits::{
-    ACTIVITY_ITEMS_MAX, DATA_BYTES_MAX, MIME_TYPE_BYTES_MAX, RECEIVE_RULES_MAX,
-    REFERENCE_BYTES_MAX, REPORTER_BYTES_MAX, ROOM_NAME_BYTES_MAX, RULE_NAMES_MAX,
-    SESSION_DATA_BYTES_MAX, SOURCES_MAX, TARGETS_MAX, TOKEN_ID_BYTES_MAX,
+    ACTIVITY_ITEMS_MAX, DATA_BYTES_MAX, MIME_TYPE_BYTES_MAX, PERMISSION_BYTES_MAX,
+    RECEIVE_RULES_MAX, RECEIVE_RULES_OF_ALL_MAX, REFERENCE_BYTES_MAX, REPORTER_BYTES_MAX,
+    ROOM_NAME_BYTES_MAX, RULE_NAMES_MAX, SESSION_DATA_BYTES_MAX, SOURCES_MAX, TARGETS_MAX,
+    TOKEN_ID_BYTES_MAX,
 };
 use crate::domain::permission::{Allowed, Permission, ReceiveRule};
 use crate::domain::rejection::Rejection;
@@ -107,6 +110,12 @@ fn update_participant(it: &UpdateParticipant) -> Result<(), Rejection> {
 
 fn update_permissions(it: &UpdatePermissions) -> Result<(), Rejection> {
     targets(it.targets.keys())?;
+    let rules = it.targets.values().flat_map(rules_of).count();
+    count(
+        "receive rules of all targets",
+        rules,
+        RECEIVE_RULES_OF_ALL_MAX,
+    )?;
     it.targets.values().try_for_each(permission)
 }
 
@@ -176,7 +185,8 @@ fn whole(it: &Permission) -> Result<(), Rejection> {
     sources(&it.send.allowed)?;
     rule(&it.receive.base)?;
     rules(it.receive.by_participant.values())?;
-    rules(it.receive.by_connection.values())
+    rules(it.receive.by_connection.values())?;
+    bytes("the permission", it.weight(), PERMISSION_BYTES_MAX)
 }
 
 fn permission(update: &PermissionUpdate) -> Result<(), Rejection> {
@@ -197,7 +207,31 @@ fn permission(update: &PermissionUpdate) -> Result<(), Rejection> {
         let mut ids = by_id.keys();
         ids.try_for_each(|id| reference("receive.by_connection", id))?;
     }
-    Ok(())
+    let weight = rules_of(update).map(ReceiveRule::weight).sum();
+    bytes("the permission", weight, PERMISSION_BYTES_MAX)
+}
+
+fn rules_of(update: &PermissionUpdate) -> impl Iterator<Item = &ReceiveRule> {
+    let patch = &update.patch;
+    let base = patch.receive_base.iter();
+    let by_number = patch
+        .receive_by_participant
+        .iter()
+        .flat_map(BTreeMap::values);
+    let by_connection = patch
+        .receive_by_connection
+        .iter()
+        .flat_map(BTreeMap::values);
+    let by_identity = update.receive_by_identity.iter().flat_map(BTreeMap::values);
+    let by_id = update
+        .receive_by_connection
+        .iter()
+        .flat_map(BTreeMap::values);
+    let named = by_number
+        .chain(by_connection)
+        .chain(by_identity)
+        .chain(by_id);
+    base.chain(named)
 }
 
 fn sources(allowed: &Allowed) -> Result<(), Rejection> {

@@ -132,6 +132,13 @@ pub struct PermissionGroup {
     pub connections: Ranges<ConnectionNumber>,
 }
 
+impl PermissionGroup {
+    /// About how many bytes both permissions take as they are shown, at most.
+    pub fn weight(&self) -> usize {
+        self.before.weight() + self.after.weight()
+    }
+}
+
 /// What people may do changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PermissionsChanged {

@@ -73,7 +73,8 @@ fn subscriptions_of_many_to_many_are_bounded_by_their_product() {
         join(&server, "town", &format!("p{at}"), &format!("c{at}"));
     }
     publish(&server, "town", "c0", "mic").expect(201);
-    let tracks = |count: usize| vec!["mic"; count];
+    let tracks =
+        |count: usize| -> Vec<String> { (0..count).map(|at| format!("mic{at}")).collect() };
     let body = |count| {
         json!({ "command": "update_subscriptions", "target": "*", "tracks": tracks(count),
             "subscribe": false })
