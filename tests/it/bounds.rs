@@ -1,17 +1,23 @@
 //! The bound of every word and list of a command, at its edge. Apart because one table holds them
 //! all, and each row tells the command that brings the word.
 
+mod requests;
+
 use std::collections::BTreeMap;
 
 use roomledger::domain::command::{
-    ConfigPatch, CreateRoom, Join, MuteTrack, NoteTarget, PermissionUpdate, ProfileUpdate,
-    PublishTrack, Remove, SendData, SessionDataMerge, UpdateParticipant, UpdatePermissions,
-    UpdateRoom,
+    ConfigPatch, CreateRoom, Join, NoteTarget, PermissionUpdate, ProfileUpdate, Remove,
+    SessionDataMerge, UpdateParticipant, UpdatePermissions, UpdateRoom,
 };
-use roomledger::domain::event::{ActivityItem, Credential, TrackKind, TrackShape, UpdateMode};
+use roomledger::domain::event::{Credential, TrackShape, UpdateMode};
 use roomledger::domain::{
     Allowed, Command, Context, Defaults, Digest, Identity, Permission, PermissionPatch, Personal,
-    ReceiveRule, Request, Room, RoomName, Source, Target, Timestamp, Version, decide,
+    ReceiveRule, Request, Room, RoomName, Source, Target, Timestamp, decide,
+};
+
+use requests::{
+    activity, data, join, leave, mute, note, profile, publish, subscriptions, sync, unpublish,
+    update_track,
 };
 
 /// A word that is given, the most of it that is taken, and the request that brings so much of it.
@@ -398,110 +404,4 @@ fn default_permission(permission: Permission) -> Request {
         config,
         ..UpdateRoom::default()
     }))
-}
-
-fn mute(target: Target, track: &str) -> Request {
-    request(Command::MuteTrack(MuteTrack {
-        target,
-        track: track.to_owned(),
-        muted: true,
-    }))
-}
-
-fn subscriptions(target: Target, track: &str) -> Request {
-    request(Command::UpdateSubscriptions {
-        target,
-        tracks: vec![track.to_owned()],
-        subscribe: true,
-    })
-}
-
-fn data(targets: Vec<Target>, topic: Option<String>, bytes: usize) -> Request {
-    request(Command::SendData(SendData {
-        topic,
-        lossy: false,
-        bytes: bytes as u64,
-        digest: Digest::of(b""),
-        targets,
-    }))
-}
-
-fn note(about: NoteTarget, bytes: usize) -> Request {
-    let text = text(bytes);
-    request(Command::AddNote { about, text })
-}
-
-fn profile(profile: ProfileUpdate) -> Request {
-    request(Command::UpdateParticipant(UpdateParticipant {
-        target: Target::Everyone,
-        profile,
-        permission: None,
-    }))
-}
-
-fn join(change: impl FnOnce(&mut Join)) -> Request {
-    let mut join = Join::new(Identity::new("bob").unwrap());
-    change(&mut join);
-    request(Command::Join(join))
-}
-
-fn leave(connection: String, reason_bytes: usize) -> Request {
-    let reason = Some(text(reason_bytes));
-    request(Command::Leave { connection, reason })
-}
-
-fn publish(change: impl FnOnce(&mut PublishTrack)) -> Request {
-    let mut publish = PublishTrack {
-        connection: "c".to_owned(),
-        alias: None,
-        kind: TrackKind::Audio,
-        source: Source::Microphone,
-        name: String::new(),
-        muted: false,
-        shape: TrackShape::default(),
-    };
-    change(&mut publish);
-    request(Command::PublishTrack(publish))
-}
-
-fn update_track(
-    connection: &str,
-    track: &str,
-    name: Option<String>,
-    shape: Option<TrackShape>,
-) -> Request {
-    request(Command::UpdateTrack {
-        connection: connection.to_owned(),
-        track: track.to_owned(),
-        muted: None,
-        name,
-        shape,
-    })
-}
-
-fn unpublish(connection: &str, track: &str) -> Request {
-    request(Command::UnpublishTrack {
-        connection: connection.to_owned(),
-        track: track.to_owned(),
-    })
-}
-
-fn activity(kind_bytes: usize, detail_bytes: usize, connection: Option<String>) -> Request {
-    let item = ActivityItem {
-        kind: text(kind_bytes),
-        connection: None,
-        occurred_at: None,
-        detail: Personal::new(text(detail_bytes)),
-    };
-    request(Command::ReportActivity {
-        items: vec![(item, connection)],
-    })
-}
-
-fn sync(reporter: &str, listed: Vec<String>) -> Request {
-    request(Command::CloseLost {
-        reporter: reporter.to_owned(),
-        as_of: Version(0),
-        listed,
-    })
 }
