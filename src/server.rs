@@ -258,12 +258,13 @@ async fn echoed(request: Request, next: Next) -> Response {
     response
 }
 
-/// A span for each request; never with its query, which may hold a token.
+/// A span for each request: with its call, as its dialect names it, and with neither its path nor
+/// its query, either of which may hold a token.
 async fn traced(request: Request, next: Next) -> Response {
     let span = tracing::info_span!(
         "request",
         method = %request.method(),
-        path = request.uri().path(),
+        call = tracing::field::Empty,
         status = tracing::field::Empty,
     );
     let outside = span.clone();

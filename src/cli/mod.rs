@@ -28,9 +28,11 @@ use clap::Parser;
 use crate::cli::args::{Cli, Color};
 use crate::cli::failure::Exit;
 use crate::cli::terminal::Terminal;
+use crate::store::make_all_private;
 
 /// Runs the command line of this process and gives its exit code.
 pub fn main() -> ExitCode {
+    make_all_private();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

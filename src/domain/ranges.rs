@@ -5,6 +5,7 @@
 
 use std::marker::PhantomData;
 
+use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A dense number of a room: of a participant, a connection or a track.
@@ -51,12 +52,31 @@ impl<N: Number> Ranges<N> {
         &self.pairs
     }
 
-    /// Every number, in order.
+    /// The largest number.
+    pub fn last(&self) -> Option<N> {
+        let &(first, length) = self.pairs.last()?;
+        let last = first.saturating_add(length.saturating_sub(1));
+        Some(N::from_u32(last))
+    }
+
+    /// Every number, in order. What a log names may be four billion of them: see
+    /// [`Event::check_numbers`](crate::domain::Event::check_numbers).
     pub fn iter(&self) -> impl Iterator<Item = N> + '_ {
         self.pairs
             .iter()
             .flat_map(|&(first, length)| first..first.saturating_add(length))
             .map(N::from_u32)
+    }
+
+    /// Every number up to and with `last`, in order.
+    pub fn up_to(&self, last: N) -> impl Iterator<Item = N> + '_ {
+        let end = last.as_u32().saturating_add(1);
+        let pairs = self.pairs.iter();
+        let numbers = pairs.flat_map(move |&(first, length)| {
+            let to = first.saturating_add(length);
+            first..to.min(end)
+        });
+        numbers.map(N::from_u32)
     }
 
     /// The number with that many before it, however many there are, in the time of a few steps.
@@ -130,9 +150,34 @@ impl<N> Serialize for Ranges<N> {
 
 impl<'de, N> Deserialize<'de> for Ranges<N> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Vec::deserialize(deserializer).map(|pairs| Self {
+        let Pairs(pairs) = Pairs::deserialize(deserializer)?;
+        check(&pairs).map_err(D::Error::custom)?;
+        Ok(Self {
             pairs,
             kind: PhantomData,
         })
     }
+}
+
+/// Pairs as they are read, which need not be a set's. Generators of values know them by this name.
+#[derive(Deserialize)]
+#[serde(rename = "Ranges")]
+struct Pairs(Vec<(u32, u32)>);
+
+/// Whether pairs are as a set keeps them: numbers from 1 on, in order, that neither touch nor
+/// overlap, so that there is one form for each set.
+fn check(pairs: &[(u32, u32)]) -> Result<(), String> {
+    let mut least = 1;
+    for &(first, length) in pairs {
+        let end = first.checked_add(length).filter(|_| length > 0);
+        let Some(end) = end.filter(|_| first >= least) else {
+            return Err(format!(
+                "a range of {length} numbers from {first} on, where it has to begin at {least} or \
+                 later and hold a number"
+            ));
+        };
+        // One that would touch the next is a part of it.
+        least = end.saturating_add(1);
+    }
+    Ok(())
 }

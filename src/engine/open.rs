@@ -158,7 +158,7 @@ impl Restored {
             self.incomplete.insert(name.clone());
         }
         if let Some(room) = self.rooms.get_mut(name) {
-            fold(Arc::make_mut(room), record);
+            fold(Arc::make_mut(room), record)?;
         }
         Ok(())
     }

@@ -70,9 +70,12 @@ impl CursorFile {
     /// `Io` when it is there and cannot be read.
     pub(crate) fn read(&self) -> Result<Option<Result<Cursor, String>>, OutboxError> {
         let path = self.path();
-        match self.disk.read(&path) {
+        match self.disk.read(&path, BYTES_MAX) {
             Ok(bytes) => Ok(Some(parse(&bytes))),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                Ok(Some(Err(format!("is too large: {error}"))))
+            }
             Err(error) => Err(failed("read", &path, error)),
         }
     }
@@ -121,10 +124,10 @@ impl CursorFile {
     /// `Io`.
     pub(crate) fn set_aside(&self) -> Result<PathBuf, OutboxError> {
         let path = self.path();
-        let bytes = self
-            .disk
-            .read(&path)
-            .map_err(|error| failed("read", &path, error))?;
+        let bytes = match self.disk.read(&path, BYTES_MAX) {
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => error.to_string().into(),
+            other => other.map_err(|error| failed("read", &path, error))?,
+        };
         let digest = Digest::of(&bytes).to_string();
         let digest: String = digest.chars().take(ID_DIGITS).collect();
         let aside = self.dir.join(format!("{}.damaged-{digest}", self.id));
@@ -215,3 +218,6 @@ const UNKNOWN: &str = "unknown";
 
 /// Enough to tell the receivers of a server apart, and short enough to say.
 const ID_DIGITS: usize = 16;
+
+/// A line of at most 325 bytes for each room with something untold: far above a million of them.
+const BYTES_MAX: u64 = 1 << 30;

@@ -94,7 +94,7 @@ impl Turn<'_> {
             }
             for record in &page {
                 let before = room.clone();
-                fold(&mut room, record);
+                fold(&mut room, record).map_err(|error| error.to_string())?;
                 if !self.tell(&before, &room, record, place.done).await? {
                     return Ok(false);
                 }

@@ -93,7 +93,7 @@ impl NamesBook {
             }
         }
         let names = self.at_hand(record.room.as_ref());
-        names.absorb(record);
+        names.absorb(record)?;
         names.catch_up(store, last)?;
         let window = Window::of(&record.event.event, names_after, self.names_max);
         self.formers = Formers::read(store, record, window)?;

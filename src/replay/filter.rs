@@ -209,7 +209,10 @@ impl<'a> Wanted<'a> {
     }
 
     fn is_one_of(&self, numbers: &Ranges<ConnectionNumber>) -> bool {
-        numbers.iter().any(|number| self.is(number))
+        // Nothing is known of a number beyond them.
+        let last = self.names.map(Names::last_connection);
+        let mut numbers = numbers.up_to(last.unwrap_or_default());
+        numbers.any(|number| self.is(number))
     }
 
     fn is_person(&self, number: ParticipantNumber) -> bool {

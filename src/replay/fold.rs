@@ -5,6 +5,7 @@
 
 use crate::domain::{Room, RoomName, Timestamp, Version, evolve};
 use crate::replay::names::{BATCH_RECORDS, Names};
+use crate::replay::numbers::check_numbers;
 use crate::replay::position::{Pos, PositionError, Span};
 use crate::store::{EventStore, Position, Record, StoreError};
 
@@ -68,18 +69,26 @@ impl Folded {
     }
 
     /// Folds the next record of the room in; any other is left alone.
-    pub fn absorb(&mut self, record: &Record) {
-        self.names.absorb(record);
-        fold(&mut self.room, record);
+    ///
+    /// # Errors
+    /// As [`fold`].
+    pub fn absorb(&mut self, record: &Record) -> Result<(), StoreError> {
+        fold(&mut self.room, record)?;
+        self.names.absorb(record)
     }
 }
 
 /// Folds the next record of a room into it; a record of another room or version is left alone.
-pub fn fold(room: &mut Room, record: &Record) {
+///
+/// # Errors
+/// `Corrupt` when it names numbers that the room never gave out; the room stays as it is.
+pub fn fold(room: &mut Room, record: &Record) -> Result<(), StoreError> {
     if record.room.as_ref() == Some(&room.name) && record.version == room.version.next() {
+        check_numbers(record, room.given_out())?;
         let recorded_at = record.command.recorded_at;
         evolve(room, record.version, recorded_at, &record.event);
     }
+    Ok(())
 }
 
 /// The room as it was at a moment, with its names; version 0 when nothing had happened in it yet.
@@ -105,9 +114,9 @@ pub fn as_of(
             known.takes(record, moment)?;
             if moment.includes(record) {
                 command = record.command_first;
-                folded.absorb(record);
+                folded.absorb(record)?;
             } else if record.command_first == command {
-                folded.names.absorb(record);
+                folded.names.absorb(record)?;
             } else {
                 return Ok(folded);
             }
@@ -123,7 +132,7 @@ pub fn fold_on(store: &dyn EventStore, from: Room, moment: Moment) -> Result<Roo
     let mut room = from;
     let name = room.name.clone();
     each_after(store, &name, room.version, moment, |record| {
-        fold(&mut room, record);
+        fold(&mut room, record)
     })?;
     Ok(room)
 }
@@ -165,12 +174,12 @@ pub fn instant_of(
 /// Gives every record of a room up to a moment to `take`, in order.
 ///
 /// # Errors
-/// As [`as_of`].
+/// As [`as_of`], and those of `take`.
 pub fn each_record(
     store: &dyn EventStore,
     room: &RoomName,
     moment: Moment,
-    take: impl FnMut(&Record),
+    take: impl FnMut(&Record) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     each_after(store, room, Version(0), moment, take)
 }
@@ -217,13 +226,13 @@ impl Known {
 /// Gives every record of a room after a version and up to a moment to `take`, in order.
 ///
 /// # Errors
-/// As [`as_of`].
+/// As [`as_of`], and those of `take`.
 pub(super) fn each_after(
     store: &dyn EventStore,
     room: &RoomName,
     after: Version,
     moment: Moment,
-    mut take: impl FnMut(&Record),
+    mut take: impl FnMut(&Record) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let mut known = Known {
         version: after,
@@ -245,7 +254,7 @@ pub(super) fn each_after(
             if !moment.includes(record) {
                 return Ok(());
             }
-            take(record);
+            take(record)?;
         }
     }
 }

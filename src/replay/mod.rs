@@ -8,6 +8,7 @@ mod filter;
 mod fold;
 mod former;
 mod names;
+mod numbers;
 mod page;
 pub mod position;
 mod removals;

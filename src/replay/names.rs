@@ -6,13 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::event::{ConnectionOpened, SessionOpened, TrackKind, TrackPublished};
+use crate::domain::event::{ConnectionOpened, GivenOut, SessionOpened, TrackKind, TrackPublished};
 use crate::domain::state::{connection_sid, session_sid, track_sid};
 use crate::domain::{
     Alias, ConnectionNumber, Event, Id, Identity, ParticipantNumber, RoomName, SessionNumber,
     Source, TrackNumber, Version,
 };
 use crate::replay::former::{Field, Former};
+use crate::replay::numbers::check_numbers;
 use crate::store::{EventStore, Position, Record, StoreError};
 
 /// The directory of one stream, up to a version of it.
@@ -122,10 +123,18 @@ impl Names {
     }
 
     /// Takes in the next record of the stream; any other is left alone.
-    pub fn absorb(&mut self, record: &Record) {
+    ///
+    /// # Errors
+    /// `Corrupt` when it names numbers that the room never gave out.
+    pub fn absorb(&mut self, record: &Record) -> Result<(), StoreError> {
         if record.room != self.room || record.version != self.version.next() {
-            return;
+            return Ok(());
         }
+        let given = GivenOut {
+            connections: self.last_connection().0,
+            tracks: u32::try_from(self.tracks.len()).unwrap_or(u32::MAX),
+        };
+        check_numbers(record, given)?;
         self.version = record.version;
         self.place(record.version, record.position);
         if let Event::ParticipantRegistered(it) = &record.event.event {
@@ -152,24 +161,30 @@ impl Names {
         {
             last.ended = Some(record.version);
         }
+        Ok(())
     }
 
     /// Reads on until at least `version` is taken in, or the stream ends.
     ///
     /// # Errors
-    /// As [`EventStore::read_room`].
+    /// As [`EventStore::read_room`] and [`Self::absorb`].
     pub fn catch_up(&mut self, store: &dyn EventStore, version: Version) -> Result<(), StoreError> {
         while self.version < version {
             let records = store.read_room(self.room.as_ref(), self.version, BATCH_RECORDS)?;
             let before = self.version;
             for record in &records {
-                self.absorb(record);
+                self.absorb(record)?;
             }
             if self.version == before {
                 break;
             }
         }
         Ok(())
+    }
+
+    /// The last number that was given to a connection; 0 before the first.
+    pub fn last_connection(&self) -> ConnectionNumber {
+        ConnectionNumber(u32::try_from(self.connections.len()).unwrap_or(u32::MAX))
     }
 
     /// Who a number stands for.

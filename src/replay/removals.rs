@@ -33,8 +33,9 @@ pub fn removals(
     let mut folded = Folded::new(room.clone());
     let mut found = Vec::new();
     each_record(store, room, moment, |record| {
-        folded.absorb(record);
+        folded.absorb(record)?;
         closed_by(record, &folded.room, &mut found);
+        Ok(())
     })?;
     found.sort_by_key(|one| (Reverse(one.session), one.version, one.number));
     let first = cursor.map_or(0, |cursor| {

@@ -23,7 +23,7 @@ pub fn session_views(
         if matches!(record.event.event, Event::SessionOpened(_)) {
             views.extend(SessionView::of(&folded.room, &folded.names));
         }
-        folded.absorb(record);
+        folded.absorb(record)
     })?;
     let now = instant_of(store, moment, now)?;
     views.extend(SessionView::at(&folded.room, &folded.names, now));

@@ -69,6 +69,7 @@ impl EarlierStints {
                 }
                 _ => {}
             }
+            Ok(())
         })?;
         let mut shown = Vec::with_capacity(stints.len());
         for (mut stint, cause) in stints {

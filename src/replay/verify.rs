@@ -192,11 +192,17 @@ impl Verifier {
             self.causes.push(cause);
         }
         let is_complete = !self.incomplete.contains_key(room);
-        let problem = is_complete.then(|| misfit(&folded, &record.event.event));
-        if let Some(problem) = problem.flatten() {
+        let event = &record.event.event;
+        if is_complete && let Err(problem) = event.check_numbers(folded.room.given_out()) {
+            let problem = format!("{} does not decode: {problem}", event.kind().as_str());
+            self.find(record.position, Some(room), problem);
+            // What it came to is not known, so that nothing later in the room is held to the fold.
+            self.incomplete.insert(room.clone(), record.version);
+        } else if let Some(problem) = is_complete.then(|| misfit(&folded, event)).flatten() {
             self.find(record.position, Some(room), problem);
         }
-        folded.absorb(record);
+        // What cannot be folded was found above.
+        let _ = folded.absorb(record);
         self.rooms.insert(room.clone(), folded);
     }
 

@@ -216,6 +216,7 @@ fn began(
                 }
                 _ => {}
             }
+            Ok(())
         },
     )?;
     Ok(began)

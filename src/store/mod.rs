@@ -13,6 +13,8 @@ pub mod journal;
 #[cfg(feature = "sled")]
 pub mod ledger;
 mod memory;
+#[cfg(feature = "sled")]
+mod private;
 mod record;
 #[cfg(feature = "sled")]
 mod sled;
@@ -26,6 +28,8 @@ pub use codec::{
 };
 pub use error::StoreError;
 pub use memory::MemoryStore;
+#[cfg(feature = "sled")]
+pub use private::make_all_private;
 pub use record::{
     CommandHeader, CommandRecord, Commit, Link, NewRecord, Outcome, Position, Record, RequestKey,
     RequestRecord, StoredCommit,

@@ -2,6 +2,8 @@
 //! a new field, is covered without a line here. Apart because it knows the shape of values only as
 //! serde tells it, so what it makes is well formed but rarely sensible.
 
+use std::collections::VecDeque;
+
 use serde::de::value::U32Deserializer;
 use serde::de::{
     DeserializeSeed, Deserializer, EnumAccess, Error as _, IntoDeserializer, MapAccess, SeqAccess,
@@ -63,6 +65,8 @@ fn value<T: for<'de> serde::Deserialize<'de>>(entropy: &mut Entropy) -> T {
 struct Entropy {
     fullness: Fullness,
     state: u64,
+    /// The length of the next list and the numbers in it, where not any will do.
+    planned: (Option<usize>, VecDeque<u32>),
 }
 
 impl Entropy {
@@ -70,6 +74,7 @@ impl Entropy {
         Self {
             fullness,
             state: seed,
+            planned: (None, VecDeque::new()),
         }
     }
 
@@ -105,6 +110,9 @@ impl Entropy {
     }
 
     fn length(&mut self) -> usize {
+        if let Some(planned) = self.planned.0.take() {
+            return planned;
+        }
         match self.fullness {
             Fullness::Full => 2,
             Fullness::Any => usize::try_from(self.below(4)).unwrap_or(0),
@@ -113,6 +121,25 @@ impl Entropy {
 
     fn maybe<T>(&mut self, make: impl FnOnce(&mut Self) -> T) -> Option<T> {
         (self.fullness == Fullness::Full || self.is()).then(|| make(self))
+    }
+
+    /// Plans the pairs of a set: ordered, apart, and each of any size.
+    fn plan_ranges(&mut self) {
+        let count = self.length();
+        let mut end = 0;
+        for _ in 0..count {
+            // Three of the largest are still numbers.
+            let [gap, length] = [0; 2].map(|_| u32::try_from(self.unsigned() >> 36).unwrap_or(1));
+            let first = end + 1 + gap;
+            self.planned.1.extend([first, length + 1]);
+            end = first + length + 1;
+        }
+        self.planned.0 = Some(count);
+    }
+
+    fn number(&mut self) -> u32 {
+        let planned = self.planned.1.pop_front();
+        planned.unwrap_or_else(|| u32::try_from(self.unsigned() >> 32).unwrap_or(1))
     }
 
     /// A word that every kind of name takes.
@@ -158,7 +185,7 @@ impl<'de> Deserializer<'de> for Values<'_> {
         deserialize_bool visit_bool |entropy| entropy.is();
         deserialize_u8 visit_u8 |entropy| entropy.next().to_le_bytes()[0];
         deserialize_u16 visit_u16 |entropy| u16::try_from(entropy.unsigned() >> 48).unwrap_or(1);
-        deserialize_u32 visit_u32 |entropy| u32::try_from(entropy.unsigned() >> 32).unwrap_or(1);
+        deserialize_u32 visit_u32 Entropy::number;
         deserialize_u64 visit_u64 |entropy| entropy.unsigned();
         deserialize_u128 visit_u128 Entropy::wide;
         deserialize_i8 visit_i8 |entropy| i8::try_from(entropy.signed() >> 56).unwrap_or(1);
@@ -195,9 +222,12 @@ impl<'de> Deserializer<'de> for Values<'_> {
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Failure> {
+        if name == "Ranges" {
+            self.0.plan_ranges();
+        }
         visitor.visit_newtype_struct(self)
     }
 

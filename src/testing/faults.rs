@@ -282,11 +282,13 @@ impl Disk for SimulatedDisk {
         Ok(self.handle(*number))
     }
 
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+    fn read(&self, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
         self.before_read();
-        self.files()
-            .remove(path)
-            .ok_or_else(|| io::ErrorKind::NotFound.into())
+        let content = self.files().remove(path).ok_or(io::ErrorKind::NotFound)?;
+        if content.len() as u64 > bytes_max {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        Ok(content)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::{Room, RoomName, Timestamp};
-use crate::replay::fold;
 use crate::replay::position::{Frame as Moment, Pos};
+use crate::replay::{Folded, fold};
 use crate::store::{
     CommandRecord, Commit, NewRecord, Position, decode_commands, decode_commit, encode_commit,
     places,
@@ -16,7 +16,8 @@ use crate::testing::arbitrary::{Fullness, command_header};
 use crate::testing::invariants::broken;
 use crate::testing::program::{Step, Taken, run};
 
-/// Bytes as a commit: whatever decodes encodes to a commit that decodes to the same.
+/// Bytes as a commit: whatever decodes encodes to a commit that decodes to the same, and folds in
+/// bounded steps, whatever numbers it names.
 ///
 /// # Panics
 /// When it does not hold: that is the finding.
@@ -41,6 +42,17 @@ pub fn decode_record(bytes: &[u8]) {
         places(&encoded).map(|places| places.len()),
         Ok(commit.count())
     );
+    let mut folded: BTreeMap<RoomName, Folded> = BTreeMap::new();
+    for record in &records {
+        let Some(name) = &record.room else { continue };
+        let room = folded.entry(name.clone());
+        let room = room.or_insert_with(|| Folded::new(name.clone()));
+        let before = room.room.version;
+        // Of what cannot be folded nothing is taken in.
+        if room.absorb(record).is_err() {
+            assert_eq!(room.room.version, before);
+        }
+    }
 }
 
 /// Bytes as a frame of the journal: whatever decodes is those bytes.
@@ -72,7 +84,8 @@ pub fn commands(bytes: &[u8]) {
         for record in decode_commit(&encoded, Position(1)).unwrap_or_default() {
             let Some(name) = &record.room else { continue };
             let room = folded.entry(name.clone());
-            fold(room.or_insert_with(|| Room::new(name.clone())), &record);
+            let folded = fold(room.or_insert_with(|| Room::new(name.clone())), &record);
+            assert_eq!(folded.err().map(|error| error.to_string()), None);
         }
         for (_, after) in taken.rooms() {
             let found = broken(after);

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use roomledger::domain::Digest;
 use serde_json::{Value, json};
 
 use crate::served::{Caller, Served, output, roomledger};
@@ -35,7 +36,8 @@ fn serve(data: &Path) -> (Served, Caller) {
 #[track_caller]
 fn post(caller: &Caller, path: &str, body: &Value, status: u16) -> u64 {
     let path = format!("/api/v1/rooms/{path}");
-    let answer = caller.post(&path, &path, body).expect("an answer");
+    let id = Digest::of(body.to_string().as_bytes()).to_string();
+    let answer = caller.post(&path, &id, body).expect("an answer");
     assert_eq!(answer.status, status, "{body}: {answer:?}");
     answer.position.expect("a position")
 }

@@ -54,6 +54,8 @@ mod golden_calls;
 mod golden_format;
 #[cfg(feature = "server")]
 mod headers;
+#[cfg(feature = "cli")]
+mod hostile;
 #[cfg(feature = "server")]
 mod hs256;
 #[cfg(feature = "server")]

@@ -342,7 +342,7 @@ pub(crate) fn check(store: &dyn EventStore) -> Result<(), String> {
         });
         let (refold, folded) = &mut rooms[at];
         refold.absorb(&event);
-        folded.absorb(&record);
+        folded.absorb(&record).expect("folds");
         let shown = serde_json::to_value(RoomView::of(&folded.room, &folded.names)).unwrap();
         let rebuilt = refold.view();
         if shown != rebuilt {

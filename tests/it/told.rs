@@ -46,7 +46,7 @@ impl Teller {
         let room = self.rooms.entry(name.clone());
         let room = room.or_insert_with(|| Room::new(name.clone()));
         let before = room.clone();
-        fold(room, record);
+        fold(room, record).expect("folds");
         let event = Told {
             before: &before,
             after: room,

@@ -9,6 +9,7 @@ use crate::cli::args::{BackupArgs, RestoreArgs};
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::output::{Format, Row, write_record};
 use crate::cli::read::failure_of;
+use crate::cli::sanitize;
 use crate::cli::terminal::Terminal;
 use crate::engine::{EngineError, restore_dir};
 use crate::store::ledger::{self, BackupReport};
@@ -82,6 +83,9 @@ pub(super) fn told(error: &EngineError, place: &str) -> Failure {
 
 /// What to know of the end of a copy (log.md rule 11).
 fn notes(done: &BackupReport, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    for note in &done.notes {
+        writeln!(terminal.err, "note: {}", sanitize::visible(note))?;
+    }
     if let Some((first, last)) = done.unsealed {
         writeln!(
             terminal.err,

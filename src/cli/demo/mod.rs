@@ -7,8 +7,9 @@ mod questions;
 mod stage;
 mod story;
 
-use std::fs;
+use std::fs::DirBuilder;
 use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -75,7 +76,7 @@ fn make(named: Option<&Path>) -> Result<PathBuf, Failure> {
         failure.because(error)
     };
     if let Some(directory) = named {
-        let made = fs::create_dir(directory);
+        let made = create(directory);
         return made
             .map(|()| directory.to_path_buf())
             .map_err(|error| refused(directory, &error));
@@ -83,7 +84,7 @@ fn make(named: Option<&Path>) -> Result<PathBuf, Failure> {
     let numbered = (2..=NAMES_MAX).map(|number| format!("{DIRECTORY}-{number}"));
     for name in std::iter::once(DIRECTORY.to_owned()).chain(numbered) {
         let directory = PathBuf::from(name);
-        match fs::create_dir(&directory) {
+        match create(&directory) {
             Ok(()) => return Ok(directory),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(refused(&directory, &error)),
@@ -94,6 +95,11 @@ fn make(named: Option<&Path>) -> Result<PathBuf, Failure> {
         format!("{DIRECTORY} to {DIRECTORY}-{NAMES_MAX} exist"),
     );
     Err(failure.hint("remove some, or name a directory: roomledger demo DIR"))
+}
+
+/// Makes a directory that its owner alone can enter.
+fn create(directory: &Path) -> io::Result<()> {
+    DirBuilder::new().mode(0o700).create(directory)
 }
 
 /// Records the story through the engine, and closes the ledger.

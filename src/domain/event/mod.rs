@@ -6,6 +6,7 @@
 //! holds no position of the whole log and no identity string but where a person is registered.
 
 mod connection;
+mod named;
 mod people;
 mod record;
 mod room;
@@ -23,6 +24,7 @@ pub use connection::{
     ConnectionKind, ConnectionOpened, ConnectionResumed, ConnectionsClosed, Credential,
     MoveRequested, MovedFrom, Profile, RemovalRequested,
 };
+pub use named::{GivenOut, Misnamed};
 pub use people::{
     FormerBan, FormerRevocation, ParticipantBanned, ParticipantRegistered, ParticipantUnbanned,
     RevocationLifted, TokensRevoked,

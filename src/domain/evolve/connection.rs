@@ -83,7 +83,7 @@ pub(super) fn resumed(room: &mut Room, it: &ConnectionResumed) {
 }
 
 pub(super) fn closed(room: &mut Room, place: Place, it: &ConnectionsClosed) {
-    for number in it.who.connections.iter() {
+    for number in it.who.connections.up_to(last(room)) {
         let Some(connection) = room.connection(number).filter(|open| open.is_live()) else {
             continue;
         };
@@ -132,7 +132,7 @@ pub(super) fn close_confirmed(room: &mut Room, it: &CloseConfirmed) {
 }
 
 pub(super) fn profile_changed(room: &mut Room, place: Place, it: &ProfileChanged) {
-    for number in it.who.connections.iter() {
+    for number in it.who.connections.up_to(last(room)) {
         change(room, number, |connection| {
             if let Some(name) = &it.name {
                 set_text(
@@ -154,7 +154,7 @@ pub(super) fn profile_changed(room: &mut Room, place: Place, it: &ProfileChanged
 
 pub(super) fn permissions_changed(room: &mut Room, place: Place, it: &PermissionsChanged) {
     for group in &it.groups {
-        for number in group.connections.iter() {
+        for number in group.connections.up_to(last(room)) {
             let counted = counts(room, number);
             change(room, number, |connection| {
                 connection.permission = Arc::clone(&group.after);
@@ -175,7 +175,7 @@ pub(super) fn permissions_changed(room: &mut Room, place: Place, it: &Permission
 }
 
 pub(super) fn subscriptions_changed(room: &mut Room, it: &SubscriptionsChanged) {
-    for number in it.who.connections.iter() {
+    for number in it.who.connections.up_to(last(room)) {
         if room.connection(number).is_none_or(|open| !open.is_live()) {
             continue;
         }
@@ -190,6 +190,11 @@ pub(super) fn subscriptions_changed(room: &mut Room, it: &SubscriptionsChanged) 
             }
         }
     }
+}
+
+/// The last number that a connection has: a log that names a later one is damaged.
+fn last(room: &Room) -> ConnectionNumber {
+    ConnectionNumber(room.given_out().connections)
 }
 
 /// A track is gone, and with it what an admin said of receiving it.

@@ -11,6 +11,9 @@ use crate::domain::id::{ConnectionNumber, TrackNumber};
 use crate::domain::state::{Aliased, Room, Track};
 
 pub(super) fn published(room: &mut Room, place: Place, it: &TrackPublished) {
+    if it.number != room.next_track {
+        return;
+    }
     let track = Track {
         number: it.number,
         id: it.track_id,

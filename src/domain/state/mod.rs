@@ -21,7 +21,7 @@ pub use lookup::{connection_sid, session_key, session_sid, track_sid};
 pub use session::{Ended, Session};
 pub use settings::SettingsSet;
 
-use super::event::RoomConfig;
+use super::event::{GivenOut, RoomConfig};
 use super::id::{
     ConnectionNumber, Id, Identity, ParticipantNumber, RoomName, SessionNumber, TrackNumber,
     Version,
@@ -149,6 +149,14 @@ impl Room {
             next_track: TrackNumber(1),
             aliases: RedBlackTreeMapSync::new_sync(),
             moved_aliases: RedBlackTreeMapSync::new_sync(),
+        }
+    }
+
+    /// How many numbers were given out.
+    pub fn given_out(&self) -> GivenOut {
+        GivenOut {
+            connections: self.next_connection.0.saturating_sub(1),
+            tracks: self.next_track.0.saturating_sub(1),
         }
     }
 }

@@ -1,33 +1,36 @@
 //! The file operations the journal needs, and no other: the one seam through which faults and
 //! power cuts are simulated; it never knows what a frame is.
 use std::any::Any;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::store::private;
+
 /// A file system.
 pub trait Disk: Send + Sync {
-    /// Makes a directory; it may exist.
+    /// Makes a directory that its owner alone can enter; it may exist.
     ///
     /// # Errors
     /// The system's.
     fn create_dir(&self, path: &Path) -> io::Result<()>;
-    /// Makes a new file, open for reading and writing.
+    /// Makes a new file that its owner alone can read, open for reading and writing.
     ///
     /// # Errors
     /// The system's; `AlreadyExists` if there is one.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
-    /// Opens a file that exists.
+    /// Opens a regular file that exists. No link is followed, and no pipe is waited for.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's; `InvalidData` when it is no regular file, or is to be written and has another
+    /// name elsewhere.
     fn open(&self, path: &Path, write: bool) -> io::Result<Box<dyn DiskFile>>;
-    /// The whole of a small file.
+    /// The whole of a file of at most `bytes_max` bytes.
     ///
     /// # Errors
-    /// The system's.
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    /// As [`Self::open`]; `FileTooLarge` for one that is larger, of which nothing is read.
+    fn read(&self, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>>;
     /// Puts `from` in the place of `to`.
     ///
     /// # Errors
@@ -121,26 +124,19 @@ pub struct RealDisk;
 
 impl Disk for RealDisk {
     fn create_dir(&self, path: &Path) -> io::Result<()> {
-        fs::create_dir_all(path)
+        private::make_folder(path)
     }
 
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .open(path)?;
-        Ok(Box::new(RealFile(file)))
+        Ok(Box::new(RealFile(private::create(path)?)))
     }
 
     fn open(&self, path: &Path, write: bool) -> io::Result<Box<dyn DiskFile>> {
-        Ok(Box::new(RealFile(
-            OpenOptions::new().read(true).write(write).open(path)?,
-        )))
+        Ok(Box::new(RealFile(private::open(path, write)?)))
     }
 
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        fs::read(path)
+    fn read(&self, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+        private::read(path, bytes_max)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
@@ -152,7 +148,7 @@ impl Disk for RealDisk {
     }
 
     fn sync_dir(&self, path: &Path) -> io::Result<()> {
-        File::open(path)?.sync_all()
+        private::sync_folder(path)
     }
 
     fn list(&self, path: &Path) -> io::Result<Vec<PathBuf>> {

@@ -39,12 +39,15 @@ impl Head {
     /// `Io` when it exists and cannot be read.
     pub(crate) fn read(disk: &dyn Disk, dir: &Path) -> Result<HeadState, JournalError> {
         let path = path(dir);
-        match disk.read(&path) {
+        match disk.read(&path, HEAD_BYTES_MAX) {
             Ok(bytes) => Ok(match Self::parse(&bytes) {
                 Ok(head) => HeadState::Good(head),
                 Err(why) => HeadState::Bad(why),
             }),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(HeadState::Missing),
+            Err(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                Ok(HeadState::Bad(format!("is too large: {error}")))
+            }
             Err(error) => Err(JournalError::io("read", &path, &error)),
         }
     }
@@ -147,3 +150,5 @@ fn unhex<const N: usize>(text: &str) -> Option<[u8; N]> {
 
 /// The format of this file and of the directory around it.
 const FORMAT: u32 = 1;
+/// Far above what is written: 400 bytes, and a boot id in the caller's words.
+const HEAD_BYTES_MAX: u64 = 64 << 10;

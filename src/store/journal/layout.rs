@@ -56,3 +56,6 @@ pub(crate) const FOOTER_BYTES: usize = 128;
 /// Sizes that a segment can have: a header and a footer at least; at most one that is read whole
 /// into memory. A header that says otherwise is a bad one, whatever its checksum.
 pub(crate) const SEGMENT_BYTES: RangeInclusive<u64> = 256..=1 << 28;
+/// What a segment's file can be at most: what stands behind a segment's own end is cut off at the
+/// next open, once it was read, and twice a segment is soon read.
+pub(crate) const SEGMENT_FILE_BYTES_MAX: u64 = 1 << 29;

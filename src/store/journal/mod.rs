@@ -43,6 +43,7 @@ pub use self::handle::{HeadKeeper, Journal};
 pub use self::heal::FrameSource;
 pub(crate) use self::heal::Mended;
 pub use self::layout::Place;
+pub(crate) use self::layout::SEGMENT_FILE_BYTES_MAX;
 pub use self::options::Options;
 pub use self::put_aside::set_aside;
 pub use self::reader::{Frames, JournalReader, ReaderEnd};

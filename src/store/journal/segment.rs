@@ -48,7 +48,7 @@ impl Segment {
         file.read_at(&mut bytes, 0)
             .map_err(|error| JournalError::io("read", &path, &error))?;
         let layout = Layout {
-            segment_bytes: size,
+            segment_bytes: size.min(*SEGMENT_BYTES.end()),
         };
         let mut segment = Self {
             ordinal,

@@ -12,10 +12,12 @@ use crate::store::stream::streams_of;
 use crate::store::{EventStore as _, StoreError};
 
 use super::convert::{link_of, of_journal};
+use super::files::refuse_misfits;
+use super::modes::keep_private;
 use super::reader::LedgerReader;
 
 /// What a backup came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BackupReport {
     /// Where the backup ended before.
     pub from: Position,
@@ -29,6 +31,8 @@ pub struct BackupReport {
     /// First and last position of an unsealed commit of the backup that the ledger does not have:
     /// it gave way to what the ledger has there, and is in the backup's `aside/`.
     pub replaced: Option<(Position, Position)>,
+    /// What a person should know: who could read the backup before.
+    pub notes: Vec<String>,
 }
 
 /// Brings the backup below `to` up to the last intact commit of the ledger below `from`, which may
@@ -39,6 +43,9 @@ pub struct BackupReport {
 /// or history, or is what would be copied; `Locked` while another backup writes to it; `Io`.
 pub fn backup(from: &Path, to: &Path) -> Result<BackupReport, StoreError> {
     are_apart(from, to)?;
+    refuse_misfits(from)?;
+    refuse_misfits(to)?;
+    let notes = keep_private(to)?;
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
     let copied = journal::backup(&disk, from, to, streams_of).map_err(of_journal)?;
     let reach = |(first, last)| (Position(first), Position(last));
@@ -48,6 +55,7 @@ pub fn backup(from: &Path, to: &Path) -> Result<BackupReport, StoreError> {
         bytes: copied.bytes,
         unsealed: copied.unsealed.map(reach),
         replaced: copied.replaced.map(reach),
+        notes,
     })
 }
 

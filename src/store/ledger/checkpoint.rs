@@ -15,6 +15,7 @@ use std::sync::Arc;
 use crate::domain::{Digest, Version};
 use crate::store::StoreError;
 use crate::store::journal::Link as ChainEnd;
+use crate::store::private;
 use crate::store::record::{Link, Position};
 
 use super::heads::Heads;
@@ -54,7 +55,7 @@ pub(crate) fn save(shared: &Shared, state: &Section) -> Result<(), StoreError> {
             source: Arc::new(error),
         }
     };
-    let mut file = File::create(&temporary).map_err(failed("create"))?;
+    let mut file = private::create_anew(&temporary).map_err(failed("create"))?;
     let mut head = MAGIC.to_vec();
     head.extend_from_slice(&shared.log_id);
     let written = file
@@ -64,16 +65,14 @@ pub(crate) fn save(shared: &Shared, state: &Section) -> Result<(), StoreError> {
         .and_then(|()| file.sync_all());
     written.map_err(failed("write"))?;
     fs::rename(&temporary, &path).map_err(failed("rename"))?;
-    File::open(&shared.dir)
-        .and_then(|folder| folder.sync_all())
-        .map_err(failed("sync"))
+    private::sync_folder(&shared.dir).map_err(failed("sync"))
 }
 
 /// The file, when it is there, whole and of log `log_id`. One that cannot be read is as if not
 /// there, and noted: the journal has all that it says.
 pub(crate) fn load(dir: &Path, log_id: [u8; 16], notes: &mut Vec<String>) -> Option<Checkpoint> {
     let path = dir.join(NAME);
-    match read(&path) {
+    match private::read(&path, BYTES_MAX) {
         Ok(bytes) => decode(&bytes, log_id),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => {
@@ -88,7 +87,7 @@ pub(crate) fn load(dir: &Path, log_id: [u8; 16], notes: &mut Vec<String>) -> Opt
 
 /// The log that the file belongs to, and the end of the log that it knows, where it is whole.
 pub(crate) fn end_of(dir: &Path) -> Option<([u8; 16], ChainEnd)> {
-    let bytes = read(&dir.join(NAME)).ok()?;
+    let bytes = private::read(&dir.join(NAME), BYTES_MAX).ok()?;
     let (log_id, _) = bytes.strip_prefix(MAGIC)?.split_first_chunk::<16>()?;
     let saved = decode(&bytes, *log_id)?;
     let link = saved.heads_link;
@@ -97,15 +96,6 @@ pub(crate) fn end_of(dir: &Path) -> Option<([u8; 16], ChainEnd)> {
         hash: link.chain.0,
     };
     (link.position > Position(0)).then_some((*log_id, end))
-}
-
-/// The bytes of a file; a pipe or a device would be waited for.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    if fs::symlink_metadata(path)?.is_file() {
-        fs::read(path)
-    } else {
-        Err(io::Error::other("it is no file"))
-    }
 }
 
 /// The heads, page by page, so that commits go on meanwhile: each entry is at most newer than the
@@ -203,3 +193,5 @@ const MAGIC: &[u8] = b"RLc1";
 const HEADS_FINGERPRINT: Digest = Digest([0; 32]);
 /// How long commits wait: some tens of microseconds.
 const HEADS_PER_PAGE: usize = 1_024;
+/// Far above a million outcomes and a hundred full rooms; one that is larger is as if not there.
+const BYTES_MAX: u64 = 1 << 30;

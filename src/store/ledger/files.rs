@@ -1,22 +1,22 @@
-//! What each name in a data directory must be: a file, or a folder. Apart because an open, a
-//! reader, a check and a repair must agree; a pipe, a device or a link where a file belongs would
-//! be waited for, or would lead out of the directory. Looks at names and kinds, never at what is
-//! in a file.
+//! What each name in a data directory must be: a file of a size that it can have, or a folder.
+//! Apart because an open, a reader, a check and a repair must agree; a pipe or a device where a
+//! file belongs would be waited for, a link would lead out of the directory, and a file of any size
+//! could be read for hours. Looks at names, kinds and sizes, never at what is in a file.
 
-use std::fs::{self, FileType};
+use std::fs;
 use std::io;
-use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::store::StoreError;
-use crate::store::journal::{Disk, has_head, head_fault};
+use crate::store::journal::{Disk, SEGMENT_FILE_BYTES_MAX, has_head, head_fault};
+use crate::store::private::kind;
 use crate::store::sled::sled_folder;
 
 use super::checkpoint;
 use super::convert::of_journal;
 
-/// Something that is not of the kind that its name says.
+/// Something that is not of the kind, or not of a size, that its name says.
 pub(crate) struct Misfit {
     pub(crate) path: PathBuf,
     /// What it is, and what it must be.
@@ -24,7 +24,7 @@ pub(crate) struct Misfit {
 }
 
 /// Refuses a data directory that cannot be opened as it is, whatever its journal says, with the
-/// command that mends it: something is of the wrong kind, or all that counts is gone.
+/// command that mends it: something is of the wrong kind or size, or all that counts is gone.
 ///
 /// # Errors
 /// `Refused`; `Io` when the directory cannot be listed.
@@ -59,12 +59,12 @@ fn refuse_a_copy_alone(disk: &Arc<dyn Disk>, dir: &Path) -> Result<(), StoreErro
     })
 }
 
-/// Refuses a data directory in which something is of the wrong kind, with the command that mends
-/// it.
+/// Refuses a data directory in which something is of the wrong kind or size, with the command that
+/// mends it.
 ///
 /// # Errors
 /// `Refused`; `Io` when the directory cannot be listed.
-fn refuse_misfits(dir: &Path) -> Result<(), StoreError> {
+pub(crate) fn refuse_misfits(dir: &Path) -> Result<(), StoreError> {
     // Without its checkpoint a ledger opens, more slowly (rule 9).
     let mut misfits = misfits(dir)?.into_iter();
     let counts = |misfit: &Misfit| misfit.path != dir.join(checkpoint::NAME);
@@ -90,15 +90,13 @@ pub(crate) fn misfits(dir: &Path) -> Result<Vec<Misfit>, StoreError> {
     let mut found = Vec::new();
     for name in FOLDERS {
         let path = dir.join(name);
-        let is_there = fs::symlink_metadata(&path).is_ok();
-        // A link to a folder is one: an operator may keep it on another disk.
-        if is_there && !path.is_dir() {
-            let what = fs::symlink_metadata(&path).map(|it| kind(it.file_type()));
-            let what = format!("{}, not a folder", what.unwrap_or("nothing"));
+        let entry = fs::symlink_metadata(&path).ok();
+        // A link to one leads out of the directory; a folder on another disk is mounted here.
+        let Some(entry) = entry else { continue };
+        if !entry.is_dir() {
+            let what = format!("{}, no folder", kind(entry.file_type()));
             found.push(Misfit { path, what });
-            continue;
-        }
-        if name != "aside" {
+        } else if name != "aside" {
             let files = entries(&path)?;
             let files = files.into_iter().filter(|path| is_file_of(name, path));
             found.extend(files.filter_map(misfit));
@@ -108,11 +106,24 @@ pub(crate) fn misfits(dir: &Path) -> Result<Vec<Misfit>, StoreError> {
     Ok(found)
 }
 
-/// The entry, where it is there and no regular file.
+/// The entry, where it is there and no regular file, or larger than one can be.
 fn misfit(path: PathBuf) -> Option<Misfit> {
-    let found = fs::symlink_metadata(&path).ok()?.file_type();
-    let what = format!("{}, not a file", kind(found));
-    (!found.is_file()).then_some(Misfit { path, what })
+    let found = fs::symlink_metadata(&path).ok()?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let what = if !found.is_file() {
+        let kind = kind(found.file_type());
+        // The lock itself refuses one, and only who takes it: no reader does.
+        if name == "LOCK" && found.is_symlink() {
+            return None;
+        }
+        format!("{kind}, no regular file")
+    } else if found.len() > SEGMENT_FILE_BYTES_MAX && name.ends_with(".seg") {
+        let bytes = found.len();
+        format!("a file of {bytes} bytes, of which a segment has {SEGMENT_FILE_BYTES_MAX} at most")
+    } else {
+        return None;
+    };
+    Some(Misfit { path, what })
 }
 
 /// Whether an entry of the folder `folder` is a file that is opened by its name.
@@ -123,6 +134,7 @@ fn is_file_of(folder: &str, path: &Path) -> bool {
         "journal" => ends(".seg") || ends(".new"),
         "webhooks" => ends(".cursor") || ends(".new"),
         "db" => name != "blobs",
+        "db/blobs" => true,
         _ => false,
     }
 }
@@ -145,23 +157,7 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
     Ok(paths)
 }
 
-fn kind(found: FileType) -> &'static str {
-    if found.is_dir() {
-        "a folder"
-    } else if found.is_symlink() {
-        "a symbolic link"
-    } else if found.is_fifo() {
-        "a named pipe"
-    } else if found.is_file() {
-        "a file"
-    } else if found.is_socket() {
-        "a socket"
-    } else {
-        "a device"
-    }
-}
-
-const FOLDERS: [&str; 4] = ["aside", "journal", "db", "webhooks"];
+const FOLDERS: [&str; 5] = ["aside", "journal", "db", "db/blobs", "webhooks"];
 const FILES: [&str; 5] = [
     "HEAD",
     "HEAD.new",

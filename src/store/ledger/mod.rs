@@ -17,6 +17,7 @@ mod heal;
 mod history;
 mod judge;
 mod losses;
+mod modes;
 mod open;
 mod options;
 mod reader;

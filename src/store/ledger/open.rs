@@ -18,6 +18,7 @@ use super::convert::{link_of, of_journal};
 use super::files::refuse_unready;
 use super::heads::Heads;
 use super::heal::{confirms, heal, healed_frames, notes_of, salvage};
+use super::modes::keep_private;
 use super::options::LedgerOptions;
 use super::scan::JournalScan;
 use super::shared::{CopyState, Distrusted, Ending, Recent, Shared, Told, guard};
@@ -52,6 +53,7 @@ pub(crate) fn open(
     options: LedgerOptions,
 ) -> Result<(Arc<Shared>, JoinHandle<()>, OpenReport), StoreError> {
     refuse_unready(&options.disk, dir)?;
+    let private = keep_private(dir)?;
     let (journal, recovery) = Journal::open(dir, options.journal()).map_err(of_journal)?;
     let mut opening = Opening {
         dir,
@@ -59,7 +61,7 @@ pub(crate) fn open(
         journal,
         copy: None,
         repairs: Vec::new(),
-        notes: notes_of(&recovery),
+        notes: private.into_iter().chain(notes_of(&recovery)).collect(),
     };
     if let Some(damage) = recovery.damage.first() {
         opening.heal(&damage.to_string())?;

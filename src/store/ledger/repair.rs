@@ -13,6 +13,7 @@ use super::beside::{Beside, beside, goes_on, parted};
 use super::convert::{of_copy, of_journal};
 use super::heal::{healed_frames, notes_of};
 use super::losses::losses;
+use super::modes::keep_private;
 use super::options::LedgerOptions;
 use super::report::{RepairOptions, RepairReport};
 use super::sort::{Work, lock};
@@ -29,7 +30,10 @@ pub fn repair(
     options: &LedgerOptions,
     how: RepairOptions,
 ) -> Result<RepairReport, StoreError> {
-    let mut report = RepairReport::default();
+    let mut report = RepairReport {
+        notes: keep_private(dir)?,
+        ..RepairReport::default()
+    };
     let mut work = Work {
         dir,
         options,

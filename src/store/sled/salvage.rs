@@ -3,6 +3,7 @@
 //! frame; and only as a copy of its files, since sled writes to whatever it opens.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::copy::SledCopy;
@@ -10,6 +11,7 @@ use super::error::CopyError;
 use super::files::{CONDEMNED, io_error, sled_folder};
 use super::source::SledSource;
 use crate::store::journal::FrameSource;
+use crate::store::private;
 
 /// Copies of copies, gone when this is dropped.
 pub(crate) struct Salvage {
@@ -77,7 +79,7 @@ fn aside_folders(data: &Path) -> Vec<PathBuf> {
     };
     let entries = fs::read_dir(data.join("aside")).into_iter().flatten();
     let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
-    let paths = paths.filter(|path| path.is_dir());
+    let paths = paths.filter(|path| is_folder(path));
     let mut folders: Vec<(u32, PathBuf)> = paths
         .filter_map(|path| Some((number(&path)?, path)))
         .collect();
@@ -86,18 +88,32 @@ fn aside_folders(data: &Path) -> Vec<PathBuf> {
 }
 
 fn copy_files(from: &Path, to: &Path) -> Result<(), CopyError> {
-    fs::create_dir_all(to).map_err(io_error("create", to))?;
+    private::make_folder(to).map_err(io_error("create", to))?;
     for entry in fs::read_dir(from).map_err(io_error("list", from))? {
         let path = entry.map_err(io_error("list", from))?.path();
         let target = to.join(path.file_name().unwrap_or_default());
-        if path.is_dir() {
+        if is_folder(&path) {
             copy_files(&path, &target)?;
-        } else if path.is_file() && !path.ends_with(CONDEMNED) {
-            // A pipe or a device would be waited for.
-            fs::copy(&path, &target).map_err(io_error("copy", &path))?;
+        } else if !path.ends_with(CONDEMNED) {
+            copy_file(&path, &target).map_err(io_error("copy", &path))?;
         }
     }
     Ok(())
+}
+
+/// Copies a regular file; anything else is left out.
+fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
+    let mut source = match private::open(from, false) {
+        Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(()),
+        other => other?,
+    };
+    let mut target = private::create(to)?;
+    io::copy(&mut source, &mut target).map(|_| ())
+}
+
+/// A link to a folder would lead out of the data directory.
+fn is_folder(path: &Path) -> bool {
+    path.symlink_metadata().is_ok_and(|found| found.is_dir())
 }
 
 /// Older ones have less, and each costs as much disk as it has.

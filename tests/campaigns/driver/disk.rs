@@ -25,8 +25,8 @@ impl Disk for Unsynced {
         Ok(Box::new(UnsyncedFile(self.0.open(path, write)?)))
     }
 
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        self.0.read(path)
+    fn read(&self, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+        self.0.read(path, bytes_max)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {

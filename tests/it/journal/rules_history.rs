@@ -132,8 +132,8 @@ impl Disk for ReadOnly {
         self.0.open(path, false)
     }
 
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        self.0.read(path)
+    fn read(&self, path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
+        self.0.read(path, bytes_max)
     }
 
     fn rename(&self, _: &Path, _: &Path) -> io::Result<()> {

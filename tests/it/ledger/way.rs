@@ -46,6 +46,11 @@ impl Way {
                 way.said.push_str(&text);
                 way.commands += 1;
                 assert!(way.commands <= COMMANDS_MAX, "{case}: no end: {}", way.said);
+                if let Some(link) = removed_in(&text) {
+                    assert!(Path::new(link).starts_with(dir), "{case}: {}", way.said);
+                    std::fs::remove_file(link).expect("removed");
+                    break;
+                }
                 let words = command_in(&text, dir, prefers);
                 let words = words.unwrap_or_else(|| panic!("{case}: no command: {}", way.said));
                 refused = way.run(dir, &words);
@@ -107,6 +112,11 @@ pub(super) fn text_of(failure: &Failure) -> String {
     }
     text.push('\n');
     text
+}
+
+/// What a message says to remove: a link in the place of LOCK, which is never followed.
+fn removed_in(text: &str) -> Option<&str> {
+    text.split_once("remove it: `rm ")?.1.split('`').next()
 }
 
 /// The repair that a message names, the first one where nothing is to be chosen, with the directory

@@ -75,6 +75,29 @@ impl Stage {
         stage
     }
 
+    /// Opens connections up to that number, in one commit.
+    pub(super) fn open_up_to(&mut self, last: u32) {
+        let numbers = BOB.0 + 1..=last;
+        let events = numbers.map(|number| {
+            self.version = self.version.next();
+            NewRecord {
+                room: Some(room()),
+                version: self.version,
+                event: NewEvent {
+                    event: opened(number).into(),
+                    cause: None,
+                    occurred_at: None,
+                },
+            }
+        });
+        let command = CommandRecord {
+            events: events.collect(),
+            header: header(moderator(), at(1)),
+        };
+        let commands = vec![command];
+        self.store.append(&Commit { commands }).unwrap();
+    }
+
     pub(super) fn record(&mut self, event: impl Into<Event>) -> EventView {
         self.record_by(moderator(), event.into(), None)
     }
