@@ -5,6 +5,7 @@ use std::any::Any;
 use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -49,10 +50,20 @@ impl Contained {
         let db = self.db.as_ref().ok_or_else(gone)?;
         contained(|| call(db))
     }
+
+    /// Flushes what sled holds back; its file is not synced by that.
+    ///
+    /// sled 0.34.7 forgets to wake a flush when the write that it waits for fails at that moment
+    /// (`exit_reservation`): it would wait for ever. Any later flush meets the error and wakes it.
+    pub(super) fn flush(&self) -> Result<(), CopyError> {
+        followed(FLUSH_PATIENCE, &|| self.call(|db| db.flush()).map(drop))
+    }
 }
 
 impl Drop for Contained {
     fn drop(&mut self) {
+        // The destructor flushes too, where it could wait for ever; it finds nothing left to do.
+        let _ = self.flush();
         if let Some(db) = self.db.take() {
             // Its destructor panics when a last sync fails; all that counts was synced by us.
             let _ = contained(|| {
@@ -70,6 +81,24 @@ fn contained<T>(call: impl FnOnce() -> Result<T, ::sled::Error>) -> Result<T, Co
         Ok(Err(error)) => Err(judge(&error)),
         Err(panic) => Err(CopyError::Panicked(words(panic.as_ref()))),
     }
+}
+
+/// Runs `work`, and once more beside it when it takes longer than `patience`, which follows in turn
+/// after twice as long. When one of them ends, all end.
+fn followed<T>(patience: Duration, work: &(impl Fn() -> T + Sync)) -> T {
+    thread::scope(|scope| {
+        let (working, ended) = channel::<()>();
+        let follow = move || {
+            if ended.recv_timeout(patience) == Err(RecvTimeoutError::Timeout) {
+                drop(followed(patience * 2, work));
+            }
+        };
+        // Where no thread can be had, nothing follows.
+        let follower = thread::Builder::new().spawn_scoped(scope, follow);
+        let done = work();
+        drop((working, follower));
+        done
+    })
 }
 
 fn judge(error: &::sled::Error) -> CopyError {
@@ -105,3 +134,32 @@ const LOCK_REFUSED: &str = "could not acquire lock";
 /// 5 s in all: a fork reaches exec within milliseconds, on a loaded machine within a second.
 const LOCK_TRIES: u32 = 250;
 const LOCK_PAUSE: Duration = Duration::from_millis(20);
+/// Longer than a flush takes on a disk that is well.
+const FLUSH_PATIENCE: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Condvar, Mutex};
+    use std::time::Duration;
+
+    use super::followed;
+
+    /// As sled's flush does it: one that waits is woken by a later one alone, which may wait too.
+    #[test]
+    fn work_that_waits_for_ever_ends_when_enough_came_after_it() {
+        for needed in [0, 1, 2, 4] {
+            let (came, woken) = (Mutex::new(0), Condvar::new());
+            let wait = || {
+                let mut count = came.lock().expect("sound");
+                *count += 1;
+                woken.notify_all();
+                while *count <= needed {
+                    count = woken.wait(count).expect("sound");
+                }
+                *count
+            };
+            let seen = followed(Duration::from_millis(1), &wait);
+            assert!(seen > needed, "{seen} of more than {needed}");
+        }
+    }
+}

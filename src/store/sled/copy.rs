@@ -291,7 +291,7 @@ impl SledCopy {
     }
 
     fn sync_within(&self, budget: &mut Budget) -> Result<(), CopyError> {
-        self.sled.call(|db| db.flush())?;
+        self.sled.flush()?;
         self.file
             .sync_all()
             .map_err(files::io_error("sync", &self.path))?;
