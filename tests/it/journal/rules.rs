@@ -158,6 +158,28 @@ fn rule_04_the_tail_is_zeroed_durably_before_the_first_append() {
 }
 
 #[test]
+fn rule_04_the_last_seal_again_behind_the_end_is_no_damage() {
+    let mut rig = Rig::filled(3);
+    let seal = rig.open().0.seal().expect("seals").expect("was not sealed");
+    let (path, last) = rig.place(2);
+    let end = last + rig.written[2].bytes().len() + seal.bytes().len();
+    for behind in [0, 1, 200] {
+        let from = end + behind;
+        let copy = |data: &mut Vec<u8>| {
+            data[from..from + seal.bytes().len()].copy_from_slice(seal.bytes());
+        };
+        rig.disk.edit(&path, copy);
+        let (journal, recovery) = rig.open();
+        assert_eq!(recovery.damage, vec![], "{behind} bytes behind");
+        assert_eq!(recovery.end_hash, *seal.hash(), "{behind} bytes behind");
+        assert!(recovery.tail_aside.is_some(), "{behind} bytes behind");
+        let mut expected = rig.written.clone();
+        expected.push(seal.clone());
+        assert_eq!(read_whole(&journal.reader()), expected);
+    }
+}
+
+#[test]
 fn rule_05_acknowledged_frames_survive_a_power_cut_in_every_segment() {
     for commits in 1..60 {
         let mut rig = Rig::filled(commits);
