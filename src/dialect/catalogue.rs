@@ -1,7 +1,7 @@
 //! The catalogue of all rooms and sessions, shared by the dialects that list them and kept up with
 //! the log. Apart because it may block while it reads; it holds no answer of any dialect.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, RwLock};
 
 use crate::domain::{Id, Rejection, Room, RoomName};
 use crate::engine::{Engine, EngineError};
@@ -11,7 +11,7 @@ use crate::replay::{Catalogue, Moment, SessionEntry};
 #[derive(Clone, Debug)]
 pub struct SharedCatalogue {
     engine: Engine,
-    catalogue: Arc<Mutex<Catalogue>>,
+    catalogue: Arc<RwLock<Catalogue>>,
 }
 
 impl SharedCatalogue {
@@ -21,6 +21,13 @@ impl SharedCatalogue {
             engine,
             catalogue: Arc::default(),
         }
+    }
+
+    /// The same for an engine that reads for somebody.
+    #[must_use]
+    pub fn on(&self, engine: Engine) -> Self {
+        let catalogue = Arc::clone(&self.catalogue);
+        Self { engine, catalogue }
     }
 
     /// Looks something up as of now, on the engine's threads for reads. The first one reads the
@@ -33,13 +40,23 @@ impl SharedCatalogue {
         look: impl FnOnce(&Catalogue) -> T + Send + 'static,
     ) -> Result<T, EngineError> {
         let shared = Arc::clone(&self.catalogue);
-        let read = self.engine.read(move |store| {
-            // Whoever broke while holding it left it at the end of a record.
-            let mut catalogue = shared.lock().unwrap_or_else(PoisonError::into_inner);
-            catalogue.catch_up(store)?;
-            Ok(look(&catalogue))
-        });
-        read.await
+        self.engine
+            .read(move |store| Catalogue::look_up(&shared, store, look))
+            .await
+    }
+
+    /// As [`SharedCatalogue::read`], for a command: it waits for no reader.
+    ///
+    /// # Errors
+    /// As [`Engine::read`].
+    pub async fn answer<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Catalogue) -> T + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let shared = Arc::clone(&self.catalogue);
+        self.engine
+            .answer(move |store| Catalogue::look_up(&shared, store, look))
+            .await
     }
 
     /// The room that has this name as its id, in VideoSDK's form, and another name of its own: no
@@ -56,7 +73,7 @@ impl SharedCatalogue {
             return Ok(None);
         }
         let asked = name.clone();
-        let found = self.read(move |all| {
+        let found = self.answer(move |all| {
             let found = all.room(asked.as_str())?;
             let is_other = found.deleted_at.is_none() && found.name != asked;
             is_other.then(|| found.name.clone())

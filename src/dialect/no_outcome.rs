@@ -30,6 +30,7 @@ impl NoOutcome {
                 (StatusCode::CONFLICT, "request-id-reused", None)
             }
             EngineError::Poisoned { .. } => (UNAVAILABLE, "poisoned", None),
+            EngineError::TooSlow => (UNAVAILABLE, "too-slow", None),
             EngineError::Closed => (UNAVAILABLE, "shutting-down", Some(5)),
             EngineError::Opening => (UNAVAILABLE, "still-opening", Some(1)),
             EngineError::Store(StoreError::Unmeasured { .. }) => {

@@ -30,9 +30,12 @@ pub struct EngineConfig {
     /// Commands after which a batch closes: four rounds of 1,024 callers. More would make the
     /// first wait for the last without making the sync cheaper.
     pub batch_commands_max: usize,
-    /// Threads that read history for async callers: two, since reads seldom wait for the disk.
+    /// Threads that read history for async callers: three, of which one caller has two at most.
     pub reader_threads: usize,
-    /// Reads that may wait for those threads; more are refused as overload.
+    /// Threads that read what the answers to commands need; as many, for the same reason.
+    pub answer_threads: usize,
+    /// Reads that may wait for either kind of thread, and a quarter of them of one caller; more
+    /// are refused as overload.
     pub reads_max: usize,
     /// Rooms without an open session that stay in memory, the last written first.
     pub idle_rooms_max: usize,
@@ -72,7 +75,8 @@ impl Default for EngineConfig {
             queue_bytes_max: 64 * MIB,
             batch_bytes_max: MIB,
             batch_commands_max: 4_096,
-            reader_threads: 2,
+            reader_threads: 3,
+            answer_threads: 3,
             reads_max: 4_096,
             idle_rooms_max: 10_000,
             checkpoint_events: 250_000,

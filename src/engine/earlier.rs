@@ -22,6 +22,6 @@ impl Engine {
         let (answer, answered) = oneshot::channel();
         self.send(Job::Outcomes(answer))?;
         let outcomes = answered.await.map_err(|_| self.gone())?;
-        self.read(move |_| Ok(outcomes.rooms_of(&like))).await
+        self.answer(move |_| Ok(outcomes.rooms_of(&like))).await
     }
 }

@@ -38,6 +38,9 @@ pub enum EngineError {
         /// The room.
         room: String,
     },
+    /// A read took longer than any may. HTTP 503.
+    #[error("reading took too long: ask for less, such as a shorter range or a page")]
+    TooSlow,
     /// The engine is shut down, or shutting down. HTTP 503.
     #[error("the engine is shut down")]
     Closed,

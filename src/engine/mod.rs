@@ -24,6 +24,7 @@ mod open;
 mod operator;
 mod plan;
 mod readers;
+mod reading;
 mod refusals;
 mod release;
 #[cfg(feature = "sled")]
@@ -35,6 +36,8 @@ mod shares;
 mod subscription;
 mod tail;
 mod timers;
+mod turns;
+mod watched;
 mod writer;
 
 use std::collections::VecDeque;
@@ -58,6 +61,7 @@ pub use repair::{repair, repair_dir, restore, restore_dir};
 pub use rules::{Decide, DecideMove, Refuse, Rules};
 pub use subscription::{Filter, Subscription};
 pub use tail::Delivery;
+pub use turns::Reader;
 
 use call::Answer;
 use clock::LedgerTime;
@@ -97,7 +101,7 @@ impl Engine {
         clock: Arc<dyn Clock>,
         ids: Arc<dyn IdSource>,
     ) -> Result<Self, EngineError> {
-        let readers = Readers::start(config.reader_threads, config.reads_max)?;
+        let readers = Readers::start(&config, &clock)?;
         let (queue, jobs) = sync_channel(config.queue_max);
         let shared = Arc::new(Shared::new(store, config, clock));
         let restored = Restored::read(&shared)?;
@@ -159,14 +163,17 @@ impl Engine {
         let room = call.request.room.clone();
         let mut read = Vec::new();
         for name in call.rooms().filter(|name| self.must_be_read(name)) {
-            read.extend(self.as_of(name, Moment::Head).await?);
+            let name = name.clone();
+            let folded = self.answer(move |store| history::room_at(store, &name, Moment::Head));
+            read.extend(Some(folded.await?).filter(|room| room.version > Version(0)));
         }
         let answered = self.submit(call, read)?;
         let answer = answered.await.unwrap_or_else(|_| Err(self.gone()))?;
         match answer {
             Answer::Done { receipt, because } if because.is_empty() => Ok(*receipt),
             answer @ (Answer::Done { .. } | Answer::Repeat(_)) => {
-                self.read(move |store| complete(store, &room, answer)).await
+                self.answer(move |store| complete(store, &room, answer))
+                    .await
             }
         }
     }
@@ -280,18 +287,6 @@ impl Engine {
     /// As [`Engine::room`]; [`StoreError::Missing`] when there is no such position.
     pub async fn commit_of(&self, position: Position) -> Result<Link, EngineError> {
         self.read(move |store| store.commit_of(position)).await
-    }
-
-    /// Runs any blocking read of the log on the engine's own threads.
-    ///
-    /// # Errors
-    /// As [`Engine::room`], and whatever `work` reports.
-    pub async fn read<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&dyn EventStore) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, EngineError> {
-        let store = Arc::clone(self.store());
-        Ok(self.readers.run(move || work(&*store)).await??)
     }
 
     /// The log, for callers that may block.

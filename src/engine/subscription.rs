@@ -9,9 +9,10 @@ use tokio::sync::watch;
 
 use super::error::EngineError;
 use super::history::version_at;
-use super::readers::Readers;
+use super::readers::{Lane, Readers};
 use super::shared::{Shared, Visible};
 use super::tail::{Delivery, Page};
+use super::watched::Patience;
 use crate::domain::{RoomName, Version};
 use crate::replay::Moment;
 use crate::store::{EventStore, Position, Record, StoreError};
@@ -107,11 +108,11 @@ impl Subscription {
     async fn read(&self, head: Position) -> Result<Page, EngineError> {
         let shared = Arc::clone(&self.shared);
         let (after, room) = (self.position, self.filter.room.clone());
-        let read = move || match room {
+        let read = move |_: &Patience| match room {
             None => page(&*shared.store, after, head),
             Some(room) => page_of_room(&*shared.store, &room, after, head),
         };
-        Ok(self.readers.run(read).await??)
+        Ok(self.readers.run(Lane::Reads, read).await??)
     }
 }
 

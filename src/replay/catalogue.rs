@@ -5,6 +5,7 @@
 //! thrown away: any read of the log gives it again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{PoisonError, RwLock};
 
 use crate::domain::state::{session_key, session_sid};
 use crate::domain::{Event, Id, RoomName, SessionNumber, Timestamp, Version};
@@ -70,6 +71,28 @@ pub struct Catalogue {
 }
 
 impl Catalogue {
+    /// Looks something up in a catalogue that several threads share: reads on where the log has
+    /// more, then looks beside others who look.
+    ///
+    /// # Errors
+    /// As [`EventStore::read_all`].
+    pub fn look_up<T>(
+        shared: &RwLock<Self>,
+        store: &dyn EventStore,
+        look: impl FnOnce(&Self) -> T,
+    ) -> Result<T, StoreError> {
+        // Whoever broke while holding it left it at the end of a record.
+        let known = shared.read().unwrap_or_else(PoisonError::into_inner);
+        if known.read >= store.head().position {
+            return Ok(look(&known));
+        }
+        drop(known);
+        let mut catalogue = shared.write().unwrap_or_else(PoisonError::into_inner);
+        catalogue.catch_up(store)?;
+        drop(catalogue);
+        Ok(look(&shared.read().unwrap_or_else(PoisonError::into_inner)))
+    }
+
     /// Takes in what the log has grown by.
     ///
     /// # Errors

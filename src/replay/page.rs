@@ -350,5 +350,6 @@ const PAGE_BYTES: usize = 8 * 1024 * 1024;
 /// What an event takes beside its `data`, roughly.
 const ENVELOPE_BYTES: usize = 512;
 
-/// A page looks at no more records than these: some tens of milliseconds of work.
-const LOOKED_AT_MAX: usize = 100_000;
+/// A page looks at no more records than these, in each of the lanes that it is made of: a search
+/// takes a thread for some tens of milliseconds, and whoever goes on waits for the next turn.
+const LOOKED_AT_MAX: usize = 10_000;

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::domain::Digest;
+use crate::engine::Reader;
 
 /// What a verified token carries, as a join stores it.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +32,19 @@ pub struct Claims {
 }
 
 impl Claims {
+    /// For whom is read: the callers of a key take turns, and so do tokens for one room and
+    /// another.
+    pub fn reader(&self) -> Reader {
+        let video = self.grants.video.as_ref().map(|video| &video.room);
+        let own = self.grants.ledger.room.as_ref();
+        let room = own.or(video).map_or("", String::as_str);
+        let subject = self.subject.as_deref().unwrap_or_default();
+        Reader {
+            key: self.key_id.as_str().into(),
+            caller: format!("{subject} {room}").into(),
+        }
+    }
+
     /// Whether the token allows it: the one place where grants become rights.
     pub fn may(&self, right: Right<'_>) -> bool {
         let Grants { video, ledger, .. } = &self.grants;

@@ -9,7 +9,6 @@ use std::pin::{Pin, pin};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::State;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse as _, Response};
@@ -24,7 +23,8 @@ use tracing::Instrument as _;
 use crate::dialect::ledger::fields::{Fields, Wrong};
 use crate::dialect::ledger::openapi::{self, Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
-use crate::dialect::ledger::state::Ledger;
+use crate::dialect::ledger::rendered::ANSWER_BYTES_MAX;
+use crate::dialect::ledger::state::{Ledger, State};
 use crate::dialect::ledger::write::Asked;
 use crate::dialect::pieces::Pieces;
 use crate::domain::Code;
@@ -317,8 +317,8 @@ const JSON: (HeaderName, HeaderValue) = (
 );
 /// As api.md promises.
 const ITEMS_MAX: usize = 128;
-/// As api.md promises: the largest answer of one call fits, a batch of them does not.
-const BYTES_MAX: usize = 32 * 1024 * 1024;
+/// All answers together have no more than one.
+const BYTES_MAX: usize = ANSWER_BYTES_MAX;
 /// What is left for the answers when each call has taken the words around it, or those that say
 /// that it was not carried out.
 const ANSWERS_BYTES_MAX: usize = BYTES_MAX - ITEMS_MAX * 512;

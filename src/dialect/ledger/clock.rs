@@ -1,7 +1,6 @@
 //! An operator's word about the clock (docs/log.md rule 21). Apart because it concerns no room.
 
 use axum::Json;
-use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -11,7 +10,7 @@ use crate::dialect::caller::Caller;
 use crate::dialect::ledger::health::Clock;
 use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
-use crate::dialect::ledger::state::Ledger;
+use crate::dialect::ledger::state::{Ledger, State};
 use crate::dialect::ledger::write::{Asked, DIALECT};
 use crate::dialect::recorded::Recorded;
 use crate::engine::RELEASE_CLOCK;

@@ -1,6 +1,5 @@
 //! The call that gives commands. Apart from their bodies; nothing here knows a rule.
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use schemars::JsonSchema;
@@ -9,7 +8,7 @@ use serde::Serialize;
 use crate::dialect::ledger::command_body;
 use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
-use crate::dialect::ledger::state::Ledger;
+use crate::dialect::ledger::state::{Ledger, State};
 use crate::dialect::ledger::write::{Asked, Named, Need, Write, answer};
 use crate::domain::command::NoteTarget;
 use crate::domain::{Code, Command, RoomName, Version};

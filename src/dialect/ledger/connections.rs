@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -14,7 +13,7 @@ use crate::dialect::ledger::fields::{Fields, Wrong};
 use crate::dialect::ledger::openapi::{Answer, Body, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::profile::profile;
-use crate::dialect::ledger::state::Ledger;
+use crate::dialect::ledger::state::{Ledger, State};
 use crate::dialect::ledger::write::{Asked, Named, Need, Write, answer};
 use crate::domain::command::PublishTrack;
 use crate::domain::event::{ActivityItem, TrackShape};

@@ -2,7 +2,6 @@
 //! Apart from the stream, which never ends.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::HeaderMap;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -11,13 +10,14 @@ use crate::dialect::auth::claims::Right;
 use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::query::Query;
+use crate::dialect::ledger::rendered::Rendered;
 use crate::dialect::ledger::rooms::Limit;
-use crate::dialect::ledger::state::Ledger;
+use crate::dialect::ledger::state::{Ledger, State};
 use crate::dialect::ledger::write::Named;
 use crate::domain::{ConnectionNumber, Digest, Kind, RoomName, Timestamp};
 use crate::replay::position::{Pos, Span};
 use crate::replay::view::EventView;
-use crate::replay::{EventQuery, Filter, Order, SessionEntry, read_page};
+use crate::replay::{EventPage, EventQuery, Filter, Order, SessionEntry, read_page};
 use crate::store::Position;
 
 /// `GET /events`
@@ -25,19 +25,20 @@ pub(super) async fn list(
     State(ledger): State<Ledger>,
     headers: HeaderMap,
     query: Query,
-) -> Result<Json<Events>, Problem> {
+) -> Result<Rendered, Problem> {
     let asked = found(&ledger, query).await?;
     let room = asked.room.as_ref().map(RoomName::as_str);
     ledger.allow(&headers, Right::Audit(room))?;
-    let past = ledger.past.clone();
+    let past = ledger.past.of(asked.room.as_ref());
     let page = ledger
         .engine
-        .read(move |store| read_page(store, &mut past.lock(), &asked))
+        .read(move |store| {
+            let page = read_page(store, &mut past.lock(), &asked)?;
+            let EventPage { events, next } = page;
+            Ok(Rendered::of(&Events { events, next }))
+        })
         .await?;
-    Ok(Json(Events {
-        events: page.events,
-        next: page.next,
-    }))
+    Ok(page)
 }
 
 /// A page of events.
@@ -187,7 +188,7 @@ pub(super) async fn one(
     let room = record.room.as_ref();
     let room = room.or_else(|| record.event.event.refused_room());
     ledger.allow(&headers, Right::Audit(room.map(RoomName::as_str)))?;
-    let past = ledger.past.clone();
+    let past = ledger.past.of(record.room.as_ref());
     let shown = ledger.engine.read(move |store| {
         let link = store.commit_of(record.position)?;
         Ok(EventInChain {

@@ -2,14 +2,13 @@
 //! token for it; it tells nothing of any room.
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::{HeaderName, header};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
-use crate::dialect::ledger::state::Ledger;
+use crate::dialect::ledger::state::{Ledger, State};
 use crate::dialect::metrics;
 use crate::domain::Timestamp;
 use crate::engine::ClockState;

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use schemars::JsonSchema;
@@ -15,7 +14,7 @@ use crate::dialect::ledger::openapi::{Answer, Body, Operation};
 use crate::dialect::ledger::permission_body::AskedPermission;
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::profile::profile;
-use crate::dialect::ledger::state::Ledger;
+use crate::dialect::ledger::state::{Ledger, State};
 use crate::dialect::ledger::write::{Asked, Named, Need, Write, answer};
 use crate::domain::command::{ConfigPatch, Join, ProfileUpdate};
 use crate::domain::event::{ConnectionKind, Credential};
@@ -205,7 +204,7 @@ async fn is_here(write: &Write, ledger: &Ledger, granted: &str) -> Result<bool, 
     let granted = granted.to_owned();
     let named = ledger
         .catalogue
-        .read(move |all| all.room(&granted).map(|it| it.name.clone()));
+        .answer(move |all| all.room(&granted).map(|it| it.name.clone()));
     Ok(named.await?.as_ref() == Some(write.room()))
 }
 

@@ -5,6 +5,7 @@
 //! nothing and folds nothing: it reads strictly, asks the engine, and shows.
 
 mod batch;
+mod books;
 mod clock;
 mod command_body;
 mod commands;
@@ -23,6 +24,7 @@ mod permission_body;
 mod problem;
 mod profile;
 mod query;
+mod rendered;
 mod rooms;
 mod state;
 mod stream;

@@ -4,7 +4,6 @@
 use std::borrow::Cow;
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::HeaderMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
@@ -13,7 +12,7 @@ use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::query::Query;
 use crate::dialect::ledger::rooms::{Limit, asked_more, at};
-use crate::dialect::ledger::state::Ledger;
+use crate::dialect::ledger::state::{Ledger, State};
 use crate::dialect::ledger::write::Named;
 use crate::domain::Version;
 use crate::replay::{Ability, Moment, PresencePage, Present, RemovalPage, removals};

@@ -4,7 +4,6 @@
 use std::borrow::Cow;
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::HeaderMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
@@ -14,7 +13,8 @@ use crate::dialect::ledger::moments::no_room;
 use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::query::Query;
-use crate::dialect::ledger::state::Ledger;
+use crate::dialect::ledger::rendered::Rendered;
+use crate::dialect::ledger::state::{Ledger, State};
 use crate::dialect::ledger::write::Named;
 use crate::domain::{Code, Identity, ParticipantNumber, RoomName, Timestamp, Version};
 use crate::replay::view::{ParticipantView, RoomSummary, RoomView, SessionView};
@@ -180,12 +180,12 @@ pub(super) async fn room(
     headers: HeaderMap,
     Named(room): Named<String>,
     query: Query,
-) -> Result<Json<RoomView>, Problem> {
+) -> Result<Rendered, Problem> {
     let (room, moment) = asked(&ledger, &headers, &room, query).await?;
     let view = ledger.folded(&room, moment, |room, names, now| {
-        Some(RoomView::at(room, names, now))
+        Some(Rendered::of_room(room, || RoomView::at(room, names, now)))
     });
-    view.await?.map(Json).ok_or_else(|| no_room(&room))
+    view.await?.ok_or_else(|| no_room(&room))
 }
 
 /// `GET /rooms/{room}/participants/{identity}`
@@ -222,19 +222,22 @@ pub(super) async fn sessions(
     headers: HeaderMap,
     Named(room): Named<String>,
     query: Query,
-) -> Result<Json<Sessions>, Problem> {
+) -> Result<Rendered, Problem> {
     let (room, moment) = asked(&ledger, &headers, &room, query).await?;
     let name = room.clone();
     let now = ledger.engine.now();
     let sessions = ledger
         .engine
-        .read(move |store| session_views(store, &name, moment, now))
+        .read(move |store| {
+            let sessions = session_views(store, &name, moment, now)?;
+            Ok(Rendered::of(&Sessions { sessions }))
+        })
         .await?;
     let known = ledger.engine.room(&room).await?;
     if known.is_none() {
         return Err(no_room(&room));
     }
-    Ok(Json(Sessions { sessions }))
+    Ok(sessions)
 }
 
 /// `GET /sessions/{session}`
@@ -306,9 +309,9 @@ impl Ledger {
         if moment == Moment::Head
             && let Some(room) = self.engine.live(room)
         {
-            let live = self.live.clone();
+            let past = self.past.of(Some(&room.name));
             let shown = self.engine.read(move |store| {
-                let mut book = live.lock();
+                let mut book = past.lock();
                 let names = book.up_to(store, Some(&room.name), room.version)?;
                 Ok(show(&room, names, now))
             });

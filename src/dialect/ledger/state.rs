@@ -1,8 +1,11 @@
 //! What every call of our own API needs at hand, and what the calls share.
 //! Apart from the routes; it holds no state of rooms, only names that any read gives again.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::convert::Infallible;
+use std::sync::Arc;
 
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 
 use crate::dialect::auth::claims::{Claims, Right};
@@ -10,14 +13,15 @@ use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::auth::rate::RateLimits;
 use crate::dialect::auth::token;
 use crate::dialect::catalogue::SharedCatalogue;
+use crate::dialect::ledger::books::Books;
 use crate::dialect::ledger::lines::Lines;
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::metrics::Requests;
 use crate::domain::RoomName;
 use crate::engine::{Engine, Receipt};
 use crate::outbox::Watch;
-use crate::replay::NamesBook;
 use crate::replay::view::EventView;
+use crate::store::Record;
 
 /// The state behind the routes; cheap to clone.
 #[derive(Clone, Debug)]
@@ -25,9 +29,9 @@ pub struct Ledger {
     pub(super) engine: Engine,
     pub(super) keys: Arc<KeyRing>,
     /// The names of rooms that are written and followed now.
-    pub(super) live: Shared<NamesBook>,
-    /// The names of rooms whose past is read, apart so that a long read delays no answer.
-    pub(super) past: Shared<NamesBook>,
+    pub(super) live: Books,
+    /// The names of rooms that are read, apart so that a long read delays no answer.
+    pub(super) past: Books,
     pub(super) catalogue: SharedCatalogue,
     /// The latest events as the lines of streams.
     pub(super) lines: Lines,
@@ -36,23 +40,20 @@ pub struct Ledger {
     pub(super) receivers: Watch,
 }
 
-/// Something that calls share; whoever broke while holding it left it whole.
-#[derive(Debug, Default)]
-pub(super) struct Shared<T>(Arc<Mutex<T>>);
+/// What a call needs at hand. What it reads waits in the queue of its caller, as far as the caller
+/// proves who that is; nothing is read for anybody else.
+pub(super) struct State<T>(pub(super) T);
 
-impl<T> Clone for Shared<T> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
+impl FromRequestParts<Ledger> for State<Ledger> {
+    type Rejection = Infallible;
 
-impl<T> Shared<T> {
-    fn new(value: T) -> Self {
-        Self(Arc::new(Mutex::new(value)))
-    }
-
-    pub(super) fn lock(&self) -> MutexGuard<'_, T> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn from_request_parts(parts: &mut Parts, all: &Ledger) -> Result<Self, Infallible> {
+        let mut ledger = all.clone();
+        if let Ok(claims) = all.claims(&parts.headers) {
+            ledger.engine = all.engine.reading_as(claims.reader());
+            ledger.catalogue = all.catalogue.on(ledger.engine.clone());
+        }
+        Ok(Self(ledger))
     }
 }
 
@@ -63,8 +64,8 @@ impl Ledger {
         Self {
             engine,
             keys,
-            live: Shared::new(NamesBook::default().naming(LIVE_NAMES_MAX)),
-            past: Shared::default(),
+            live: Books::naming(LIVE_NAMES_MAX),
+            past: Books::whole(),
             catalogue,
             lines: Lines::default(),
             limits: None,
@@ -157,8 +158,8 @@ impl Ledger {
         let Some(room) = self.engine.live(room) else {
             return Ok(());
         };
-        let live = self.live.clone();
-        let read = self.engine.read(move |store| {
+        let live = self.live.of(Some(&room.name));
+        let read = self.engine.answer(move |store| {
             let mut book = live.lock();
             book.up_to(store, Some(&room.name), room.version).map(drop)
         });
@@ -169,12 +170,12 @@ impl Ledger {
     pub(super) async fn views(&self, receipt: &Receipt) -> Result<Vec<EventView>, Problem> {
         let live = self.live.clone();
         let records = receipt.records.clone();
-        let shown = self.engine.read(move |store| {
-            let mut book = live.lock();
-            records
-                .iter()
-                .map(|record| book.show(store, record))
-                .collect()
+        let shown = self.engine.answer(move |store| {
+            let show = |record: &Arc<Record>| {
+                let book = live.of(record.room.as_ref());
+                book.lock().show(store, record)
+            };
+            records.iter().map(show).collect()
         });
         Ok(shown.await?)
     }

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
-use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, header};
 use axum::response::{IntoResponse, Response};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -21,10 +20,10 @@ use crate::dialect::ledger::moments::other_history;
 use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::query::Query;
-use crate::dialect::ledger::state::Ledger;
+use crate::dialect::ledger::state::{Ledger, State};
 use crate::dialect::pieces::Pieces;
 use crate::domain::{Digest, Kind, RoomName};
-use crate::engine::{Delivery, EngineError, Filter, Subscription};
+use crate::engine::{Delivery, EngineError, Filter, Reader, Subscription};
 use crate::store::Position;
 
 /// `GET /stream`
@@ -199,12 +198,14 @@ async fn gathered(
 }
 
 async fn show(ledger: &Ledger, delivery: &Delivery) -> Result<Bytes, EngineError> {
-    let live = ledger.live.clone();
+    let live = ledger.live.of(delivery.record.room.as_ref());
     let chain = short(delivery.commit.chain);
     let id = format!("{}-{chain}", delivery.record.position);
     let record = Arc::clone(&delivery.record);
+    // All who follow wait for it, so it takes no turn of this one's caller.
     let event = ledger
         .engine
+        .reading_as(Reader::default())
         .read(move |store| live.lock().show(store, &record))
         .await?;
     let data = serde_json::to_string(&event).unwrap_or_default();

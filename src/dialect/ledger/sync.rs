@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
@@ -15,7 +14,7 @@ use crate::dialect::auth::claims::Right;
 use crate::dialect::ledger::fields::{Fields, Wrong};
 use crate::dialect::ledger::openapi::{Answer, Body, Operation};
 use crate::dialect::ledger::problem::Problem;
-use crate::dialect::ledger::state::Ledger;
+use crate::dialect::ledger::state::{Ledger, State};
 use crate::dialect::ledger::write::{Asked, Named, Need, Write, answer};
 use crate::domain::state::Session;
 use crate::domain::{Command, ConnectionNumber, Event, Room, RoomName, Version};

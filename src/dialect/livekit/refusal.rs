@@ -76,6 +76,7 @@ pub fn failed(error: &EngineError) -> TwirpError {
         EngineError::RequestIdReused { .. } => (ErrorCode::AlreadyExists, None),
         EngineError::Opening => (ErrorCode::Unavailable, Some(1)),
         EngineError::Closed => (ErrorCode::Unavailable, Some(5)),
+        EngineError::TooSlow => (ErrorCode::Unavailable, None),
         // One command alone: less of it would fit.
         EngineError::Store(StoreError::TooLarge { .. }) => (ErrorCode::InvalidArgument, None),
         EngineError::Store(_) | EngineError::Poisoned { .. } => (ErrorCode::Unavailable, None),

@@ -64,7 +64,7 @@ pub fn decide_move(
     }
     source.require_movable(&found)?;
     limits::count("receive rules", found.iter().map(rules).sum(), TARGETS_MAX)?;
-    let weights = found.iter().map(|connection| weight(connection));
+    let weights = found.iter().map(|connection| connection.weight());
     limits::bytes("all that moves along", weights.sum(), MOVED_BYTES_MAX)?;
     let asked = who.asked.clone();
     let requested = source.push(MoveRequested {
@@ -190,14 +190,6 @@ fn predecessor(to: &Room, connection: &Connection) -> Option<ConnectionNumber> {
 fn rules(connection: &Arc<Connection>) -> usize {
     let receive = &connection.permission.receive;
     receive.by_participant.len() + receive.by_connection.len()
-}
-
-/// What a connection brings along, in bytes.
-fn weight(connection: &Connection) -> usize {
-    let attributes = connection.attributes.iter();
-    let attributes: usize = attributes.map(|(key, value)| key.len() + value.len()).sum();
-    let texts = connection.name.value.len() + connection.metadata.value.len();
-    attributes + texts + connection.permission.weight()
 }
 
 /// The same presence, as a join of the destination.

@@ -159,6 +159,14 @@ pub struct Track {
 }
 
 impl Connection {
+    /// About how many bytes its texts and its permission take as they are shown, at most.
+    pub fn weight(&self) -> usize {
+        let attributes = self.attributes.iter();
+        let attributes: usize = attributes.map(|(key, value)| key.len() + value.len()).sum();
+        let texts = self.name.value.len() + self.metadata.value.len();
+        attributes + texts + self.permission.weight()
+    }
+
     /// Whether it goes on.
     pub const fn is_live(&self) -> bool {
         self.closed.is_none()

@@ -45,6 +45,16 @@ impl Room {
         self.session.as_ref()?.connection(number)
     }
 
+    /// About how many bytes its people's texts and permissions take as they are shown, at least
+    /// once each.
+    pub fn weight(&self) -> usize {
+        let connections = self
+            .session
+            .iter()
+            .flat_map(|session| session.connections.iter());
+        connections.map(|connection| connection.weight()).sum()
+    }
+
     /// The connections of that person in the kept session, newest first.
     pub fn connections_of(&self, person: &Person) -> Vec<&Arc<Connection>> {
         let mut found = Vec::new();

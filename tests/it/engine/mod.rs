@@ -13,3 +13,4 @@ mod restart;
 mod rules;
 mod subscription;
 mod timers;
+mod turns;
