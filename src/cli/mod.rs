@@ -7,6 +7,7 @@ pub mod commands;
 pub mod demo;
 pub mod failure;
 pub mod http;
+pub mod letters;
 pub mod output;
 pub mod position;
 pub mod read;

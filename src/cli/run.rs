@@ -12,6 +12,7 @@ use crate::cli::demo::demo;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::output::Format;
 use crate::cli::read::{DataReader, Reader, ServerReader, failure_of};
+use crate::cli::sanitize;
 use crate::cli::serve::serve;
 use crate::cli::source::Source;
 use crate::cli::terminal::Terminal;
@@ -112,7 +113,7 @@ fn ask(
         Source::Data(data) => {
             let (reader, warnings) = open(&data)?;
             for warning in warnings {
-                writeln!(terminal.err, "note: {warning}")?;
+                writeln!(terminal.err, "note: {}", sanitize::visible(&warning))?;
             }
             put(&reader, terminal)
         }

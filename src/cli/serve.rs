@@ -2,8 +2,9 @@
 //! terminal and no environment.
 
 use std::fs;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::PermissionsExt;
+use std::panic;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -254,14 +255,30 @@ fn trace() {
     // A program that embeds the command line may have its own already.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
-        .with_ansi(io::stderr().is_terminal())
+        .with_writer(|| sanitize::Lines(io::stderr()))
+        // What strangers wrote is in them: no escape of any kind passes.
+        .with_ansi(false)
         .try_init();
+    panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        let payload = panic.payload();
+        let said = payload.downcast_ref::<&str>().copied();
+        let said = said.or_else(|| payload.downcast_ref().map(String::as_str));
+        let said: String = said
+            .into_iter()
+            .flat_map(str::chars)
+            .take(PANIC_CHARS_MAX)
+            .collect();
+        tracing::error!(place, said, "a panic");
+    }));
 }
 
 /// The bits of a mode that let others in.
 const OTHERS: u32 = 0o077;
 const MODE: u32 = 0o7777;
+
+/// A panic tells where it was; its words may be a value, and a value may be long.
+const PANIC_CHARS_MAX: usize = 500;
 
 /// What a shell sees of a process that SIGINT ended.
 const SIGINT_EXIT: i32 = 130;

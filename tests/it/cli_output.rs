@@ -147,6 +147,33 @@ fn names_that_differ_still_differ() {
         ("ali\u{200b}ce", "ali\\u{200b}ce"),
         ("\x1b[2Jalice", "\\u{1b}[2Jalice"),
         ("\u{202e}ecila", "\\u{202e}ecila"),
+        ("ali\u{200d}ce", r"ali\u{200d}ce"),
+        ("ali\u{200c}ce", r"ali\u{200c}ce"),
+        ("alice\u{fe0f}", r"alice\u{fe0f}"),
+        ("al\u{a0}ice", r"al\u{a0}ice"),
+        ("\u{3164}", r"\u{3164}"),
+        ("\u{2800}\u{3000}", r"\u{2800}\u{3000}"),
+        (" ", r"\u{20}"),
+        (" alice", r"\u{20}alice"),
+        ("alice ", r"alice\u{20}"),
+        ("al  ice", r"al \u{20}ice"),
+        // The one letter, and the letter with its mark.
+        ("Zoe\u{308}", r"Zoe\u{308}"),
+        ("\u{430}lice", r"\u{430}lice"),
+        ("al\u{456}ce and alice", r"al\u{456}ce and alice"),
+        ("\u{ff41}lice", r"\u{ff41}lice"),
+        ("\u{1d41a}\u{1d41b}", r"\u{1d41a}\u{1d41b}"),
+        // A whole word that reads as "Poca", and words that read as no other.
+        (
+            "\u{420}\u{43e}\u{441}\u{430}",
+            r"\u{420}\u{43e}\u{441}\u{430}",
+        ),
+        ("Тома Иванова", "Тома Иванова"),
+        ("Γιώργος", "Γιώργος"),
+        ("Yıldız Łukasz Nguyễn", "Yıldız Łukasz Nguyễn"),
+        ("田中 さくら 이준", "田中 さくら 이준"),
+        ("محمد שלום अनीता", "محمد שלום अनीता"),
+        ("I \u{2764}\u{fe0f} you", "I \u{2764}\u{fe0f} you"),
         ("a\r\nb\tc\u{9b}m", "a\\r\\nb\\tc\\u{9b}m"),
     ];
     for (name, expected) in cases {
@@ -232,7 +259,101 @@ fn is_dangerous(letter: char) -> bool {
         || ('\u{2066}'..='\u{2069}').contains(&letter)
 }
 
+/// What an eye does not see, or takes for another, between letters of ASCII.
+const UNSEEN: &[char] = &[
+    '\u{ad}',
+    '\u{34f}',
+    '\u{61c}',
+    '\u{115f}',
+    '\u{180e}',
+    '\u{200b}',
+    '\u{200c}',
+    '\u{200d}',
+    '\u{200e}',
+    '\u{2028}',
+    '\u{202e}',
+    '\u{2060}',
+    '\u{2068}',
+    '\u{2800}',
+    '\u{3164}',
+    '\u{fe0f}',
+    '\u{feff}',
+    '\u{ffa0}',
+    '\u{e0041}',
+    '\u{e0100}',
+    '\u{a0}',
+    '\u{1680}',
+    '\u{2003}',
+    '\u{202f}',
+    '\u{205f}',
+    '\u{3000}',
+    '\u{301}',
+    '\u{336}',
+    '\u{20e3}',
+    '\u{430}',
+    '\u{435}',
+    '\u{456}',
+    '\u{391}',
+    '\u{3bf}',
+    '\u{585}',
+    '\u{13aa}',
+    '\u{217c}',
+    '\u{212a}',
+    '\u{ff41}',
+    '\u{ff10}',
+    '\u{1d41a}',
+    '\u{251}',
+];
+
+#[test]
+fn what_is_odd_about_a_text_is_said_in_words() {
+    let cases = [
+        ("alice", None),
+        ("Zo\u{eb}", None),
+        ("ali\u{200d}ce", Some("invisible characters")),
+        (
+            "\u{430}lice\u{a0}",
+            Some("unusual spaces, look-alike letters"),
+        ),
+        (
+            "e\u{301}\u{1b}",
+            Some("control characters, combining marks"),
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(sanitize::oddities([text]).as_deref(), expected, "{text:?}");
+    }
+}
+
+#[test]
+fn a_log_line_keeps_its_layout_and_shows_what_is_in_it() {
+    let mut written = Vec::new();
+    let line = "2026-12-01  INFO request{room=\"ali\u{200d}ce\"}: \u{1b}[31m\u{430}b\n";
+    let mut lines = sanitize::Lines(&mut written);
+    std::io::Write::write_all(&mut lines, line.as_bytes()).expect("a buffer takes everything");
+    let expected = "2026-12-01  INFO request{room=\"ali\\u{200d}ce\"}: \\u{1b}[31m\\u{430}b\n";
+    assert_eq!(String::from_utf8(written).expect("UTF-8"), expected);
+}
+
 proptest! {
+    #[test]
+    fn no_form_hides_what_an_eye_does_not_see(
+        before in "[a-z]{1,9}",
+        unseen in proptest::sample::select(UNSEEN),
+        after in "[a-z]{1,9}",
+    ) {
+        let name = format!("{before}{unseen}{after}");
+        let row = row(&name, &name, &format!("{name} joined"));
+        for &format in FORMATS {
+            for text in [listed(format, std::slice::from_ref(&row)), recorded(format, &row)] {
+                prop_assert!(!text.contains(unseen), "{:?}: {:?}", format, text);
+                let code = format!("{:x}", u32::from(unseen));
+                let is_pair = matches!(format, Format::Json | Format::Jsonl) && code.len() > 4;
+                prop_assert!(is_pair || text.contains(&code), "{:?}: {:?}", format, text);
+            }
+        }
+    }
+
     #[test]
     fn no_form_lets_a_control_through(names in proptest::collection::vec(arb_name(), 3)) {
         let row = row(&names[0], &names[1], &names[2]);

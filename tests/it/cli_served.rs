@@ -114,3 +114,34 @@ fn effects_that_stand_before_their_cause_are_shown_with_it() {
         }
     }
 }
+
+/// The eye takes one for the other: each is written so that it does not, and the log says so.
+#[test]
+fn names_that_look_alike_are_flagged_in_the_log() {
+    let place = tempfile::tempdir().expect("a directory");
+    let (served, caller) = serve(place.path());
+    let names = [
+        ("alice", None),
+        ("ali\u{200d}ce", Some("invisible characters")),
+        ("\u{430}lice", Some("look-alike letters")),
+        ("alice\u{a0}", Some("unusual spaces")),
+        ("alic\u{e9}", None),
+        ("alice\u{301}", Some("combining marks")),
+    ];
+    for (name, _) in names {
+        post(&caller, "hall/joins", &json!({ "identity": name }), 201);
+    }
+    for mut command in over_both("log hall --kind connection_opened", &served, place.path()) {
+        let (code, out, err) = output(&mut command);
+        assert_eq!(code, Some(0), "{err}");
+        assert_eq!(out.lines().count(), names.len(), "{out}");
+        for (line, (name, oddity)) in out.lines().zip(names) {
+            let flag = oddity.map(|oddity| format!("[look twice: {oddity}]"));
+            let is_flagged = flag
+                .as_ref()
+                .map_or(!line.contains("look twice"), |it| line.contains(it));
+            assert!(is_flagged, "{name:?}: {line}");
+            assert_eq!(line.contains(name), oddity.is_none(), "{name:?}: {line}");
+        }
+    }
+}

@@ -66,8 +66,13 @@ impl Served {
 
     /// The same, and as talkative as `log` says.
     pub(crate) fn start(data: &Path, more: &[&str], log: &str) -> Self {
+        Self::begin(data, &[&["--dev"], more].concat(), log)
+    }
+
+    /// The same, with keys that the options name.
+    pub(crate) fn begin(data: &Path, more: &[&str], log: &str) -> Self {
         let mut child = roomledger()
-            .args(["serve", "--dev", "--listen", "127.0.0.1:0", "--data"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .args(more)
             .env("ROOMLEDGER_LOG", log)

@@ -1,7 +1,11 @@
 //! A token is a credential wherever it stands: whatever comes in, at its most talkative, a real
 //! server repeats neither a token nor a secret in an answer or a log line.
 
-use serde_json::json;
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use roomledger::dialect::{daily, livekit, videosdk};
+use serde_json::{Value, json};
 
 use crate::hs256::{Algorithm, signed};
 use crate::served::Served;
@@ -116,12 +120,130 @@ fn no_token_and_no_secret_is_ever_repeated() {
     }
 }
 
+/// Every call of every dialect, with the words of a token wherever a path has room for a word.
+fn calls(served: &Served, token: &str) -> Vec<(String, String)> {
+    let filled = |path: &str| {
+        let segments = path.split('/').map(|segment| {
+            let is_open = segment.starts_with(':') || segment.starts_with('{');
+            if is_open { token } else { segment }
+        });
+        segments.collect::<Vec<_>>().join("/")
+    };
+    let mut found = Vec::new();
+    for call in daily::call::Call::ALL {
+        let path = format!("/daily/v1{}", filled(call.path()));
+        found.push((call.method().to_owned(), path));
+    }
+    for call in videosdk::call::Call::ALL {
+        let path = format!("/videosdk/{}", filled(call.path()));
+        let methods = call.methods().iter();
+        found.extend(methods.map(|method| ((*method).to_owned(), path.clone())));
+    }
+    for call in livekit::twirp::calls::Call::ALL {
+        let path = format!("/twirp/livekit.RoomService/{}", call.name());
+        found.push(("POST".to_owned(), path));
+    }
+    let mut wire = Wire::open(served);
+    wire.send(head("GET", "/api/v1/openapi.json", &[]).as_bytes());
+    let answer = wire.rest();
+    let document = answer.split_once("\r\n\r\n").expect("a body").1;
+    let document: Value = serde_json::from_str(document).expect("JSON");
+    for (path, methods) in document["paths"].as_object().expect("paths") {
+        for method in methods.as_object().expect("methods").keys() {
+            // A stream does not end.
+            if !path.ends_with("/stream") {
+                found.push((method.to_ascii_uppercase(), filled(path)));
+            }
+        }
+    }
+    found
+}
+
+/// Everything that a server says of every call, at its most talkative: of a token in a path, a
+/// body, a form or a header, of the keys' secret, and of a receiver's address, which may hold one.
+#[test]
+fn no_call_of_any_dialect_puts_a_token_or_a_secret_into_a_log_line() {
+    const SECRET: &str = "CANARY-secret-of-more-than-32-characters";
+    const HOOK: &str = "CANARYhook";
+    let place = tempfile::tempdir().expect("a directory");
+    let keys = place.path().join("keys");
+    fs::write(&keys, format!("canarykey: {SECRET}\n")).expect("written");
+    fs::set_permissions(&keys, fs::Permissions::from_mode(0o600)).expect("set");
+    let hook = format!("http://127.0.0.1:9/{HOOK}?key={HOOK}");
+    let keys = keys.display().to_string();
+    let options = ["--keys", &keys, "--webhook", &hook];
+    let served = Served::begin(&place.path().join("data"), &options, "trace");
+    let sign = |claims: Value| {
+        let header = r#"{"alg":"HS256","typ":"JWT"}"#;
+        signed(header, &claims.to_string(), Algorithm::HS256, SECRET)
+    };
+    let far = 4_000_000_000_u64;
+    let admin = json!({"roomCreate": true, "roomList": true, "roomAdmin": true, "room": "r"});
+    let livekit = sign(json!({
+        "iss": "canarykey", "sub": "i", "exp": far, "video": admin,
+        "ledger": {"report": true, "admin": true, "audit": true},
+    }));
+    let videosdk = sign(json!({
+        "apikey": "canarykey", "permissions": ["allow_join"], "version": 2, "exp": far,
+    }));
+    let bearers = [
+        format!("Bearer {livekit}"),
+        format!("Bearer {SECRET}"),
+        videosdk.clone(),
+    ];
+    let asked = |bearer: &str, path: &str, body: &str| {
+        let length = body.len().to_string();
+        let headers = [("Authorization", bearer), JSON, ("Content-Length", &length)];
+        let mut wire = Wire::open(&served);
+        wire.send((head("POST", path, &headers) + body).as_bytes());
+        wire.rest()
+    };
+    let owner = r#"{"properties": {"room_name": "r", "user_id": "u1", "is_owner": true}}"#;
+    let made = asked(&bearers[1], "/daily/v1/meeting-tokens", owner);
+    let made = made.split_once("\r\n\r\n").expect("a body").1;
+    let made: Value = serde_json::from_str(made).unwrap_or_else(|_| panic!("{made}"));
+    let meeting = made["token"].as_str().expect("a token").to_owned();
+    let form = ("Content-Type", "application/x-www-form-urlencoded");
+    let mut answered = 0;
+    for (method, path) in calls(&served, &meeting) {
+        for bearer in &bearers {
+            for (kind, body) in [
+                (
+                    JSON,
+                    json!({"token": meeting, "access_token": livekit}).to_string(),
+                ),
+                (form, format!("token={meeting}&access_token={livekit}")),
+            ] {
+                let length = body.len().to_string();
+                let headers = [
+                    ("Authorization", bearer.as_str()),
+                    kind,
+                    ("Content-Length", &length),
+                ];
+                let mut wire = Wire::open(&served);
+                wire.send((head(&method, &path, &headers) + &body).as_bytes());
+                answered += usize::from(wire.rest().starts_with("HTTP/1.1 "));
+            }
+        }
+    }
+    assert!(answered > 500, "only {answered} requests were answered");
+    let (code, said) = served.stop();
+    assert_eq!(code, Some(0));
+    let named = |call: &str| said.iter().any(|line| line.contains(call));
+    assert!(named("GET /meeting-tokens/:token"), "calls are named");
+    for line in &said {
+        for token in [&meeting, &livekit, &videosdk] {
+            assert_silent(line, token, "stderr");
+        }
+        assert!(!line.contains(SECRET) && !line.contains(HOOK), "{line:?}");
+    }
+}
+
 /// Tokens that are good, expired, badly signed, of an unknown key, unsigned, and no tokens at all.
 fn tokens() -> Vec<String> {
     let header = r#"{"alg":"HS256","typ":"JWT"}"#;
-    let made = |claims: serde_json::Value, secret| {
-        signed(header, &claims.to_string(), Algorithm::HS256, secret)
-    };
+    let made =
+        |claims: Value, secret| signed(header, &claims.to_string(), Algorithm::HS256, secret);
     let far = 4_000_000_000_u64;
     let join = json!({"roomJoin": true, "room": "r"});
     let unsigned = |token: String| token.rsplit_once('.').expect("three parts").0.to_owned() + ".";

@@ -120,6 +120,7 @@ const OWNED: &[(&str, &[&str])] = &[
     ("anstream", &["cli/"]),
     ("humantime", &["cli/"]),
     ("tracing_subscriber", &["cli/"]),
+    ("unicode_security", &["cli/letters.rs"]),
     ("ureq", &["cli/"]),
     ("mimalloc", &["main.rs"]),
     ("schemars", &["replay/view/", "dialect/ledger/"]),

@@ -9,6 +9,7 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::output::{Printer, Row};
 use crate::cli::position;
 use crate::cli::read::each_event;
+use crate::cli::sanitize;
 use crate::cli::terminal::Terminal;
 use crate::domain::{Kind, RoomName, Timestamp};
 use crate::replay::position::Pos;
@@ -261,7 +262,7 @@ fn row(event: &EventView, args: &LogArgs, asking: &Asking<'_>) -> Row {
         asking.times.show(event.recorded_at.micros()),
         event.kind.clone(),
         event.actor.name(),
-        event.sentence.clone(),
+        flagged(event),
     ];
     if args.room.is_none() {
         cells.insert(2, room);
@@ -270,6 +271,19 @@ fn row(event: &EventView, args: &LogArgs, asking: &Asking<'_>) -> Row {
         name: event.position.to_string(),
         cells,
         record: asking.record(event),
+    }
+}
+
+/// What happened, and what is odd about the characters of any name or word in it: the eye does not
+/// see that.
+fn flagged(event: &EventView) -> String {
+    let (room, actor) = (
+        event.room.as_deref().unwrap_or_default(),
+        event.actor.name(),
+    );
+    match sanitize::oddities([room, &actor, &event.sentence]) {
+        Some(oddities) => format!("{} [look twice: {oddities}]", event.sentence),
+        None => event.sentence.clone(),
     }
 }
 
