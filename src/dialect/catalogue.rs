@@ -67,9 +67,19 @@ impl SharedCatalogue {
     /// As [`Engine::read`].
     pub async fn room_by_id(&self, name: &RoomName) -> Result<Option<RoomName>, EngineError> {
         let is_room = |room: Arc<Room>| room.life.is_some();
-        if Id::parse_meeting_code(name.as_str()).is_none()
-            || self.engine.live(name).is_some_and(is_room)
-        {
+        if self.engine.live(name).is_some_and(is_room) {
+            return Ok(None);
+        }
+        self.other_room_by_id(name).await
+    }
+
+    /// The same without a look at what is in memory: for a caller that may not know whether there
+    /// is a room of that name.
+    ///
+    /// # Errors
+    /// As [`Engine::read`].
+    pub async fn other_room_by_id(&self, name: &RoomName) -> Result<Option<RoomName>, EngineError> {
+        if Id::parse_meeting_code(name.as_str()).is_none() {
             return Ok(None);
         }
         let asked = name.clone();
@@ -81,15 +91,15 @@ impl SharedCatalogue {
         found.await
     }
 
-    /// Why no room may be made of that name, if so.
+    /// Why no room may be made of that name, if so: whoever may make it may not know the other.
     ///
     /// # Errors
     /// As [`Engine::read`].
     pub async fn objection(&self, name: &RoomName) -> Result<Option<Rejection>, EngineError> {
         let other = self.room_by_id(name).await?;
-        Ok(other.map(|other| Rejection::Invalid {
+        Ok(other.map(|_| Rejection::Invalid {
             what: "name".into(),
-            problem: format!("{name} is the id of room {other}: take another"),
+            problem: format!("{name} is the id of another room: take another name"),
         }))
     }
 

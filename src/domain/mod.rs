@@ -45,8 +45,8 @@ mod words;
 pub use code::Code;
 pub use command::{Command, Request, Target};
 pub use decide::{
-    Context, Decision, MoveDecision, RULESET, decide, decide_move, refusal, target_text,
-    with_refusal,
+    Context, Decision, MoveDecision, RULESET, decide, decide_move, is_of_room, refusal,
+    target_text, with_refusal,
 };
 pub use digest::Digest;
 pub use event::{Event, Kind, NewEvent, Reference};

@@ -27,6 +27,11 @@ impl<T> Personal<T> {
         &self.value
     }
 
+    /// The value itself, to be changed.
+    pub(super) const fn value_mut(&mut self) -> &mut T {
+        &mut self.value
+    }
+
     /// The value itself, taken out.
     pub fn into_value(self) -> T {
         self.value

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::id::ConnectionNumber;
 use super::personal::Personal;
+use super::words::cut;
 
 /// What kind of actor gave a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -99,6 +100,29 @@ impl Actor {
 }
 
 impl Provenance {
+    /// Cuts what the caller says of itself and of the call. The actor, the address and the names of
+    /// dialect and call stay whole: others chose them, and they have bounds.
+    pub fn shorten(&mut self, bytes_max: usize) {
+        let trace = self.trace.iter_mut();
+        let ids = trace.flat_map(|trace| [&mut trace.request_id, &mut trace.traceparent]);
+        let plain = [
+            &mut self.request_id,
+            &mut self.reason_code,
+            &mut self.correlation,
+        ];
+        let personal = [
+            &mut self.actor.on_behalf_of,
+            &mut self.reason,
+            &mut self.user_agent,
+        ];
+        for text in ids.chain(plain).flatten() {
+            cut(text, bytes_max);
+        }
+        for text in personal.into_iter().flatten() {
+            cut(text.value_mut(), bytes_max);
+        }
+    }
+
     /// The engine itself, or one of its rules, acting through no interface.
     pub fn of_engine(kind: ActorKind, id: &str) -> Self {
         Self {

@@ -399,42 +399,43 @@ impl Rejection {
     pub fn bounded(mut self) -> Self {
         if let Self::Several(all) = &mut self {
             for one in all {
-                one.cut();
+                one.cut(WORD_BYTES_MAX, PROBLEM_BYTES_MAX);
             }
         } else {
-            self.cut();
+            self.cut(WORD_BYTES_MAX, PROBLEM_BYTES_MAX);
         }
         self
     }
 
-    fn cut(&mut self) {
+    /// Cuts the words of a single reason, but for the name of the room.
+    pub(super) fn cut(&mut self, word_bytes_max: usize, problem_bytes_max: usize) {
         match self {
             Self::NoSuchParticipant { participant, .. } | Self::Absent { participant, .. } => {
-                cut(participant, WORD_BYTES_MAX);
+                cut(participant, word_bytes_max);
             }
             Self::NoSuchConnection { connection, .. }
-            | Self::ConnectionClosed { connection, .. } => cut(connection, WORD_BYTES_MAX),
+            | Self::ConnectionClosed { connection, .. } => cut(connection, word_bytes_max),
             Self::NoSuchTrack {
                 participant, track, ..
             } => {
-                cut(participant, WORD_BYTES_MAX);
-                cut(track, WORD_BYTES_MAX);
+                cut(participant, word_bytes_max);
+                cut(track, word_bytes_max);
             }
-            Self::NotMovable { who, .. } => cut(who, WORD_BYTES_MAX),
+            Self::NotMovable { who, .. } => cut(who, word_bytes_max),
             Self::NoRight { who, right, .. } => {
-                cut(who, WORD_BYTES_MAX);
-                cut(right, WORD_BYTES_MAX);
+                cut(who, word_bytes_max);
+                cut(right, word_bytes_max);
             }
             Self::NotGranted { key_id, call, .. } => {
-                cut(key_id, WORD_BYTES_MAX);
-                cut(call, WORD_BYTES_MAX);
+                cut(key_id, word_bytes_max);
+                cut(call, word_bytes_max);
             }
             Self::Banned { identity, .. }
             | Self::TokenRevoked { identity, .. }
-            | Self::TokenExpired { identity, .. } => cut(identity, WORD_BYTES_MAX),
-            Self::AliasTaken { alias, .. } => cut(alias, WORD_BYTES_MAX),
-            Self::SessionOver { session, .. } => cut(session, WORD_BYTES_MAX),
-            Self::Invalid { problem, .. } => cut(problem, PROBLEM_BYTES_MAX),
+            | Self::TokenExpired { identity, .. } => cut(identity, word_bytes_max),
+            Self::AliasTaken { alias, .. } => cut(alias, word_bytes_max),
+            Self::SessionOver { session, .. } => cut(session, word_bytes_max),
+            Self::Invalid { problem, .. } => cut(problem, problem_bytes_max),
             Self::NoSuchRoom { .. }
             | Self::NoOpenSession { .. }
             | Self::NoSuchVersion { .. }

@@ -6,7 +6,11 @@ pub(super) fn cut(text: &mut String, bytes_max: usize) {
     if text.len() <= bytes_max {
         return;
     }
-    let mut end = bytes_max.saturating_sub(MARK.len());
+    if bytes_max < MARK.len() {
+        text.clear();
+        return;
+    }
+    let mut end = bytes_max - MARK.len();
     while !text.is_char_boundary(end) {
         end -= 1;
     }

@@ -74,14 +74,16 @@ impl Call {
         })
     }
 
-    /// The rooms that it is about: its own, and the destination of a move.
+    /// The rooms that deciding it takes: its own, and the destination of a move; none where the
+    /// caller has no right.
     pub(crate) fn rooms(&self) -> impl Iterator<Item = &RoomName> {
         let destination = if let Command::Move { to_room, .. } = &self.request.command {
             Some(to_room)
         } else {
             None
         };
-        [&self.request.room].into_iter().chain(destination)
+        let rooms = [&self.request.room].into_iter().chain(destination);
+        rooms.filter(|_| !self.request.is_denied())
     }
 }
 

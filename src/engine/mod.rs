@@ -33,6 +33,7 @@ mod repeat;
 mod rules;
 mod shared;
 mod shares;
+mod short;
 mod subscription;
 mod tail;
 mod timers;

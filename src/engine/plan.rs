@@ -14,10 +14,11 @@ use super::call::{Call, Refused, Status};
 use super::error::EngineError;
 use super::refusals::{Attempt, Refusals};
 use super::rules::Rules;
+use super::short::shorten;
 use crate::domain::{
     Actor, ActorKind, Command, Context, Decision, Defaults, Digest, Event, Kind, NewEvent,
     Provenance, RULESET, Reference, Rejection, Request, Room, RoomName, Timestamp, Version,
-    target_text, with_refusal,
+    is_of_room, target_text, with_refusal,
 };
 use crate::store::{CommandHeader, CommandRecord, Commit, NewRecord, Outcome, RequestRecord};
 
@@ -211,7 +212,7 @@ impl<'a> Planner<'a> {
 
     fn decide(&self, call: &Call, entropy: u128) -> Verdict {
         let request = &call.request;
-        let room = self.room(&request.room);
+        let room = self.room_of(request);
         let context = Context {
             now: self.setting.now,
             wall: self.setting.wall,
@@ -254,7 +255,7 @@ impl<'a> Planner<'a> {
         let refuse = self.setting.rules.refuse;
         let asked = (call.digest, call.request_bytes);
         let decision = refuse(room, &call.request, rejection, context, asked);
-        if room.life.is_some() {
+        if is_of_room(room, &call.request) {
             return Share::of(decision);
         }
         Share {
@@ -276,19 +277,23 @@ impl<'a> Planner<'a> {
         {
             for share in &mut shares {
                 share.events.clear();
-                share.room = self.room(&call.request.room);
+                share.room = self.room_of(&call.request);
             }
         }
         let before = self.count;
         let count = shares.iter().map(|share| share.events.len()).sum();
         let (status, outcome) = sum_up(&shares, rejection.as_ref(), count);
         let because = because(&shares, rejection.as_ref(), &call.request.room);
-        let header = self.header_of(call, outcome);
+        let is_refusal = rejection.is_some() && !has_effect(&shares);
+        let mut header = self.header_of(call, outcome);
         let mut rooms = Vec::new();
         let mut records = Vec::new();
         for share in shares {
             rooms.push(Arc::clone(&share.room));
             records.extend(self.continue_stream(share));
+        }
+        if is_refusal {
+            shorten(&mut header, &mut records);
         }
         self.push(header, records);
         let mut rooms = rooms.into_iter();
@@ -297,9 +302,7 @@ impl<'a> Planner<'a> {
             because,
             before,
             count,
-            room: rooms
-                .next()
-                .unwrap_or_else(|| self.room(&call.request.room)),
+            room: rooms.next().unwrap_or_else(|| self.room_of(&call.request)),
             destination: rooms.next(),
         }
     }
@@ -362,7 +365,7 @@ impl<'a> Planner<'a> {
     fn header_of(&self, call: &Call, outcome: Outcome) -> CommandHeader {
         let mut provenance = call.provenance.clone();
         if let Some(id) = &call.request.as_connection {
-            let room = self.room(&call.request.room);
+            let room = self.room_of(&call.request);
             let acting = room.connection_by_ref(id);
             provenance.actor = Actor {
                 connection: acting.map(|connection| connection.number),
@@ -390,6 +393,14 @@ impl<'a> Planner<'a> {
             request,
             outcome,
         }
+    }
+
+    /// The room of a request; of a caller without a right nothing depends on it.
+    fn room_of(&self, request: &Request) -> Arc<Room> {
+        if request.is_denied() {
+            return Arc::new(Room::new(request.room.clone()));
+        }
+        self.room(&request.room)
     }
 
     fn room(&self, name: &RoomName) -> Arc<Room> {

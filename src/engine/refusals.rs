@@ -11,6 +11,7 @@
 //! Memory: an actor and a target are known by a record that they left in the running minute, so
 //! there are no more of them than the log takes records in a minute; a sum has a bound of its own.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::domain::event::{RefusalCount, RefusalsSuppressed};
@@ -198,10 +199,25 @@ impl Sum {
         };
         if self.counts.len() >= COUNTS_MAX && !self.counts.contains_key(&counted) {
             // There are far fewer codes than rooms, so that these have an end.
-            counted.room = None;
-            counted.call = None;
+            counted = counted.of_any_room();
         }
         *self.counts.entry(counted).or_insert(0) += 1;
+    }
+
+    /// The counts of the most frequent kinds, and of all others by code alone.
+    fn most_frequent(&self) -> BTreeMap<Counted, u64> {
+        let mut kinds: Vec<(&Counted, &u64)> = self.counts.iter().collect();
+        kinds.sort_by_key(|(_, count)| Reverse(**count));
+        let mut counts = BTreeMap::new();
+        for (place, (counted, count)) in kinds.into_iter().enumerate() {
+            let counted = if place < INTERIM_MAX {
+                counted.clone()
+            } else {
+                counted.of_any_room()
+            };
+            *counts.entry(counted).or_insert(0) += count;
+        }
+        counts
     }
 
     fn is_due(&self, now: Timestamp) -> bool {
@@ -210,12 +226,18 @@ impl Sum {
         self.count > self.written && (has_doubled || has_waited)
     }
 
+    /// One that goes on tells fewer kinds apart than the last: it comes every second.
     fn event(&self, (key, id): &Key, ended: bool) -> RefusalsSuppressed {
-        let counts = self.counts.iter().map(|(counted, count)| RefusalCount {
-            room: counted.room.clone(),
-            call: counted.call.clone(),
+        let counts = if ended {
+            self.counts.clone()
+        } else {
+            self.most_frequent()
+        };
+        let counts = counts.into_iter().map(|(counted, count)| RefusalCount {
+            room: counted.room,
+            call: counted.call,
             code: counted.code.to_owned(),
-            count: *count,
+            count,
         });
         RefusalsSuppressed {
             actor: id.clone(),
@@ -229,6 +251,17 @@ impl Sum {
     }
 }
 
+impl Counted {
+    /// The same, told apart by its code alone.
+    fn of_any_room(&self) -> Self {
+        Self {
+            room: None,
+            call: None,
+            code: self.code,
+        }
+    }
+}
+
 const MINUTE_S: u32 = 60;
 /// The part of an actor's bound that one call on one target may take: a loop shows that it is one
 /// long before.
@@ -237,6 +270,8 @@ const EACH_PART: u32 = 10;
 const STEP_S: u32 = 1;
 /// Kinds of one sum that are told apart, so that it stays below 64 KiB with the longest names.
 const COUNTS_MAX: usize = 100;
+/// Kinds that a sum which goes on tells apart: sixty of them a minute stay below 200 KiB.
+const INTERIM_MAX: usize = 8;
 /// Actors that are told apart in a minute. They are as many as tokens can be signed, and each
 /// takes some hundred bytes.
 const ACTORS_MAX: usize = 10_000;

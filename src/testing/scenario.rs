@@ -5,7 +5,7 @@
 
 use crate::domain::{
     Code, Command, Context, Defaults, Digest, Event, Kind, NewEvent, Rejection, Request, Room,
-    RoomName, Timestamp, decide, refusal, with_refusal,
+    RoomName, Timestamp, decide, is_of_room, refusal, with_refusal,
 };
 
 /// What was done before.
@@ -109,8 +109,8 @@ impl Scenario {
                 (decision, Some(rejection))
             }
         };
-        // A refusal about a room that is not there stands in the system stream.
-        if rejection.is_none() || self.room.life.is_some() {
+        // Other refusals stand in the system stream.
+        if rejection.is_none() || is_of_room(&self.room, request) {
             self.room = decision.room;
         }
         Decided {

@@ -87,6 +87,8 @@ mod readme;
 mod refold;
 mod replay;
 #[cfg(feature = "server")]
+mod rights;
+#[cfg(feature = "server")]
 mod router_fuzz;
 mod rules;
 mod scenario;

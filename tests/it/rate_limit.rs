@@ -17,6 +17,7 @@ fn claims(key_id: &str, room_join: bool) -> Claims {
         grants: Grants {
             video: Some(VideoGrant {
                 room_join,
+                room_list: true,
                 ..VideoGrant::default()
             }),
             ..Grants::default()

@@ -71,6 +71,20 @@ impl Claims {
             Right::Audit(None) => ledger.audit && ledger.room.is_none(),
         }
     }
+
+    /// Whether the token allows it in any room at all: what is judged before anything is looked up.
+    /// The rights of a token are for all rooms, or for one that it names.
+    pub fn may_somewhere<'a>(&'a self, right: impl Fn(&'a str) -> Right<'a>) -> bool {
+        let mut rooms = self.rooms().chain([ALL_ROOMS]);
+        rooms.any(|room| self.may(right(room)))
+    }
+
+    /// The rooms that its grants name.
+    pub fn rooms(&self) -> impl Iterator<Item = &str> {
+        let Grants { video, ledger, .. } = &self.grants;
+        let video = video.as_ref().map(|video| video.room.as_str());
+        [video, ledger.room.as_deref()].into_iter().flatten()
+    }
 }
 
 /// What a call asks for; [`Claims::may`] answers.
@@ -216,3 +230,6 @@ pub struct LedgerGrant {
     /// Only in this room; absent = in all.
     pub room: Option<String>,
 }
+
+/// A room that no token is for: only one for all rooms allows anything in it.
+pub const ALL_ROOMS: &str = "";

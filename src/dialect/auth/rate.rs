@@ -1,6 +1,8 @@
-//! How often a key may call: a token bucket per key, counted in time by the engine's clock. Apart
-//! from tokens, because it is off unless an operator asks for it; it never counts a caller whose
-//! token was not verified, so nobody can use up what is another's.
+//! How often a key may call: a token bucket for the application behind each key, and one for each
+//! person that it gave a token, counted in time by the engine's clock.
+//!
+//! Apart from tokens, because it is off unless an operator asks for it; it never counts a caller
+//! whose token was not verified, so nobody can use up what is another's.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,7 +12,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::dialect::auth::claims::Claims;
+use crate::dialect::auth::claims::{Claims, Right};
 use crate::engine::Clock;
 
 /// So many calls a second, and so many at once after a pause. Written `100/s`, or `100/s:500`.
@@ -48,9 +50,15 @@ impl fmt::Display for RateLimit {
 pub struct RateLimits {
     limit: RateLimit,
     clock: Arc<dyn Clock>,
-    /// When all that a caller was let in for is paid for, on the monotonic clock. Bounded, because
-    /// only keys that are known verify.
-    paid: Mutex<BTreeMap<(String, bool), Duration>>,
+    /// When all that a caller was let in for is paid for, on the monotonic clock.
+    paid: Mutex<BTreeMap<Bucket, Duration>>,
+}
+
+/// Who shares a bucket: the application behind a key, or a guest by name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Bucket {
+    key_id: String,
+    guest: Option<String>,
 }
 
 impl RateLimits {
@@ -63,8 +71,9 @@ impl RateLimits {
         }
     }
 
-    /// Lets one call of this caller in. Tokens that participants join with share a bucket of their
-    /// own: nobody in a room can use up what the application behind the key needs.
+    /// Lets one call of this caller in. A token that somebody joins with, or that grants nothing,
+    /// has a bucket for its subject: nobody in a room can use up what the application behind the
+    /// key needs, nor what a moderator does.
     ///
     /// # Errors
     /// [`TooOften`] says when there is room again; the call is not counted then.
@@ -72,20 +81,23 @@ impl RateLimits {
         self.admit_to(bucket(claims))
     }
 
-    /// Lets one call in that an application made with its key itself.
+    /// Lets one call in that an application made with its key itself, or the guest of that name.
     ///
     /// # Errors
     /// As [`RateLimits::admit`].
-    pub fn admit_key(&self, key_id: &str) -> Result<(), TooOften> {
-        self.admit_to((key_id.to_owned(), false))
+    pub fn admit_as(&self, key_id: &str, guest: Option<&str>) -> Result<(), TooOften> {
+        self.admit_to(Bucket {
+            key_id: key_id.to_owned(),
+            guest: guest.map(str::to_owned),
+        })
     }
 
-    fn admit_to(&self, bucket: (String, bool)) -> Result<(), TooOften> {
-        let key_id = bucket.0.clone();
+    fn admit_to(&self, bucket: Bucket) -> Result<(), TooOften> {
+        let key_id = bucket.key_id.clone();
         let now = self.clock.monotonic();
         let cost = self.cost(1);
         let mut paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
-        let paid = paid.entry(bucket).or_default();
+        let paid = paid_by(&mut paid, bucket, now);
         let after = now.max(*paid).saturating_add(cost);
         let full = now.saturating_add(self.cost(self.limit.burst));
         if after > full {
@@ -108,7 +120,7 @@ impl RateLimits {
         let calls = u32::try_from(calls).unwrap_or(u32::MAX);
         let now = self.clock.monotonic();
         let mut paid = self.paid.lock().unwrap_or_else(PoisonError::into_inner);
-        let paid = paid.entry(bucket(claims)).or_default();
+        let paid = paid_by(&mut paid, bucket(claims), now);
         *paid = now.max(*paid).saturating_add(self.cost(calls));
     }
 
@@ -126,10 +138,35 @@ impl fmt::Debug for RateLimits {
     }
 }
 
-fn bucket(claims: &Claims) -> (String, bool) {
+fn bucket(claims: &Claims) -> Bucket {
     let video = claims.grants.video.as_ref();
-    let is_participant = video.is_some_and(|video| video.room_join);
-    (claims.key_id.clone(), is_participant)
+    let joins = video.is_some_and(|video| video.room_join);
+    let may_any = claims.may(Right::RoomCreate)
+        || claims.may(Right::RoomList)
+        || claims.may_somewhere(Right::Report)
+        || claims.may_somewhere(Right::Admin)
+        || claims.may_somewhere(|room| Right::Audit(Some(room)));
+    let guest = joins || !may_any;
+    Bucket {
+        key_id: claims.key_id.clone(),
+        guest: guest.then(|| claims.subject.clone().unwrap_or_default()),
+    }
+}
+
+/// A bucket that is paid for need not be kept. Guests that are too many to be told apart share the
+/// bucket of those without a name.
+fn paid_by(
+    paid: &mut BTreeMap<Bucket, Duration>,
+    mut bucket: Bucket,
+    now: Duration,
+) -> &mut Duration {
+    if paid.len() >= BUCKETS_MAX && !paid.contains_key(&bucket) {
+        paid.retain(|_, until| *until > now);
+        if paid.len() >= BUCKETS_MAX && bucket.guest.is_some() {
+            bucket.guest = Some(String::new());
+        }
+    }
+    paid.entry(bucket).or_default()
 }
 
 /// A key called more often than it may.
@@ -154,3 +191,5 @@ pub struct RateLimitError;
 
 /// More than any server answers.
 const CALLS_MAX: u32 = 1_000_000;
+/// Some megabytes, with the longest names.
+const BUCKETS_MAX: usize = 10_000;

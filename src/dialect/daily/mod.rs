@@ -63,7 +63,7 @@ impl Daily {
         // Before the body is read: nobody unknown makes us hold it.
         let key_id = auth::key_id(&self.keys, &parts.headers)?;
         if let Some(limits) = &self.limits {
-            let admitted = limits.admit_key(&key_id);
+            let admitted = limits.admit_as(&key_id, None);
             admitted.map_err(|too_often| Error::from(&too_often))?;
         }
         let (call, named) = match route(parts.method.as_str(), below(parts.uri.path())) {

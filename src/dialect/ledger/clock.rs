@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::dialect::auth::claims::Right;
+use crate::dialect::auth::claims::{ALL_ROOMS, Right};
 use crate::dialect::caller::Caller;
 use crate::dialect::ledger::health::Clock;
 use crate::dialect::ledger::openapi::{Answer, Operation};
@@ -64,6 +64,3 @@ pub(super) const RELEASE: Operation = Operation::command(
     Vec::new,
     Answer::of::<Outcome>(200),
 );
-
-/// A room that no token is for: only one for all rooms allows anything in it.
-const ALL_ROOMS: &str = "";

@@ -24,6 +24,10 @@ pub(super) async fn command(
     let write = Write::begin(&ledger, asked, &room, Need::Admin).await?;
     let write = write.of_route(COMMAND_ROUTE);
     let mut asked = write.read("command", command_body::read).await?;
+    if let Command::Move { to_room, .. } = &mut asked.command {
+        *to_room = write.destination(to_room).await?;
+    }
+    write.require(&asked.command).await?;
     if let (Some(position), Command::AddNote { about, .. }) =
         (asked.note_position, &mut asked.command)
     {
@@ -33,9 +37,6 @@ pub(super) async fn command(
             return Err(write.unread("add_note", problem).await);
         };
         *about = NoteTarget::Event(version);
-    }
-    if let Command::Move { to_room, .. } = &mut asked.command {
-        *to_room = ledger.room_meant(to_room.as_str()).await?;
     }
     let mut request = write.request(asked.command);
     request.expected_version = asked.expected_version;

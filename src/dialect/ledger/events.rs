@@ -6,7 +6,7 @@ use axum::http::HeaderMap;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::dialect::auth::claims::Right;
+use crate::dialect::auth::claims::{Claims, Right};
 use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::query::Query;
@@ -18,7 +18,7 @@ use crate::domain::{ConnectionNumber, Digest, Kind, RoomName, Timestamp};
 use crate::replay::position::{Pos, Span};
 use crate::replay::view::EventView;
 use crate::replay::{EventPage, EventQuery, Filter, Order, SessionEntry, read_page};
-use crate::store::Position;
+use crate::store::{Position, Record};
 
 /// `GET /events`
 pub(super) async fn list(
@@ -26,9 +26,8 @@ pub(super) async fn list(
     headers: HeaderMap,
     query: Query,
 ) -> Result<Rendered, Problem> {
-    let asked = found(&ledger, query).await?;
-    let room = asked.room.as_ref().map(RoomName::as_str);
-    ledger.allow(&headers, Right::Audit(room))?;
+    let claims = ledger.reader(&headers)?;
+    let asked = found(&ledger, &claims, query).await?;
     let past = ledger.past.of(asked.room.as_ref());
     let page = ledger
         .engine
@@ -97,7 +96,9 @@ fn read(query: &mut Query) -> Result<Asked, Problem> {
     })
 }
 
-async fn found(ledger: &Ledger, query: Query) -> Result<EventQuery, Problem> {
+/// What is asked for, by names. Where a session is named, its room has to be one that the caller
+/// may read: a session of any other is answered as one that is not there.
+async fn found(ledger: &Ledger, claims: &Claims, query: Query) -> Result<EventQuery, Problem> {
     let mut query = query;
     let Asked {
         plain: mut asked,
@@ -106,10 +107,13 @@ async fn found(ledger: &Ledger, query: Query) -> Result<EventQuery, Problem> {
         until,
     } = read(&mut query)?;
     query.finish()?;
-    asked.room = ledger.maybe_meant(asked.room).await?;
+    if asked.room.is_some() || session.is_none() {
+        let room = asked.room.as_ref().map(RoomName::as_str);
+        asked.room = ledger.readable(claims, room).await?;
+    }
     let mut span = None;
     if let Some(session) = session {
-        let place = ledger.session_place(&session).await?;
+        let place = ledger.session_place(claims, &session).await?;
         let place = place.filter(|place| asked.room.as_ref().is_none_or(|it| *it == place.room));
         let Some(place) = place else {
             let detail = format!("there is no session {session:?} here");
@@ -164,10 +168,10 @@ pub(super) async fn one(
     Named(position): Named<String>,
     query: Query,
 ) -> Result<Json<EventInChain>, Problem> {
+    let claims = ledger.reader(&headers)?;
     let mut query = query;
     let names_after = names_after(&mut query)?;
     query.finish()?;
-    ledger.claims(&headers)?;
     let written = ledger.written(&position, None)?;
     let position = match ledger.place(written)? {
         At::Position(position) => position,
@@ -179,15 +183,15 @@ pub(super) async fn one(
     };
     let before = Position(position.0.saturating_sub(1));
     let mut records = ledger.engine.records(before, 1).await?;
-    let found = records.pop().filter(|record| record.position == position);
-    let record = found.ok_or_else(|| {
-        let head = ledger.engine.head();
-        let detail = format!("there is no event at position {position}, the head is {head}");
+    let is_readable = |record: &Record| {
+        let room = record.room.as_ref();
+        let room = room.or_else(|| record.event.event.refused_room());
+        record.position == position && claims.may(Right::Audit(room.map(RoomName::as_str)))
+    };
+    let record = records.pop().filter(is_readable).ok_or_else(|| {
+        let detail = format!("there is no event at position {position} that the token may read");
         Problem::not_found("no-such-position", detail)
     })?;
-    let room = record.room.as_ref();
-    let room = room.or_else(|| record.event.event.refused_room());
-    ledger.allow(&headers, Right::Audit(room.map(RoomName::as_str)))?;
     let past = ledger.past.of(record.room.as_ref());
     let shown = ledger.engine.read(move |store| {
         let link = store.commit_of(record.position)?;
@@ -236,11 +240,16 @@ impl Ledger {
         }
     }
 
-    /// Where a session is, by its id in any form.
-    pub(super) async fn session_place(&self, id: &str) -> Result<Option<SessionEntry>, Problem> {
+    /// Where a session is, by its id in any form, if the caller may read its room.
+    pub(super) async fn session_place(
+        &self,
+        claims: &Claims,
+        id: &str,
+    ) -> Result<Option<SessionEntry>, Problem> {
         let id = id.to_owned();
         let found = self.catalogue.read(move |all| all.session(&id).cloned());
-        Ok(found.await?)
+        let may = |place: &SessionEntry| claims.may(Right::Audit(Some(place.room.as_str())));
+        Ok(found.await?.filter(may))
     }
 }
 

@@ -30,6 +30,7 @@ pub(super) async fn join(
 ) -> Result<Response, Problem> {
     let write = Write::begin(&ledger, asked, &room, Need::Report).await?;
     let asked = write.read(CALL, read).await?;
+    write.require(&Command::Join(asked.join.clone())).await?;
     let (join, objection) = match asked.token {
         None => (asked.join, None),
         Some(token) => match of_token(&ledger, &token, asked.join) {

@@ -111,21 +111,43 @@ impl Ledger {
         claims.map_err(|error| unauthenticated(error.to_string()))
     }
 
-    /// Refuses a reader whose token does not grant it.
-    pub(super) fn allow(&self, headers: &HeaderMap, right: Right<'_>) -> Result<Claims, Problem> {
+    /// The verified token of a reader. One that grants no reading is refused before anything is
+    /// looked up.
+    pub(super) fn reader(&self, headers: &HeaderMap) -> Result<Claims, Problem> {
         let claims = self.claims(headers)?;
-        if claims.may(right) {
+        if claims.may_somewhere(|room| Right::Audit(Some(room))) {
             return Ok(claims);
         }
-        let what = if let Right::Audit(Some(room)) = right {
-            format!("reading room {room:?}")
-        } else {
-            "reading all rooms: name one in `room`".to_owned()
+        Err(not_granted(&claims, "reading any room"))
+    }
+
+    /// The room that a reader asks for, or all rooms. A room that it may not read is answered as
+    /// one that is not there.
+    pub(super) async fn readable(
+        &self,
+        claims: &Claims,
+        room: Option<&str>,
+    ) -> Result<Option<RoomName>, Problem> {
+        let Some(text) = room else {
+            if claims.may(Right::Audit(None)) {
+                return Ok(None);
+            }
+            let what = "reading all rooms: name one in `room`";
+            return Err(not_granted(claims, what));
         };
-        let key = &claims.key_id;
-        Err(Problem::no_right(format!(
-            "the token of key {key:?} does not grant {what}"
-        )))
+        self.readable_room(claims, text).await.map(Some)
+    }
+
+    /// The same of one room.
+    pub(super) async fn readable_room(
+        &self,
+        claims: &Claims,
+        text: &str,
+    ) -> Result<RoomName, Problem> {
+        let name = room_name(text)?;
+        let may = |room: &RoomName| claims.may(Right::Audit(Some(room.as_str())));
+        let meant = self.meant(name, may).await?;
+        meant.ok_or_else(|| not_granted(claims, &format!("reading room {text:?}")))
     }
 
     /// Seconds since 1970, by the wall clock: tokens are judged by it (log.md rule 21).
@@ -133,23 +155,22 @@ impl Ledger {
         self.engine.clock().wall().seconds()
     }
 
-    /// The room that a path or a body names: the one of that name, else the one whose id it is in
-    /// VideoSDK's form, else one that is still to be made.
-    pub(super) async fn room_meant(&self, text: &str) -> Result<RoomName, Problem> {
-        let name = RoomName::new(text).map_err(|error| Problem::malformed(error.to_string()))?;
-        let other = self.catalogue.room_by_id(&name).await?;
-        Ok(other.unwrap_or(name))
-    }
-
-    /// The same of a room that may be left open.
-    pub(super) async fn maybe_meant(
+    /// The room that a name means, of those that the caller may: the one of that name, else the
+    /// one whose id it is in VideoSDK's form, else one that is still to be made. `None` where the
+    /// caller may none of them, be they there or not.
+    pub(super) async fn meant(
         &self,
-        room: Option<RoomName>,
+        name: RoomName,
+        may: impl Fn(&RoomName) -> bool,
     ) -> Result<Option<RoomName>, Problem> {
-        Ok(match room {
-            Some(room) => Some(self.room_meant(room.as_str()).await?),
-            None => None,
-        })
+        let other = if may(&name) {
+            self.catalogue.room_by_id(&name).await?
+        } else {
+            // Whether the room of that name is in memory must not show.
+            self.catalogue.other_room_by_id(&name).await?
+        };
+        let other = other.filter(&may);
+        Ok(other.or_else(|| Some(name).filter(&may)))
     }
 
     /// Reads the names of a room that is in memory, so that what comes of a command can be told:
@@ -179,6 +200,17 @@ impl Ledger {
         });
         Ok(shown.await?)
     }
+}
+
+/// The name of a room as a caller writes it.
+pub(super) fn room_name(text: &str) -> Result<RoomName, Problem> {
+    RoomName::new(text).map_err(|error| Problem::malformed(error.to_string()))
+}
+
+/// The refusal of a reader; it names nothing that the caller did not send.
+fn not_granted(claims: &Claims, what: &str) -> Problem {
+    let key = &claims.key_id;
+    Problem::no_right(format!("the token of key {key:?} does not grant {what}"))
 }
 
 /// Names that one event shows in a stream and in the answer to a command: a thousand slow readers

@@ -14,7 +14,6 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Sender, channel};
 
-use crate::dialect::auth::claims::Right;
 use crate::dialect::caller::header_text;
 use crate::dialect::ledger::moments::other_history;
 use crate::dialect::ledger::openapi::{Answer, Operation};
@@ -32,11 +31,12 @@ pub(super) async fn stream(
     headers: HeaderMap,
     query: Query,
 ) -> Result<Response, Problem> {
+    let claims = ledger.reader(&headers)?;
     let mut query = query;
     let (room, after) = read(&mut query)?;
     query.finish()?;
-    let room = ledger.maybe_meant(room).await?;
-    ledger.allow(&headers, Right::Audit(room.as_ref().map(RoomName::as_str)))?;
+    let room = room.as_ref().map(RoomName::as_str);
+    let room = ledger.readable(&claims, room).await?;
     let last = header_text(&headers, &LAST_EVENT_ID);
     let last = last.as_deref().map(Mark::parse).transpose();
     let last = last.map_err(|problem| Problem::malformed(format!("Last-Event-ID {problem}")))?;

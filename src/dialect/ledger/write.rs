@@ -14,12 +14,12 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::dialect::auth::claims::{Claims, Right};
+use crate::dialect::auth::claims::{ALL_ROOMS, Claims, Right};
 use crate::dialect::body;
 use crate::dialect::caller::Caller;
 use crate::dialect::ledger::fields::{Fields, Wrong};
 use crate::dialect::ledger::problem::Problem;
-use crate::dialect::ledger::state::Ledger;
+use crate::dialect::ledger::state::{Ledger, room_name};
 use crate::dialect::recorded::Recorded;
 use crate::domain::{Code, Command, Digest, Rejection, Request, RoomName};
 use crate::engine::{Call, Receipt, Status};
@@ -100,6 +100,25 @@ pub(super) enum Need {
     Admin,
 }
 
+impl Need {
+    /// Whether a token meets it in a room. Making and deleting rooms is a right of its own, which
+    /// holds in all rooms, and for those commands alone.
+    fn is_met(self, claims: &Claims, room: &str) -> bool {
+        claims.may(self.right(room)) || self == Self::Admin && claims.may(Right::RoomCreate)
+    }
+
+    fn is_met_somewhere(self, claims: &Claims) -> bool {
+        claims.may_somewhere(|room| self.right(room)) || self.is_met(claims, ALL_ROOMS)
+    }
+
+    const fn right(self, room: &str) -> Right<'_> {
+        match self {
+            Self::Report => Right::Report(room),
+            Self::Admin => Right::Admin(room),
+        }
+    }
+}
+
 /// One write on its way.
 #[derive(Clone)]
 pub(super) struct Write {
@@ -132,10 +151,18 @@ impl Write {
             body,
         } = asked;
         let caller = Caller::new(claims, &parts);
+        let name = room_name(room)?;
+        let may = |room: &RoomName| need.is_met(&caller.claims, room.as_str());
+        // Whoever may nothing anywhere is refused under the name as it was given.
+        let meant = if need.is_met_somewhere(&caller.claims) {
+            ledger.meant(name.clone(), may).await?
+        } else {
+            None
+        };
         Ok(Self {
             ledger: ledger.clone(),
+            room: meant.unwrap_or(name),
             caller,
-            room: ledger.room_meant(room).await?,
             need,
             operation: None,
             digest: body::digest(&parts, body.as_deref().unwrap_or_default()),
@@ -228,6 +255,30 @@ impl Write {
         Request::new(self.room.clone(), command)
     }
 
+    /// Refuses a command that the caller may not give, before anything is looked up for it.
+    ///
+    /// # Errors
+    /// The refusal, recorded.
+    pub(super) async fn require(&self, command: &Command) -> Result<(), Problem> {
+        if self.may(command) {
+            return Ok(());
+        }
+        self.execute(self.request(command.clone())).await.map(drop)
+    }
+
+    /// The room that a move of this write goes to, of those that the caller may move to.
+    ///
+    /// # Errors
+    /// As [`Ledger::meant`].
+    pub(super) async fn destination(&self, named: &RoomName) -> Result<RoomName, Problem> {
+        if !self.caller.claims.may(self.need.right(self.room.as_str())) {
+            return Ok(named.clone());
+        }
+        let may = |to: &RoomName| self.may_move(to);
+        let meant = self.ledger.meant(named.clone(), may).await?;
+        Ok(meant.unwrap_or_else(|| named.clone()))
+    }
+
     /// Has it decided, and waits until what came of it is durable. The decision goes on when the
     /// client goes away.
     ///
@@ -280,14 +331,16 @@ impl Write {
             return true;
         }
         if let Command::Move { to_room, .. } = command {
-            let to = to_room.as_str();
-            let both = claims.may(Right::Admin(room)) && claims.may(Right::Admin(to));
-            return both || claims.may(Right::MoveTo { from: room, to });
+            return self.may_move(to_room);
         }
-        claims.may(match self.need {
-            Need::Report => Right::Report(room),
-            Need::Admin => Right::Admin(room),
-        })
+        claims.may(self.need.right(room))
+    }
+
+    fn may_move(&self, to_room: &RoomName) -> bool {
+        let claims = &self.caller.claims;
+        let (from, to) = (self.room.as_str(), to_room.as_str());
+        let both = claims.may(Right::Admin(from)) && claims.may(Right::Admin(to));
+        both || claims.may(Right::MoveTo { from, to })
     }
 }
 

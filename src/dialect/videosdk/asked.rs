@@ -68,9 +68,16 @@ impl Asked {
         (!is_own).then(|| self.bound_elsewhere())
     }
 
-    /// Refuses a reader whose token is not for this API, or for another room.
-    pub(super) fn allow(&self, room: &RoomName) -> Result<(), ApiError> {
-        self.denied(room).map_or(Ok(()), Err)
+    /// The answer about a room that is not there to the caller, under the id that was given: a
+    /// token for one room is told of no other whether there is one.
+    pub(super) fn no_room(&self, id: &str) -> ApiError {
+        let denied = RoomName::new(id).ok().and_then(|name| self.denied(&name));
+        denied.unwrap_or_else(|| ApiError::no_room(id))
+    }
+
+    /// Whether there is anything that the caller may not do, or not everywhere.
+    pub(super) fn is_narrow(&self) -> bool {
+        self.token.may_call().is_err() || self.token.room.is_some()
     }
 
     /// Whether lists show the room to the caller.
@@ -98,7 +105,9 @@ impl VideoSdk {
         let (parts, body) = request.into_parts();
         let token = Token::of(&self.keys, &parts.headers, self.now_s())?;
         if let Some(limits) = &self.limits {
-            limits.admit_key(&token.key_id)?;
+            let guest = token.participant.as_deref().unwrap_or_default();
+            let guest = token.may_call().is_err().then_some(guest);
+            limits.admit_as(&token.key_id, guest)?;
         }
         let has_body = route.call.answered() == Answered::Recorded;
         let body = if has_body {
@@ -109,8 +118,8 @@ impl VideoSdk {
         let query = parts.uri.query().unwrap_or_default();
         let query = urlencoded::pairs(query)
             .ok_or_else(|| ApiError::invalid("the query is not percent-encoded UTF-8"))?;
-        let bound = match token.room.clone() {
-            Some(text) => self.find_kept(&text).await?.map(|entry| entry.name),
+        let bound = match token.room.clone().filter(|_| token.may_call().is_ok()) {
+            Some(text) => self.kept(&text).await?.map(|entry| entry.name),
             None => None,
         };
         Ok(Asked {
@@ -128,16 +137,32 @@ impl VideoSdk {
         })
     }
 
-    /// The room of that id, in any of its forms; `None` for one that was deleted, and for one whose
-    /// time is over: nobody can join it.
-    pub(super) async fn find_room(&self, text: &str) -> Result<Option<RoomEntry>, ApiError> {
+    /// The room of that id, in any of its forms, if the caller may see it; `None` for one that was
+    /// deleted, and for one whose time is over: nobody can join it.
+    pub(super) async fn find_room(
+        &self,
+        asked: &Asked,
+        text: &str,
+    ) -> Result<Option<RoomEntry>, ApiError> {
         let now = self.engine.clock().wall();
-        let found = self.find_kept(text).await?;
+        let found = self.find_kept(asked, text).await?;
         Ok(found.filter(|entry| is_there(entry, now)))
     }
 
     /// The same, also where its time is over: somebody may be inside still.
-    pub(super) async fn find_kept(&self, text: &str) -> Result<Option<RoomEntry>, ApiError> {
+    pub(super) async fn find_kept(
+        &self,
+        asked: &Asked,
+        text: &str,
+    ) -> Result<Option<RoomEntry>, ApiError> {
+        if asked.token.may_call().is_err() {
+            return Ok(None);
+        }
+        let found = self.kept(text).await?;
+        Ok(found.filter(|entry| asked.sees(&entry.name)))
+    }
+
+    async fn kept(&self, text: &str) -> Result<Option<RoomEntry>, ApiError> {
         let text: Arc<str> = Arc::from(text);
         let found = self.catalogue.read(move |all| all.room(&text).cloned());
         Ok(found.await?.filter(|entry| entry.deleted_at.is_none()))
@@ -146,11 +171,17 @@ impl VideoSdk {
     /// The session of that id; to this vendor it begins when media flows first.
     ///
     /// # Errors
-    /// 404.
-    pub(super) async fn session_entry(&self, text: &str) -> Result<SessionEntry, ApiError> {
-        let asked: Arc<str> = Arc::from(text);
-        let found = self.catalogue.read(move |all| all.session(&asked).cloned());
-        let found = found.await?.filter(|entry| entry.active_at.is_some());
+    /// 403 for whoever may not call at all; 404, also for a session that the caller may not see.
+    pub(super) async fn session_entry(
+        &self,
+        asked: &Asked,
+        text: &str,
+    ) -> Result<SessionEntry, ApiError> {
+        asked.token.may_call()?;
+        let id: Arc<str> = Arc::from(text);
+        let found = self.catalogue.read(move |all| all.session(&id).cloned());
+        let is_there = |entry: &SessionEntry| entry.active_at.is_some() && asked.sees(&entry.room);
+        let found = found.await?.filter(is_there);
         found.ok_or_else(|| ApiError::no_session(text))
     }
 }

@@ -82,7 +82,7 @@ impl VideoSdk {
     ) -> Result<(Meant, Fields), ApiError> {
         let fields = asked.fields();
         if !asked.names.is_empty() {
-            let entry = self.known_session(asked, asked.name(0)).await?;
+            let entry = self.known_session(asked, asked.name(0), command).await?;
             return match fields {
                 Ok(fields) => Ok((Meant::of(entry), fields)),
                 Err(error) => Err(self.unread(asked, &entry.room, command, error).await),
@@ -91,14 +91,14 @@ impl VideoSdk {
         let fields = fields?;
         let mut room = None;
         if let Some(id) = fields.text("roomId")? {
-            let Some(entry) = self.find_kept(id).await? else {
+            let Some(entry) = self.find_kept(asked, id).await? else {
                 let error = ApiError::no_room(id);
                 return Err(self.nowhere(asked, id, command, error).await);
             };
             room = Some(entry.name);
         }
         let session = match fields.text("sessionId")? {
-            Some(id) => Some(self.known_session(asked, id).await?),
+            Some(id) => Some(self.known_session(asked, id, command).await?),
             None => None,
         };
         let meant = match (room, session) {
@@ -116,12 +116,18 @@ impl VideoSdk {
         Ok((meant, fields))
     }
 
-    async fn known_session(&self, asked: &Asked, id: &str) -> Result<SessionEntry, ApiError> {
-        let found = self.session_entry(id).await;
-        if found.is_err() {
-            asked.token.may_call()?;
+    /// The session of that id. An attempt of a caller that may not call, or not there, is recorded
+    /// under the id, whatever it is the id of.
+    async fn known_session(
+        &self,
+        asked: &Asked,
+        id: &str,
+        command: &'static str,
+    ) -> Result<SessionEntry, ApiError> {
+        match self.session_entry(asked, id).await {
+            Err(error) if asked.is_narrow() => Err(self.nowhere(asked, id, command, error).await),
+            found => found,
         }
-        found
     }
 
     /// The session that was over before its end was asked for, where the caller tolerates that.

@@ -30,7 +30,7 @@ impl VideoSdk {
             "customRoomId"
         };
         let name = match fields.text(own)? {
-            Some(custom) => match self.find_kept(custom).await? {
+            Some(custom) => match self.find_kept(asked, custom).await? {
                 Some(entry) => entry.name,
                 None => RoomName::new(custom).map_err(|error| {
                     ApiError::invalid(error.to_string()).coded(VendorCode::InvalidMeetingId)
@@ -58,8 +58,10 @@ impl VideoSdk {
     }
 
     pub(super) async fn get_room(&self, asked: &Asked) -> Result<Answer, ApiError> {
-        let entry = self.known_room(asked, asked.name(0)).await?;
-        asked.allow(&entry.name)?;
+        asked.token.may_call()?;
+        let id = asked.name(0);
+        let entry = self.find_room(asked, id).await?;
+        let entry = entry.ok_or_else(|| asked.no_room(id))?;
         let shown = self.shown(asked, &entry).await?;
         Ok(if asked.call.is_older() {
             Answer::read(&shown.meeting())
@@ -101,7 +103,7 @@ impl VideoSdk {
         let fields = asked.fields()?;
         let given = fields.text("roomId")?;
         let given = given.ok_or_else(|| ApiError::invalid("roomId is missing"))?;
-        let Some(entry) = self.find_room(given).await? else {
+        let Some(entry) = self.find_room(asked, given).await? else {
             let error = payment(ApiError::no_room(given));
             return Err(self.nowhere(asked, given, "update_room", error).await);
         };
@@ -120,7 +122,7 @@ impl VideoSdk {
     /// Switches a room off or on.
     pub(super) async fn update_room(&self, asked: &Asked) -> Result<Answer, ApiError> {
         let id = asked.name(0);
-        let Some(entry) = self.find_room(id).await? else {
+        let Some(entry) = self.find_room(asked, id).await? else {
             let error = ApiError::no_room(id);
             return Err(self.nowhere(asked, id, "update_room", error).await);
         };
@@ -132,18 +134,6 @@ impl VideoSdk {
         let receipt = self.write(asked, request, None).await?;
         let shown = self.after(asked, &entry.name, &receipt).await?;
         Ok(Answer::recorded(&shown.status(), &receipt))
-    }
-
-    /// The room of that id.
-    ///
-    /// # Errors
-    /// 404; 403 for whoever may not call at all.
-    pub(super) async fn known_room(&self, asked: &Asked, id: &str) -> Result<RoomEntry, ApiError> {
-        let found = self.find_room(id).await?;
-        if found.is_none() {
-            asked.token.may_call()?;
-        }
-        found.ok_or_else(|| ApiError::no_room(id))
     }
 
     /// A room as it is now.
@@ -170,7 +160,7 @@ impl VideoSdk {
         let updated_at = if let Some(at) = changed_at(receipt) {
             at
         } else {
-            let entry = self.find_room(name.as_str()).await?;
+            let entry = self.find_room(asked, name.as_str()).await?;
             entry.map_or(life.created_at, |entry| entry.updated_at)
         };
         Ok(RoomShown::of(asked, name, life, updated_at))

@@ -91,9 +91,7 @@ impl VideoSdk {
 
     /// Quality is measured by a media server alone.
     pub(super) async fn stats(&self, asked: &Asked) -> Result<Answer, ApiError> {
-        asked.token.may_call()?;
-        let entry = self.session_entry(asked.name(0)).await?;
-        asked.allow(&entry.room)?;
+        self.session_entry(asked, asked.name(0)).await?;
         let words = "it needs a media server, and this is none: quality is not measured here";
         let status = StatusCode::NOT_IMPLEMENTED;
         Err(ApiError::new(status, "unimplemented", words))
@@ -101,9 +99,7 @@ impl VideoSdk {
 
     /// The session that the path names, with its room, if the caller may see it.
     async fn asked_session(&self, asked: &Asked) -> Result<(SessionEntry, Arc<Room>), ApiError> {
-        asked.token.may_call()?;
-        let entry = self.session_entry(asked.name(0)).await?;
-        asked.allow(&entry.room)?;
+        let entry = self.session_entry(asked, asked.name(0)).await?;
         let room = self.room_of(&entry).await?;
         Ok((entry, room))
     }
@@ -136,7 +132,7 @@ impl VideoSdk {
         let mut wanted = Wanted::default();
         for name in ROOM_FILTERS {
             if let Some(id) = text(&asked.query, name) {
-                let found = self.find_kept(id).await?.map(|entry| entry.name);
+                let found = self.find_kept(asked, id).await?.map(|entry| entry.name);
                 // An id that nobody has is a filter that nothing passes.
                 let known = found.or_else(|| RoomName::new(id).ok());
                 wanted.nothing |= known.is_none();

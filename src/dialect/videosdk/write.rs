@@ -73,8 +73,9 @@ impl VideoSdk {
         }
     }
 
-    /// Records an attempt on a room that is not there, under the id that was given, and gives the
-    /// error to answer. What can be no room's name is no attempt on a room.
+    /// Records an attempt on a room that is not there, or that the caller may not see, under the id
+    /// that was given, and gives the error to answer. What can be no room's name is no attempt on a
+    /// room.
     pub(super) async fn nowhere(
         &self,
         asked: &Asked,
@@ -83,11 +84,15 @@ impl VideoSdk {
         error: ApiError,
     ) -> ApiError {
         let name = match (asked.token.may_call(), RoomName::new(id)) {
-            (Err(fault), _) => return fault.into(),
+            (_, Ok(name)) => name,
+            (Err(fault), Err(_)) => return fault.into(),
             (Ok(()), Err(_)) => return error,
-            (Ok(()), Ok(name)) => name,
         };
-        let room = self.engine.room(&name).await.ok().flatten();
+        let room = if asked.sees(&name) {
+            self.engine.room(&name).await.ok().flatten()
+        } else {
+            None
+        };
         let rejection = Rejection::NoSuchRoom {
             room: name.to_string(),
             because: room.and_then(|room| room.deleted),

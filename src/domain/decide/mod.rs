@@ -23,7 +23,7 @@ mod words;
 
 pub use context::{Context, Decision, MoveDecision};
 pub use moving::decide_move;
-pub use refusal::{refusal, target_text, with_refusal};
+pub use refusal::{is_of_room, refusal, target_text, with_refusal};
 
 use self::draft::Draft;
 use super::command::{Command, Request};

@@ -13,8 +13,9 @@ use crate::domain::state::Room;
 
 /// The events that record a refusal of a request of that digest and size.
 ///
-/// They belong into the room when it exists (`room.life.is_some()`), where a refused join registers
-/// its identity first; else they belong into the system stream, and name nobody by number.
+/// They belong into the room where [`is_of_room`] says so, and a join that the room's own rules
+/// refuse registers its identity there first; else they belong into the system stream, and name
+/// nobody by number.
 pub fn refusal(
     room: &Room,
     request: &Request,
@@ -24,19 +25,24 @@ pub fn refusal(
 ) -> Decision {
     let mut draft = Draft::new(room, request, context);
     let target = target_of(&request.command);
-    if let (Command::Join(join), Some(_)) = (&request.command, &room.life)
+    let is_of_room = is_of_room(room, request);
+    if let (Command::Join(join), true) = (&request.command, is_of_room)
         && let Some(identity) = &join.identity
+        && request.objection.is_none()
     {
         draft.register(identity);
     }
-    let who = target.map(|target| match room.life {
-        Some(_) => selector(&draft.room, &target),
-        None => unknown(&target),
+    let who = target.map(|target| {
+        if is_of_room {
+            selector(&draft.room, &target)
+        } else {
+            unknown(&target)
+        }
     });
-    let because = rejection.because(room.life.as_ref().map(|_| &room.name));
+    let because = rejection.because(is_of_room.then_some(&room.name));
     let refused = CommandRefused {
         command: request.command.name().to_owned(),
-        room: room.life.is_none().then(|| room.name.clone()),
+        room: (!is_of_room).then(|| room.name.clone()),
         who,
         codes: rejection
             .reasons()
@@ -50,6 +56,21 @@ pub fn refusal(
     };
     draft.push(refused);
     draft.finish()
+}
+
+impl Request {
+    /// Whether the caller's token does not grant it. The record of that stands in the system
+    /// stream, so that a caller without a right in a room changes nothing in it, and costs no read
+    /// of it.
+    pub const fn is_denied(&self) -> bool {
+        matches!(self.objection, Some(Rejection::NotGranted { .. }))
+    }
+}
+
+/// Whether a refusal stands in the room's own stream: where there is the room, and the caller has
+/// a right in it.
+pub const fn is_of_room(room: &Room, request: &Request) -> bool {
+    room.life.is_some() && !request.is_denied()
 }
 
 /// The whole of a decision: with the record of its no after the events, where it came with one.

@@ -9,6 +9,7 @@ use crate::domain::id::{ConnectionNumber, ParticipantNumber, RoomName, Version};
 use crate::domain::personal::Personal;
 use crate::domain::rejection::Rejection;
 use crate::domain::time::Timestamp;
+use crate::domain::words::cut;
 
 /// A data message was sent by an admin. The content is not kept.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,4 +98,46 @@ pub struct CommandRefused {
     pub request_digest: Digest,
     /// Size of the request.
     pub request_bytes: u64,
+}
+
+impl CommandRefused {
+    /// Cuts what is kept of the caller's words: the target and the words of the reason.
+    pub fn shorten(&mut self, bytes_max: usize) {
+        if let Some(Selector::Unknown(text)) = &mut self.who {
+            cut(text.value_mut(), bytes_max);
+        }
+        shorten(self.reason.value_mut(), bytes_max);
+    }
+}
+
+/// Cuts every word of a single reason, the name of the room too. The events that are the reasons
+/// cannot be told from it any more.
+fn shorten(reason: &mut Rejection, bytes_max: usize) {
+    reason.cut(bytes_max, bytes_max);
+    if let Rejection::NoSuchRoom { room, .. }
+    | Rejection::NoOpenSession { room, .. }
+    | Rejection::SessionOver { room, .. }
+    | Rejection::NoSuchParticipant { room, .. }
+    | Rejection::Absent { room, .. }
+    | Rejection::NoSuchConnection { room, .. }
+    | Rejection::ConnectionClosed { room, .. }
+    | Rejection::NoSuchTrack { room, .. }
+    | Rejection::NoSuchVersion { room, .. }
+    | Rejection::VersionConflict { room, .. }
+    | Rejection::RemoteUnmuteDisabled { room, .. }
+    | Rejection::NoRight { room, .. }
+    | Rejection::NotGranted { room, .. }
+    | Rejection::Banned { room, .. }
+    | Rejection::TokenRevoked { room, .. }
+    | Rejection::TokenExpired { room, .. }
+    | Rejection::RoomFull { room, .. }
+    | Rejection::RoomDisabled { room, .. }
+    | Rejection::RoomNotOpen { room, .. }
+    | Rejection::RoomExpired { room, .. }
+    | Rejection::AliasTaken { room, .. }
+    | Rejection::SameRoom { room }
+    | Rejection::NotMovable { room, .. } = reason
+    {
+        cut(room, bytes_max);
+    }
 }
