@@ -1,10 +1,11 @@
 //! What a command may do that is given as a connection. Apart because the table is a rule of its
 //! own: which admin right covers which command.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::draft::Draft;
-use crate::domain::command::{Command, ProfileUpdate, Remove, Target};
+use crate::domain::command::{Command, PermissionUpdate, ProfileUpdate, Remove, Target};
 use crate::domain::permission::AdminRight;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::Connection;
@@ -23,6 +24,9 @@ impl Draft<'_> {
             }
             Some(_) if self.changes_own_permission(&connection) => {
                 "change its own permission".to_owned()
+            }
+            Some(_) if gives_more(command, &connection.permission.admin) => {
+                "give an admin right that it lacks itself".to_owned()
             }
             Some(_) => return Ok(()),
             None => format!("give {}: no admin right covers it", described(command)),
@@ -109,6 +113,21 @@ fn right_for(command: &Command) -> Option<AdminRight> {
         | Command::Tick => false,
     };
     covered.then_some(AdminRight::Participants)
+}
+
+/// Whether a command gives an admin right that is none of these.
+fn gives_more(command: &Command, own: &BTreeSet<AdminRight>) -> bool {
+    let gives_more = |update: &PermissionUpdate| {
+        let given = update.patch.admin.as_ref();
+        given.is_some_and(|given| !given.is_subset(own))
+    };
+    if let Command::UpdatePermissions(it) = command {
+        return it.targets.values().any(gives_more);
+    }
+    let Command::UpdateParticipant(it) = command else {
+        return false;
+    };
+    it.permission.as_ref().is_some_and(gives_more)
 }
 
 /// Whether somebody is disconnected and may come back: to keep them out is the room's business.

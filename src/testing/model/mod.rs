@@ -23,6 +23,7 @@ use std::collections::{BTreeMap, VecDeque};
 pub use compare::{Minted, difference, seen};
 pub use facts::{Closed, Connection, Life, Named, Person, Room, Session, Track};
 
+use crate::domain::command::PermissionUpdate;
 use crate::domain::event::{Kind, RoomConfig};
 use crate::domain::{Code, Command, Id, Identity, Rejection, Request, RoomName, Timestamp};
 
@@ -287,9 +288,32 @@ impl Turn<'_> {
                 let number = self.connection_live(id)?;
                 let acting = self.room.connections.get(&number);
                 self.acting = acting.map(|it| it.identity.clone());
-                self.may_administer(id, &request.command)
+                self.may_administer(id, &request.command)?;
+                self.may_give(number, &request.command)
             }
             None => Ok(()),
+        }
+    }
+
+    /// Nobody gives an admin right that is not their own.
+    fn may_give(&self, acting: u32, command: &Command) -> Ruling {
+        let own = self.room.connections.get(&acting);
+        let own = own.map(|it| &it.permission.admin);
+        let given: Vec<&PermissionUpdate> = if let Command::UpdatePermissions(it) = command {
+            it.targets.values().collect()
+        } else if let Command::UpdateParticipant(it) = command {
+            it.permission.iter().collect()
+        } else {
+            Vec::new()
+        };
+        let mut rights = given
+            .iter()
+            .filter_map(|it| it.patch.admin.as_ref())
+            .flatten();
+        if rights.all(|right| own.is_some_and(|own| own.contains(right))) {
+            Ok(())
+        } else {
+            refuse(Code::NoRight)
         }
     }
 

@@ -220,7 +220,7 @@ fn a_command_as_a_connection_needs_the_right_for_that_very_command() {
 /// `*` is no way around that the right covers permissions of others only.
 #[test]
 fn everybody_as_a_connection_is_everybody_else() {
-    let town = Town::new(&[AdminRight::Participants]);
+    let town = Town::new(&[AdminRight::Participants, AdminRight::Streaming]);
     let raised = PermissionUpdate {
         patch: PermissionPatch {
             admin: Some([AdminRight::Streaming].into()),
@@ -251,11 +251,57 @@ fn everybody_as_a_connection_is_everybody_else() {
                 .copied()
                 .collect::<Vec<_>>()
         };
-        let own = [AdminRight::Participants];
+        let own = [AdminRight::Participants, AdminRight::Streaming];
         let given = [AdminRight::Streaming];
         assert_eq!(rights(Some("alice"), "alice"), own, "{command:?}");
         assert_eq!(rights(Some("alice"), "bob"), given, "{command:?}");
         assert_eq!(rights(None, "alice"), given, "{command:?}");
+    }
+}
+
+/// Who may change others' permissions makes nobody more than they are themselves.
+#[test]
+fn nobody_gives_an_admin_right_that_they_lack() {
+    let all = [
+        AdminRight::Participants,
+        AdminRight::Streaming,
+        AdminRight::Transcription,
+    ];
+    for own in 0..8_u8 {
+        let chosen = |bits: u8| (0..3).filter(move |bit| bits & (1 << bit) != 0);
+        let rights = |bits: u8| chosen(bits).map(|bit| all[bit]);
+        let town = Town::new(&rights(own).collect::<Vec<_>>());
+        for given in 0..8_u8 {
+            let update = PermissionUpdate {
+                patch: PermissionPatch {
+                    admin: Some(rights(given).collect()),
+                    ..PermissionPatch::default()
+                },
+                ..PermissionUpdate::default()
+            };
+            let one = Command::UpdateParticipant(UpdateParticipant {
+                target: bob(),
+                profile: command::ProfileUpdate::default(),
+                permission: Some(update.clone()),
+            });
+            let many = |mode| {
+                Command::UpdatePermissions(UpdatePermissions {
+                    mode,
+                    targets: [(Target::Everyone, update.clone())].into(),
+                    refuse_unknown: false,
+                })
+            };
+            for command in [one, many(UpdateMode::Patch), many(UpdateMode::Replace)] {
+                let may = own & 1 == 1 && given & !own == 0;
+                let done = town.ask(Some("alice"), command.clone());
+                assert_eq!(
+                    done.is_ok(),
+                    may,
+                    "{own:03b} {given:03b} {command:?}: {done:?}"
+                );
+                assert!(town.ask(None, command).is_ok(), "the room itself may");
+            }
+        }
     }
 }
 
