@@ -208,7 +208,7 @@ fn replay(data: &Path) -> Fallible<BTreeMap<RoomName, Room>> {
                     rooms.insert(name.clone(), Room::new(name.clone()));
                 }
                 if let Some(room) = rooms.get_mut(name) {
-                    fold(room, &record);
+                    fold(room, &record)?;
                 }
             }
         }
@@ -238,7 +238,7 @@ fn folds(data: &Path, head: u64) -> Fallible<()> {
     let mut room = Room::new(hall);
     let took = timed(|| {
         for record in &records {
-            fold(&mut room, record);
+            fold(&mut room, record)?;
         }
         Ok(())
     })?;

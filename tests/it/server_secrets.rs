@@ -198,6 +198,8 @@ fn no_call_of_any_dialect_puts_a_token_or_a_secret_into_a_log_line() {
         wire.send((head("POST", path, &headers) + body).as_bytes());
         wire.rest()
     };
+    let room = asked(&bearers[1], "/daily/v1/rooms", r#"{"name": "r"}"#);
+    assert!(room.starts_with("HTTP/1.1 200"), "{room}");
     let owner = r#"{"properties": {"room_name": "r", "user_id": "u1", "is_owner": true}}"#;
     let made = asked(&bearers[1], "/daily/v1/meeting-tokens", owner);
     let made = made.split_once("\r\n\r\n").expect("a body").1;
