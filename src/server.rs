@@ -23,7 +23,8 @@ use tracing::Instrument;
 
 pub use crate::dialect::livekit::Origins;
 pub use door::{
-    ConnectionLimits, DoorConfig, HostError, Hosts, Network, NetworkError, Proxies, Transport,
+    Certificate, ConnectionLimits, DoorConfig, HostError, Hosts, Network, NetworkError, Proxies,
+    TlsError, Transport,
 };
 pub use webhooks::{WebhookConfig, WebhookError, bad_cursors, set_cursors_aside};
 
@@ -90,7 +91,8 @@ impl Server {
                 listen: config.listen,
             });
         }
-        if config.door.transport == Transport::PlainOnLoopback && !is_loopback(config.listen.ip()) {
+        let is_readable = matches!(config.door.transport, Transport::PlainOnLoopback);
+        if is_readable && !is_loopback(config.listen.ip()) {
             return Err(ServerError::PlainOutsideLoopback {
                 listen: config.listen,
             });

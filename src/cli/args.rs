@@ -19,6 +19,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub use read::{AtArgs, LogArgs, ReadArgs, RoomAtArgs, RoomsArgs, SessionsArgs, ShowArgs, WhoArgs};
 
 use crate::cli::output::Format;
+use crate::cli::size;
 use crate::cli::zone::TimeStyle;
 use crate::dialect::auth::rate::RateLimit;
 use crate::server::Network;
@@ -111,8 +112,15 @@ pub struct ServeArgs {
     /// Address and port to listen on.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7880")]
     pub listen: SocketAddr,
+    /// File with the certificate to speak TLS with, in PEM, and those it rests on; read again at
+    /// SIGHUP.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    pub tls_cert: Option<PathBuf>,
+    /// File with its private key, in PEM, readable by its owner only (mode 0600).
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    pub tls_key: Option<PathBuf>,
     /// Listen beyond loopback without TLS: a proxy in front encrypts (docs/deploy.md).
-    #[arg(long)]
+    #[arg(long, conflicts_with = "tls_cert")]
     pub plain_http: bool,
     /// Believe X-Forwarded-For, Forwarded and X-Forwarded-Proto of proxies at these addresses, such
     /// as 127.0.0.1 or 10.0.0.0/8; may be given several times [default: of nobody]
@@ -141,6 +149,9 @@ pub struct ServeArgs {
     /// The same of one address, IPv6 by its first 64 bits; trusted proxies have no limit.
     #[arg(long, value_name = "N", default_value_t = 4_096)]
     pub connections_per_address: usize,
+    /// What bodies of requests may hold together, 503 beyond; a quarter of it those of one address.
+    #[arg(long, value_name = "SIZE", default_value = "256MiB", value_parser = size::parse)]
+    pub body_memory: usize,
     /// How long a client may take to send a head, or stay idle between requests.
     #[arg(long, value_name = "TIME", default_value = "75s",
           value_parser = humantime::parse_duration)]

@@ -115,7 +115,8 @@ impl<'a> Client<'a> {
                         Ok(())
                     };
                     match relay(answer, &mut on_message) {
-                        Ok(cause) => cause,
+                        Ok(Some(cause)) => cause,
+                        Ok(None) => continue,
                         Err(failure) => return failure,
                     }
                 }
@@ -179,17 +180,19 @@ fn succeeded(mut answer: Response<Body>) -> Result<Response<Body>, Trouble> {
     })
 }
 
-/// Hands on the messages of one connection, and says why it ended.
+/// Hands on the messages of one connection, and says why it was lost; it is not where its token is
+/// over.
 fn relay(
     answer: Response<Body>,
     each: &mut dyn FnMut(&Message) -> Result<(), Failure>,
-) -> Result<String, Failure> {
+) -> Result<Option<String>, Failure> {
     let mut messages = Messages::new(BufReader::new(answer.into_body().into_reader()));
     loop {
         match messages.next_message() {
+            Ok(Some(message)) if message.event == ENDED => return Ok(None),
             Ok(Some(message)) => each(&message)?,
-            Ok(None) => return Ok("the server closed the stream".to_owned()),
-            Err(error) => return Ok(error.to_string()),
+            Ok(None) => return Ok(Some("the server closed the stream".to_owned())),
+            Err(error) => return Ok(Some(error.to_string())),
         }
     }
 }
@@ -231,6 +234,9 @@ fn encoded(segment: &str) -> String {
     });
     bytes.collect::<Vec<_>>().concat()
 }
+
+/// The last message of a stream whose token is over.
+const ENDED: &str = "stream_ended";
 
 const LOOPBACK: &[&str] = &["127.", "localhost", "[::1]"];
 

@@ -3,6 +3,7 @@
 //! Never decides, never folds: what is true comes from `replay/` and `engine/`.
 
 pub mod args;
+pub mod certificate;
 pub mod commands;
 pub mod demo;
 pub mod failure;
@@ -10,10 +11,12 @@ pub mod http;
 pub mod letters;
 pub mod output;
 pub mod position;
+pub mod private;
 pub mod read;
 pub mod run;
 pub mod sanitize;
 pub mod serve;
+pub mod size;
 pub mod source;
 pub mod sse;
 pub mod terminal;

@@ -1,11 +1,8 @@
 //! `roomledger serve`: keys, log lines, signals. Apart from the server itself, which knows no
 //! terminal and no environment.
 
-use std::fs;
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::panic;
-use std::path::Path;
 use std::sync::Arc;
 
 use tokio::runtime::Builder;
@@ -13,7 +10,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::cli::args::ServeArgs;
+use crate::cli::certificate::CertificateFiles;
 use crate::cli::failure::{Exit, Failure};
+use crate::cli::private::private_text;
 use crate::cli::read::failure_of;
 use crate::cli::sanitize;
 use crate::cli::terminal::Terminal;
@@ -34,7 +33,8 @@ use crate::store::Position;
 /// `Damaged` when it cannot be trusted; `No` for the rest.
 pub fn serve(args: &ServeArgs, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
     let keys = Arc::new(keys(args)?);
-    let (origins, door) = (origins(args)?, door(args)?);
+    let certificate = CertificateFiles::of(args)?;
+    let (origins, door) = (origins(args)?, door(args, certificate.as_ref())?);
     trace();
     descriptors::raise();
     let place = args.data.display().to_string();
@@ -61,6 +61,9 @@ pub fn serve(args: &ServeArgs, terminal: &mut Terminal<'_>) -> Result<(), Failur
     greet(args, &server, terminal.err)?;
     let runtime = Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(Exit::No, "no threads").because(error))?;
+    if let Some(files) = certificate {
+        runtime.spawn(files.reread());
+    }
     let ended = runtime.block_on(server.run(asked_to_stop()));
     // A look-up of a name may hang in the system; nothing waits for it.
     runtime.shutdown_background();
@@ -80,7 +83,7 @@ fn origins(args: &ServeArgs) -> Result<Origins, Failure> {
 
 /// How callers come in. A page can make its own name point at loopback, where the secret of `--dev`
 /// is worth nothing, so there only loopback's names count.
-fn door(args: &ServeArgs) -> Result<DoorConfig, Failure> {
+fn door(args: &ServeArgs, files: Option<&CertificateFiles>) -> Result<DoorConfig, Failure> {
     let named = args.host.iter().map(String::as_str);
     let hosts = if args.dev {
         Hosts::loopback_and(named)
@@ -101,11 +104,12 @@ fn door(args: &ServeArgs) -> Result<DoorConfig, Failure> {
         },
         hosts,
         proxies: Proxies::of(args.trusted_proxy.clone()),
-        transport: if args.plain_http {
-            Transport::Plain
-        } else {
-            Transport::PlainOnLoopback
+        transport: match files {
+            Some(files) => Transport::Tls(files.certificate.clone()),
+            None if args.plain_http => Transport::Plain,
+            None => Transport::PlainOnLoopback,
         },
+        body_memory_bytes: args.body_memory,
     })
 }
 
@@ -121,7 +125,12 @@ fn greet(args: &ServeArgs, server: &Server, err: &mut dyn Write) -> Result<(), F
             "note: #{from} to #{to} of the {copy} were bad: {problem}"
         )?;
     }
-    let url = format!("http://{}", server.address());
+    let scheme = if args.tls_cert.is_some() {
+        "https"
+    } else {
+        "http"
+    };
+    let url = format!("{scheme}://{}", server.address());
     if args.dev {
         let key = Key::dev();
         writeln!(
@@ -138,7 +147,7 @@ fn greet(args: &ServeArgs, server: &Server, err: &mut dyn Write) -> Result<(), F
             "  For anything else: --keys FILE with a secret of your own."
         )?;
     }
-    if !args.dev && args.trusted_proxy.is_empty() {
+    if !args.dev && args.tls_cert.is_none() && args.trusted_proxy.is_empty() {
         writeln!(err, "note: {NO_PROXY}")?;
     }
     writeln!(err, "listening on {url}, ledger in {}", args.data.display())?;
@@ -161,27 +170,11 @@ fn keys(args: &ServeArgs) -> Result<KeyRing, Failure> {
         Failure::new(Exit::Usage, "the keys are refused").because(error)
     };
     if let Some(file) = &args.keys {
-        let text = private_text(file)?;
+        let text = private_text("the keys", file)?;
         return KeyRing::parse(&text, ShortSecrets::Refuse).map_err(|error| refused(&error));
     }
     let key = Key::find(false, &args.key)?;
     KeyRing::single(&key.id, &key.secret, ShortSecrets::Refuse).map_err(|error| refused(&error))
-}
-
-/// The text of a file that nobody but its owner can read.
-fn private_text(file: &Path) -> Result<String, Failure> {
-    let place = file.display();
-    let unreadable = |error: io::Error| {
-        Failure::new(Exit::Usage, format!("cannot read the keys in {place}")).because(error)
-    };
-    let mode = fs::metadata(file).map_err(unreadable)?.permissions().mode();
-    if mode & OTHERS != 0 {
-        let failure = format!("others can read the keys in {place}");
-        return Err(Failure::new(Exit::Usage, failure)
-            .because(format!("its mode is {:04o}", mode & MODE))
-            .hint(format!("chmod 0600 {place}")));
-    }
-    fs::read_to_string(file).map_err(unreadable)
 }
 
 fn failure(error: &ServerError, place: &str) -> Failure {
@@ -190,8 +183,8 @@ fn failure(error: &ServerError, place: &str) -> Failure {
             .hint("--keys FILE with a secret of your own listens anywhere"),
         ServerError::PlainOutsideLoopback { .. } => Failure::new(Exit::Usage, error.to_string())
             .hint(
-                "--plain-http where a proxy in front encrypts (docs/deploy.md tells how); \
-                 without one, listen on loopback",
+                "--tls-cert and --tls-key encrypt here; --plain-http is for a proxy in front that \
+                 encrypts (docs/deploy.md tells how)",
             ),
         ServerError::Listen { listen, source } => {
             let failure = Failure::new(Exit::No, format!("cannot listen on {listen}"));
@@ -272,10 +265,6 @@ fn trace() {
         tracing::error!(place, said, "a panic");
     }));
 }
-
-/// The bits of a mode that let others in.
-const OTHERS: u32 = 0o077;
-const MODE: u32 = 0o7777;
 
 /// A panic tells where it was; its words may be a value, and a value may be long.
 const PANIC_CHARS_MAX: usize = 500;

@@ -1,11 +1,14 @@
 //! Bodies of requests, taken in whole. Apart because a stranger could make us hold bytes here, and
 //! every dialect must be as careful; it never reads what they say.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+
 use axum::body::{Body, Bytes, HttpBody as _};
-use axum::extract::{DefaultBodyLimit, FromRequest as _, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 
+use crate::dialect::body_memory::{Lease, NoMemory};
 use crate::domain::Digest;
 
 /// Why there is no body.
@@ -23,6 +26,9 @@ pub enum NoBody {
     /// The connection broke before its end.
     #[error("the request ended before its body did")]
     Broken,
+    /// Others hold all that bodies may.
+    #[error(transparent)]
+    Crowded(#[from] NoMemory),
 }
 
 impl NoBody {
@@ -32,6 +38,15 @@ impl NoBody {
             Self::Packed => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Broken => StatusCode::BAD_REQUEST,
+            Self::Crowded(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// In how many seconds the same request may be taken.
+    pub const fn retry_after_s(self) -> Option<u32> {
+        match self {
+            Self::Crowded(_) => Some(1),
+            Self::Packed | Self::TooLarge { .. } | Self::Broken => None,
         }
     }
 }
@@ -39,22 +54,66 @@ impl NoBody {
 /// The whole body of at most that many bytes, as it was sent.
 ///
 /// # Errors
-/// [`NoBody`]; of a body that says itself that it is too large, or packed, nothing is read.
-pub async fn whole(headers: &HeaderMap, body: Body, bytes_max: usize) -> Result<Bytes, NoBody> {
-    if is_packed(headers) {
+/// As [`taken`], and [`NoBody::Packed`]; of a body that is packed nothing is read.
+pub async fn whole(parts: &Parts, body: Body, bytes_max: usize) -> Result<Bytes, NoBody> {
+    if is_packed(&parts.headers) {
         return Err(NoBody::Packed);
     }
+    taken(parts, body, bytes_max).await
+}
+
+/// The whole body of at most that many bytes, packed or not. What it holds counts against the
+/// memory of all bodies, where the request has a [`Lease`] of it.
+///
+/// # Errors
+/// [`NoBody`]; of a body that says itself that it is too large nothing is read.
+pub async fn taken(parts: &Parts, body: Body, bytes_max: usize) -> Result<Bytes, NoBody> {
     let too_large = NoBody::TooLarge { bytes_max };
-    if body.size_hint().lower() > u64::try_from(bytes_max).unwrap_or(u64::MAX) {
+    let declared = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if declared > bytes_max {
         return Err(too_large);
     }
-    let mut request = Request::new(body);
-    DefaultBodyLimit::max(bytes_max).apply(&mut request);
-    let read = Bytes::from_request(request, &()).await;
-    read.map_err(|error| match error.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => too_large,
-        _ => NoBody::Broken,
-    })
+    let lease = parts.extensions.get::<Lease>();
+    let mut body = body;
+    let mut whole = Vec::new();
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        let Ok(data) = frame.map_err(|_| NoBody::Broken)?.into_data() else {
+            continue;
+        };
+        let bytes = data.len().saturating_add(whole.len());
+        if bytes > bytes_max {
+            return Err(too_large);
+        }
+        grow(&mut whole, bytes, declared, lease)?;
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole.into())
+}
+
+/// Makes room for so many bytes: twice what there was, so that each is moved a few times at most,
+/// but no more than what is declared needs. What is only declared holds nothing.
+fn grow(
+    whole: &mut Vec<u8>,
+    bytes: usize,
+    declared: usize,
+    lease: Option<&Lease>,
+) -> Result<(), NoBody> {
+    let had = whole.capacity();
+    if bytes <= had {
+        return Ok(());
+    }
+    let doubled = had.saturating_mul(2).max(CAPACITY_MIN);
+    let capacity = if declared >= bytes {
+        doubled.min(declared)
+    } else {
+        doubled
+    };
+    let capacity = capacity.max(bytes);
+    if let Some(lease) = lease {
+        lease.take(capacity - had)?;
+    }
+    whole.reserve_exact(capacity - whole.len());
+    Ok(())
 }
 
 /// Whether a body is not as it reads.
@@ -69,3 +128,6 @@ pub fn digest(parts: &Parts, body: &[u8]) -> Digest {
     whole.extend_from_slice(body);
     Digest::of(&whole)
 }
+
+/// Most bodies fit in it.
+const CAPACITY_MIN: usize = 1024;

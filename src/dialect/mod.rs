@@ -3,6 +3,7 @@
 
 pub mod auth;
 pub mod body;
+pub mod body_memory;
 pub mod caller;
 pub mod catalogue;
 pub mod coverage;

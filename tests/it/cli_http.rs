@@ -150,6 +150,30 @@ fn a_stream_that_is_cut_off_goes_on_where_it_was() {
     assert!(heads[3].to_lowercase().contains("last-event-id: 5-bb"));
 }
 
+/// A token is over every few minutes: that is no loss, and nothing of it is an event.
+#[test]
+fn a_stream_whose_token_is_over_goes_on_with_a_new_one() {
+    let (address, server) = serve(vec![
+        stream("id: 4-aa\nevent: note_added\ndata: {}\n\nevent: stream_ended\ndata: {}\n\n"),
+        stream("id: 5-bb\nevent: no_effect\ndata: {}\n\nevent: stream_ended\ndata: {}\n\n"),
+        answer("410 Gone", "{\"type\": \"other-history\"}"),
+    ]);
+    let client = Client::new(&format!("http://{address}"), &TOKEN).expect("an address");
+    let (mut seen, mut lost) = (Vec::new(), 0);
+    let mut each = |message: &Message| {
+        seen.push(message.event.clone());
+        Ok(())
+    };
+    client.follow(&[], &mut each, &mut |_| lost += 1);
+    let heads = server.join().expect("the server");
+    assert_eq!(
+        (seen, lost),
+        (vec!["note_added".to_owned(), "no_effect".to_owned()], 0)
+    );
+    assert!(heads[1].to_lowercase().contains("last-event-id: 4-aa"));
+    assert!(heads[2].to_lowercase().contains("last-event-id: 5-bb"));
+}
+
 #[test]
 fn the_reader_ends_a_stream() {
     let (address, server) = serve(vec![stream("id: 4\ndata: {}\n\n")]);

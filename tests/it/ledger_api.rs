@@ -4,6 +4,7 @@ mod batch;
 mod clock;
 mod commands;
 mod contract;
+mod ending;
 pub(crate) mod metrics;
 mod moved;
 mod named;

@@ -97,6 +97,8 @@ mod served;
 #[cfg(feature = "cli")]
 mod server_bad_input;
 #[cfg(feature = "cli")]
+mod server_bodies;
+#[cfg(feature = "cli")]
 mod server_door;
 #[cfg(feature = "cli")]
 mod server_early;
@@ -108,6 +110,8 @@ mod server_protection;
 mod server_secrets;
 #[cfg(feature = "cli")]
 mod server_slow;
+#[cfg(feature = "cli")]
+mod server_tls;
 #[cfg(feature = "engine")]
 mod simulation;
 #[cfg(feature = "sled")]

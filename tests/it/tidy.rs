@@ -98,7 +98,8 @@ const OWNED: &[(&str, &[&str])] = &[
     ("hyper", &["outbox/post.rs", "server/door/"]),
     ("hyper_rustls", &["outbox/post.rs"]),
     ("hyper_util", &["outbox/post.rs", "server/door/"]),
-    ("rustls", &["outbox/post.rs"]),
+    ("rustls", &["outbox/post.rs", "server/door/tls.rs"]),
+    ("tokio_rustls", &["server/door/tls.rs"]),
     ("prost", &["dialect/livekit/"]),
     (
         "serde_json",

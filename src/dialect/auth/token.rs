@@ -48,6 +48,11 @@ pub fn verify(keys: &KeyRing, token: &str, now_s: i64) -> Result<Claims, TokenEr
     })
 }
 
+/// The first second, since 1970, at which a token with these claims is no longer good.
+pub const fn ends_at_s(claims: &Claims) -> i64 {
+    claims.expires_at_s.saturating_add(LEEWAY_S)
+}
+
 /// A token whose key signed it, before anything of what it says is believed: what the tokens of
 /// all dialects have in common.
 #[derive(Clone, Debug, PartialEq)]

@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use crate::dialect::body::{self, NoBody};
+use crate::dialect::body_memory;
 use crate::dialect::caller::Said;
 use crate::dialect::daily::call::Call;
 use crate::dialect::daily::error::{Error, Kind};
@@ -76,6 +77,9 @@ impl IntoResponse for Answer {
 
 impl Asked {
     /// Takes in a request and its body, as far as it can be.
+    ///
+    /// # Errors
+    /// 503 where other bodies hold all that they may; not recorded.
     pub(super) async fn take_in(
         daily: Daily,
         call: Call,
@@ -83,9 +87,12 @@ impl Asked {
         key_id: String,
         parts: Parts,
         body: Body,
-    ) -> Self {
-        let body = body::whole(&parts.headers, body, BODY_BYTES_MAX).await;
-        Self {
+    ) -> Result<Self, Error> {
+        let body = body::whole(&parts, body, BODY_BYTES_MAX).await;
+        if let Err(NoBody::Crowded(_)) = body {
+            body.as_ref().map_err(|crowded| Error::from(*crowded))?;
+        }
+        Ok(Self {
             daily,
             call,
             key_id,
@@ -95,7 +102,7 @@ impl Asked {
             parts,
             body,
             whole: OnceLock::new(),
-        }
+        })
     }
 
     /// Makes each of several commands known by all of them: a repeat has the same ones.
@@ -263,7 +270,7 @@ pub(super) const UNREAD: &[(&str, StatusCode, Kind)] = &[
 ];
 
 /// As the other dialects: what rights of everybody in the largest room need.
-const BODY_BYTES_MAX: usize = 10 << 20;
+const BODY_BYTES_MAX: usize = body_memory::BODY_BYTES_MAX;
 
 /// How events and figures name the dialect.
 pub(super) const DIALECT: &str = "daily";

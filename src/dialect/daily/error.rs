@@ -176,7 +176,14 @@ impl From<EngineError> for Error {
 
 impl From<NoBody> for Error {
     fn from(error: NoBody) -> Self {
-        Self::new(error.status(), Kind::InvalidRequest, error.to_string())
+        let kind = if error.status().is_server_error() {
+            Kind::Server
+        } else {
+            Kind::InvalidRequest
+        };
+        let mut told = Self::new(error.status(), kind, error.to_string());
+        told.retry_after_s = error.retry_after_s();
+        told
     }
 }
 

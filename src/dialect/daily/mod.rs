@@ -75,7 +75,7 @@ impl Daily {
             }
             Route::Unknown => return Err(Error::not_found("there is no such route")),
         };
-        let asked = Asked::take_in(self.clone(), call, named, key_id, parts, body).await;
+        let asked = Asked::take_in(self.clone(), call, named, key_id, parts, body).await?;
         carry_out(&asked).await
     }
 }

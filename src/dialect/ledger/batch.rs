@@ -35,7 +35,8 @@ pub(super) async fn batch(
     Extension(single): Extension<Router>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let items = asked.read_alone(read)?;
+    let mut asked = asked;
+    let items = asked.read_alone(read).await?;
     if let Some(limits) = &ledger.limits {
         limits.charge(asked.claims(), items.len().saturating_sub(1));
     }

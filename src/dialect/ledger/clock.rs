@@ -26,7 +26,8 @@ pub(super) async fn release(
                       must not be for one room";
         return Err(Problem::no_right(detail));
     }
-    asked.read_alone(|_| Ok(()))?;
+    let mut asked = asked;
+    asked.read_alone(|_| Ok(())).await?;
     let claims = asked.claims().clone();
     let caller = Caller::new(claims, &asked.into_parts());
     let provenance = caller.provenance(DIALECT, RELEASE_CLOCK);

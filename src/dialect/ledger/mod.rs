@@ -33,7 +33,7 @@ mod write;
 
 use std::sync::Arc;
 
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
@@ -57,7 +57,6 @@ pub fn router(ledger: Ledger) -> Router {
         .get("/readyz", health::READY, health::ready)
         .get("/metrics", health::METRICS, health::metrics);
     let served = with_fallbacks(api.router())
-        .layer(DefaultBodyLimit::max(write::BODY_BYTES_MAX))
         .layer(from_fn_with_state(ledger.clone(), guard::guard))
         .layer(from_fn_with_state(ledger.clone(), mark))
         .layer(Extension(single));

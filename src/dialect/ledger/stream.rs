@@ -14,6 +14,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Sender, channel};
 
+use crate::dialect::auth::token;
 use crate::dialect::caller::header_text;
 use crate::dialect::ledger::moments::other_history;
 use crate::dialect::ledger::openapi::{Answer, Operation};
@@ -49,7 +50,12 @@ pub(super) async fn stream(
     };
     let subscription = ledger.engine.subscribe(after, Filter { room });
     let (pieces, waiting) = channel(PIECES_MAX);
-    tokio::spawn(feed(ledger, subscription, pieces));
+    tokio::spawn(feed(
+        ledger,
+        token::ends_at_s(&claims),
+        subscription,
+        pieces,
+    ));
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store"),
@@ -126,12 +132,19 @@ async fn check_history(ledger: &Ledger, mark: &Mark) -> Result<(), Problem> {
     Err(other_history(mark.position, head))
 }
 
-/// Sends what comes until the reader is gone or the engine is shut down. While the reader takes
-/// nothing, it holds one piece of the answer and its place, and reads the log again from there.
-async fn feed(ledger: Ledger, subscription: Subscription, pieces: Sender<Bytes>) {
+/// Sends what comes until the reader is gone, its token is over, or the engine is shut down. While
+/// the reader takes nothing, it holds one piece of the answer and its place, and reads the log
+/// again from there.
+async fn feed(ledger: Ledger, ends_at_s: i64, subscription: Subscription, pieces: Sender<Bytes>) {
     let mut subscription = subscription;
     let mut piece = Bytes::from_static(COMMENT);
     loop {
+        let left_s = ends_at_s.saturating_sub(ledger.now_s());
+        if left_s <= 0 {
+            // Where the reader is gone, nobody needs to be told.
+            let _ = pieces.send(Bytes::from_static(ENDED)).await;
+            return;
+        }
         if let Err(TrySendError::Full(unsent)) = pieces.try_send(piece) {
             subscription.rest();
             if pieces.send(unsent).await.is_err() {
@@ -139,7 +152,9 @@ async fn feed(ledger: Ledger, subscription: Subscription, pieces: Sender<Bytes>)
             }
         }
         // Only the wait is cut off: what was taken off the subscription has to be sent.
-        piece = match tokio::time::timeout(KEEP_ALIVE, next(&mut subscription)).await {
+        let left = Duration::from_secs(left_s.unsigned_abs());
+        let next = next(&mut subscription);
+        piece = match tokio::time::timeout(KEEP_ALIVE.min(left), next).await {
             Err(_) => Bytes::from_static(COMMENT),
             // The reader resumes from the last id that it got.
             Ok(None) => return,
@@ -231,6 +246,10 @@ const CHAIN_DIGITS: usize = 8;
 /// As api.md promises.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const COMMENT: &[u8] = b": still here\n\n";
+/// Without an id, so that the last event's is what the reader comes again with.
+const ENDED: &[u8] = b"event: stream_ended\n\
+    data: {\"type\":\"token-expired\",\"detail\":\"the token of this stream has expired: \
+    come again with a new one and Last-Event-ID\"}\n\n";
 /// A piece ends after the event that makes it so long: small enough for a thousand readers that
 /// stopped reading.
 const PIECE_BYTES: usize = 16 * 1024;

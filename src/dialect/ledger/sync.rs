@@ -33,7 +33,8 @@ pub(super) async fn sync(
         return Err(Problem::no_right(detail));
     }
     // The body is about no one room, so what is wrong with it is recorded in none.
-    let listing = asked.read_alone(read)?;
+    let mut asked = asked;
+    let listing = asked.read_alone(read).await?;
     let listed_in = rooms_meant(&ledger, listing.rooms).await?;
     check_as_of(&ledger, &reporter, listing.as_of, &listed_in)?;
     let write = Write::begin(&ledger, asked, FIRST_ROOM, Need::Report).await?;

@@ -6,7 +6,7 @@
 use std::fmt::Debug;
 
 use axum::Json;
-use axum::body::{Body, Bytes, HttpBody as _};
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request as HttpRequest};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -15,7 +15,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::dialect::auth::claims::{ALL_ROOMS, Claims, Right};
-use crate::dialect::body;
+use crate::dialect::body::{self, NoBody};
+use crate::dialect::body_memory;
 use crate::dialect::caller::Caller;
 use crate::dialect::ledger::fields::{Fields, Wrong};
 use crate::dialect::ledger::problem::Problem;
@@ -24,32 +25,30 @@ use crate::dialect::recorded::Recorded;
 use crate::domain::{Code, Command, Digest, Rejection, Request, RoomName};
 use crate::engine::{Call, Receipt, Status};
 
-/// A request of a known caller with its body, as far as that could be taken in.
+/// A request of a known caller. Its body is read once it is known that the caller may say
+/// something: nobody else makes the server wait, or hold 10 MiB.
 pub(super) struct Asked {
     parts: Parts,
     claims: Claims,
-    body: Result<Bytes, (StatusCode, String)>,
+    body: Taken,
+}
+
+/// A body, as far as it is read.
+enum Taken {
+    Nothing(Body),
+    Whole(Result<Bytes, NoBody>),
 }
 
 impl FromRequest<Ledger> for Asked {
     type Rejection = Problem;
 
     async fn from_request(request: HttpRequest, ledger: &Ledger) -> Result<Self, Problem> {
-        // Before the body is read: nobody unknown makes us hold 10 MiB.
         let claims = ledger.claims(request.headers())?;
         let (parts, body) = request.into_parts();
-        let body = if is_too_large(&body) {
-            let detail = format!("the body is larger than {BODY_BYTES_MAX} bytes");
-            Err((StatusCode::PAYLOAD_TOO_LARGE, detail))
-        } else {
-            let whole = HttpRequest::from_parts(parts.clone(), body);
-            let read = Bytes::from_request(whole, ledger).await;
-            read.map_err(|error| (error.status(), error.body_text()))
-        };
         Ok(Self {
             parts,
             claims,
-            body,
+            body: Taken::Nothing(body),
         })
     }
 }
@@ -66,14 +65,30 @@ impl Asked {
     /// Reads the body of a call about no one room.
     ///
     /// # Errors
-    /// 400 when it cannot be read, 413 when it is too large; neither recorded.
-    pub(super) fn read_alone<T>(
-        &self,
+    /// 400 when it cannot be read, 413 when it is too large, 503 when others hold all that bodies
+    /// may; none recorded.
+    pub(super) async fn read_alone<T>(
+        &mut self,
         read: impl FnOnce(&mut Fields) -> Result<T, Wrong>,
     ) -> Result<T, Problem> {
+        let body = self.take().await?;
+        let body = body.map_err(not_taken_in)?;
+        whole(&body, read).map_err(|wrong| Problem::malformed(wrong.to_string()))
+    }
+
+    /// The body, or what is wrong with it.
+    ///
+    /// # Errors
+    /// 503 when others hold all that bodies may.
+    async fn take(&mut self) -> Result<Result<Bytes, NoBody>, Problem> {
+        if let Taken::Nothing(body) = &mut self.body {
+            let body = std::mem::take(body);
+            self.body = Taken::Whole(body::taken(&self.parts, body, BODY_BYTES_MAX).await);
+        }
         match &self.body {
-            Ok(body) => whole(body, read).map_err(|wrong| Problem::malformed(wrong.to_string())),
-            Err((status, text)) => Err(not_taken_in(*status, text.clone())),
+            Taken::Whole(Err(crowded @ NoBody::Crowded(_))) => Err(not_taken_in(*crowded)),
+            Taken::Whole(taken) => Ok(taken.clone()),
+            Taken::Nothing(_) => Ok(Err(NoBody::Broken)),
         }
     }
 }
@@ -131,7 +146,7 @@ pub(super) struct Write {
     digest: Digest,
     /// What all commands of a report about several rooms come to.
     whole: Option<Digest>,
-    body: Result<Bytes, (StatusCode, String)>,
+    body: Result<Bytes, NoBody>,
 }
 
 impl Write {
@@ -145,20 +160,24 @@ impl Write {
         room: &str,
         need: Need,
     ) -> Result<Self, Problem> {
-        let Asked {
-            parts,
-            claims,
-            body,
-        } = asked;
-        let caller = Caller::new(claims, &parts);
+        let mut asked = asked;
         let name = room_name(room)?;
-        let may = |room: &RoomName| need.is_met(&caller.claims, room.as_str());
+        let claims = &asked.claims;
+        let may = |room: &RoomName| need.is_met(claims, room.as_str());
         // Whoever may nothing anywhere is refused under the name as it was given.
-        let meant = if need.is_met_somewhere(&caller.claims) {
+        let meant = if need.is_met_somewhere(claims) {
             ledger.meant(name.clone(), may).await?
         } else {
             None
         };
+        // Whoever may nothing there is refused whatever the body says.
+        let body = if meant.is_some() {
+            asked.take().await?
+        } else {
+            Ok(Bytes::new())
+        };
+        let Asked { parts, claims, .. } = asked;
+        let caller = Caller::new(claims, &parts);
         Ok(Self {
             ledger: ledger.clone(),
             room: meant.unwrap_or(name),
@@ -221,10 +240,7 @@ impl Write {
                     .unread(call, Problem::malformed(wrong.to_string()))
                     .await),
             },
-            Err((status, text)) => {
-                let problem = not_taken_in(*status, text.clone());
-                Err(self.unread(call, problem).await)
-            }
+            Err(error) => Err(self.unread(call, not_taken_in(*error)).await),
         }
     }
 
@@ -358,20 +374,19 @@ fn whole<T>(body: &[u8], read: impl FnOnce(&mut Fields) -> Result<T, Wrong>) -> 
     Ok(value)
 }
 
-fn not_taken_in(status: StatusCode, text: String) -> Problem {
-    if status == StatusCode::PAYLOAD_TOO_LARGE {
-        return Problem::new(status, Code::TooLarge.as_str(), text);
+fn not_taken_in(error: NoBody) -> Problem {
+    let (status, detail) = (error.status(), error.to_string());
+    match error {
+        NoBody::TooLarge { .. } => Problem::new(status, Code::TooLarge.as_str(), detail),
+        NoBody::Packed => Problem::new(status, "unsupported-encoding", detail),
+        NoBody::Crowded(_) => Problem::new(status, "overloaded", detail)
+            .retry_after(error.retry_after_s().unwrap_or_default()),
+        NoBody::Broken => Problem::malformed(detail),
     }
-    Problem::malformed(text)
-}
-
-/// Whether a body says itself that it is: then none of it is read.
-fn is_too_large(body: &Body) -> bool {
-    body.size_hint().lower() > u64::try_from(BODY_BYTES_MAX).unwrap_or(u64::MAX)
 }
 
 /// As LiveKit's newer builds: what a message of the largest size needs.
-pub(super) const BODY_BYTES_MAX: usize = 10 * 1024 * 1024;
+pub(super) const BODY_BYTES_MAX: usize = body_memory::BODY_BYTES_MAX;
 
 /// How events name this interface.
 pub(super) const DIALECT: &str = "ledger";

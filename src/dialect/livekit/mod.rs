@@ -19,15 +19,17 @@ use std::future::Future;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use crate::dialect;
 use crate::dialect::auth::claims::Claims;
 use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::auth::rate::RateLimits;
 use crate::dialect::auth::token::{self, TokenError};
+use crate::dialect::body::NoBody;
 use crate::dialect::caller::{Caller, header_text};
 use crate::dialect::livekit::json::schema::UnknownName;
 use crate::dialect::livekit::twirp::calls::{Call, Encoding, Reply, Request};
@@ -38,7 +40,6 @@ use crate::dialect::livekit::twirp::route::{Route, route};
 use crate::dialect::recorded::Recorded;
 use crate::domain::Digest;
 pub use body::BODY_BYTES_MAX;
-use body::NoBody;
 
 /// Carries out the calls.
 pub trait RoomService: Clone + Send + Sync + 'static {
@@ -160,8 +161,9 @@ impl<S: RoomService> LiveKit<S> {
             Ok(Route::Call(call, encoding)) => match claims {
                 Some(claims) => match self.limits.as_ref().map(|all| all.admit(&claims)) {
                     None | Some(Ok(())) => {
-                        self.call(call, encoding, Caller::new(claims, parts), body)
-                            .await
+                        let body = dialect::body::taken(parts, body, BODY_BYTES_MAX).await;
+                        let caller = Caller::new(claims, parts);
+                        self.call(call, encoding, caller, body).await
                     }
                     Some(Err(error)) => refusal::too_often(&error).into_response(),
                 },
@@ -178,16 +180,27 @@ impl<S: RoomService> LiveKit<S> {
         }
     }
 
-    async fn call(&self, call: Call, encoding: Encoding, caller: Caller, body: Body) -> Response {
-        let body = match body::whole(body).await {
+    async fn call(
+        &self,
+        call: Call,
+        encoding: Encoding,
+        caller: Caller,
+        body: Result<Bytes, NoBody>,
+    ) -> Response {
+        let body = match body {
             Ok(body) => body,
-            Err(NoBody::TooLarge) => {
-                let limit = format!("request body is larger than {BODY_BYTES_MAX} bytes\n");
+            Err(NoBody::TooLarge { bytes_max }) => {
+                let limit = format!("request body is larger than {bytes_max} bytes\n");
                 return text(StatusCode::PAYLOAD_TOO_LARGE, limit);
             }
-            Err(NoBody::Broken) => {
-                let words = "the request ended before its body did";
-                return TwirpError::new(ErrorCode::Malformed, words).into_response();
+            Err(error @ NoBody::Crowded(_)) => {
+                let told = TwirpError::new(ErrorCode::Unavailable, error.to_string());
+                return told
+                    .retry_after(error.retry_after_s().unwrap_or_default())
+                    .into_response();
+            }
+            Err(error @ (NoBody::Broken | NoBody::Packed)) => {
+                return TwirpError::new(ErrorCode::Malformed, error.to_string()).into_response();
             }
         };
         let answer = match Request::decode(call, encoding, &body) {

@@ -111,7 +111,7 @@ impl VideoSdk {
         }
         let has_body = route.call.answered() == Answered::Recorded;
         let body = if has_body {
-            body::whole(&parts.headers, body, BODY_BYTES_MAX).await?
+            body::whole(&parts, body, BODY_BYTES_MAX).await?
         } else {
             Bytes::new()
         };

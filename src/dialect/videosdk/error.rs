@@ -223,6 +223,7 @@ impl From<NoBody> for ApiError {
             NoBody::Packed => "unsupported-encoding",
             NoBody::TooLarge { .. } => Code::TooLarge.as_str(),
             NoBody::Broken => Code::Invalid.as_str(),
+            NoBody::Crowded(_) => "overloaded",
         };
         Self::new(error.status(), slug, error.to_string())
     }

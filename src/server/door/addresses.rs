@@ -2,8 +2,10 @@
 //! machine take every place.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::dialect::body_memory::neighbourhood;
 
 /// Counts what each address holds; cheap to clone.
 #[derive(Clone, Debug)]
@@ -56,17 +58,6 @@ impl Drop for Place {
             if *count == 0 {
                 held.remove(&self.address);
             }
-        }
-    }
-}
-
-/// What counts as one address: of IPv6 the first 64 bits, since one machine has all behind them.
-fn neighbourhood(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let network = address.to_bits() & !u128::from(u64::MAX);
-            IpAddr::V6(Ipv6Addr::from_bits(network))
         }
     }
 }

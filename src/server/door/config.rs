@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use crate::server::door::hosts::Hosts;
 use crate::server::door::proxies::Proxies;
+use crate::server::door::tls::Certificate;
 
 /// How callers come in.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct DoorConfig {
     /// What a connection may cost.
     pub limits: ConnectionLimits,
@@ -17,16 +18,33 @@ pub struct DoorConfig {
     pub proxies: Proxies,
     /// How bytes travel.
     pub transport: Transport,
+    /// What the bodies of all requests may hold together, in bytes; a quarter of it those of one
+    /// address.
+    pub body_memory_bytes: usize,
+}
+
+impl Default for DoorConfig {
+    fn default() -> Self {
+        Self {
+            limits: ConnectionLimits::default(),
+            hosts: Hosts::default(),
+            proxies: Proxies::default(),
+            transport: Transport::default(),
+            body_memory_bytes: 256 << 20,
+        }
+    }
 }
 
 /// How bytes travel between a caller and the server.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub enum Transport {
     /// Readable, and so on loopback only.
     #[default]
     PlainOnLoopback,
     /// Readable everywhere: a proxy in front encrypts what leaves the machine.
     Plain,
+    /// Encrypted by the server itself.
+    Tls(Certificate),
 }
 
 /// What a connection may cost.

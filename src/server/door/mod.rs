@@ -7,6 +7,7 @@ mod hosts;
 mod linger;
 mod proxies;
 mod stall;
+mod tls;
 mod unread;
 mod visit;
 
@@ -23,6 +24,9 @@ use tokio::time::{sleep, timeout};
 pub use config::{ConnectionLimits, DoorConfig, Transport};
 pub use hosts::{HostError, Hosts};
 pub use proxies::{Network, NetworkError, Proxies};
+pub use tls::{Certificate, TlsError};
+
+use crate::dialect::body_memory::BodyMemory;
 
 use addresses::{Addresses, Place};
 use linger::{Linger, linger};
@@ -48,7 +52,8 @@ impl Doorway {
             limits,
             hosts,
             proxies,
-            transport: _,
+            transport,
+            body_memory_bytes,
         } = config;
         Self {
             slots: Arc::new(Semaphore::new(limits.connections_max)),
@@ -62,6 +67,8 @@ impl Doorway {
                 limits,
                 hosts,
                 proxies,
+                transport,
+                bodies: BodyMemory::new(body_memory_bytes),
             }),
         }
     }

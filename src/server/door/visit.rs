@@ -22,8 +22,9 @@ use tokio::sync::watch;
 use tokio::time::timeout;
 use tower::ServiceExt as _;
 
+use crate::dialect::body_memory::BodyMemory;
 use crate::dialect::reach::Scheme;
-use crate::server::door::config::ConnectionLimits;
+use crate::server::door::config::{ConnectionLimits, Transport};
 use crate::server::door::hosts::Hosts;
 use crate::server::door::linger::{Linger, linger};
 use crate::server::door::proxies::Proxies;
@@ -37,6 +38,8 @@ pub(super) struct Entrance {
     pub(super) limits: ConnectionLimits,
     pub(super) hosts: Hosts,
     pub(super) proxies: Proxies,
+    pub(super) transport: Transport,
+    pub(super) bodies: BodyMemory,
 }
 
 /// How a connection ended.
@@ -61,10 +64,28 @@ impl Entrance {
         // Answers are small and awaited; without it, each may wait 40 ms for its own
         // acknowledgement.
         let _ = stream.set_nodelay(true);
-        let bounds = match self
-            .talk(&mut stream, peer, Scheme::Http, &mut draining)
-            .await
-        {
+        let ending = match &self.transport {
+            Transport::PlainOnLoopback | Transport::Plain => {
+                self.talk(&mut stream, peer, Scheme::Http, &mut draining)
+                    .await
+            }
+            Transport::Tls(certificate) => {
+                let encrypted = certificate.acceptor().accept(&mut stream);
+                let longest = HANDSHAKE_MAX.min(self.limits.head_max);
+                match timeout(longest, encrypted).await {
+                    Ok(Ok(encrypted)) => {
+                        self.talk(encrypted, peer, Scheme::Https, &mut draining)
+                            .await
+                    }
+                    Ok(Err(error)) => {
+                        tracing::debug!(%peer, %error, "no TLS came about");
+                        Ending::Unreadable
+                    }
+                    Err(_) => Ending::Read,
+                }
+            }
+        };
+        let bounds = match ending {
             Ending::Read => return,
             Ending::Early => EARLY,
             Ending::Unreadable => UNREADABLE,
@@ -137,8 +158,13 @@ impl Entrance {
                 let (caller, scheme) = self.proxies.caller(peer, scheme, &headers);
                 request.extensions_mut().insert(ConnectInfo(caller));
                 request.extensions_mut().insert(scheme);
+                // Held until the answer begins: a reader keeps a body longer than its request.
+                let lease = self.bodies.lease(caller.ip());
+                request.extensions_mut().insert(lease.clone());
                 let answer = self.router.clone().oneshot(request);
-                match timeout(self.limits.answer_max, answer).await {
+                let answer = timeout(self.limits.answer_max, answer).await;
+                drop(lease);
+                match answer {
                     Ok(Ok(answer)) => answer,
                     Err(_) => plain(StatusCode::REQUEST_TIMEOUT, TOO_SLOW),
                 }
@@ -164,6 +190,9 @@ fn plain(status: StatusCode, words: &'static str) -> Response {
 
 /// A token and some headers; a room's name of 256 bytes may be escaped threefold.
 const HEADER_BYTES_MAX: usize = 64 * 1024;
+
+/// Two round trips over a slow line.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(10);
 
 /// A client that sends the largest body over a slow line reads its answer once all is sent.
 const EARLY: Linger = Linger {

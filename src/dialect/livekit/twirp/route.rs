@@ -23,17 +23,14 @@ pub enum Route {
 /// `bad_route` with Twirp's texts, for requests to `RoomService` that are not calls.
 pub fn route(method: &str, path: &str, content_type: &str) -> Result<Route, TwirpError> {
     // Clients that join a host ending in a slash with a path send two; LiveKit takes them as one.
-    let path = path
-        .strip_prefix('/')
-        .unwrap_or(path)
-        .trim_start_matches('/');
+    let path = path.trim_start_matches('/');
     if path.is_empty() {
         return Ok(Route::Health);
     }
-    if matches!(path, "rtc/validate" | "rtc/v1/validate") {
+    if VALIDATE.contains(&path) {
         return Ok(Route::Validate);
     }
-    let Some(name) = path.strip_prefix("twirp/livekit.RoomService/") else {
+    let Some(name) = path.strip_prefix(CALLS) else {
         return Ok(Route::Unknown);
     };
     let path = format!("/{path}");
@@ -54,3 +51,13 @@ pub fn route(method: &str, path: &str, content_type: &str) -> Result<Route, Twir
     }
     bad(format!("unexpected Content-Type: {content_type:?}"))
 }
+
+/// Whether a path is one where a token counts: a call's, or that of `/rtc/validate`.
+pub fn takes_token(path: &str) -> bool {
+    let path = path.trim_start_matches('/');
+    let call = path.strip_prefix(CALLS).and_then(Call::named);
+    VALIDATE.contains(&path) || call.is_some()
+}
+
+const CALLS: &str = "twirp/livekit.RoomService/";
+const VALIDATE: [&str; 2] = ["rtc/validate", "rtc/v1/validate"];
