@@ -190,7 +190,8 @@ impl Server {
     }
 }
 
-/// Everything that is answered, on one port: for a program that listens itself.
+/// Everything that is answered, on one port: for a program that listens itself. What a server has
+/// at its door is not here: hosts, proxies, the bounds of connections and of bodies together.
 pub fn router(
     engine: &Engine,
     keys: &Arc<KeyRing>,

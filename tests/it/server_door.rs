@@ -338,6 +338,20 @@ fn a_caller_behind_a_trusted_proxy_has_its_own_address() {
             "203.0.113.9",
             "http",
         ),
+        (
+            &[
+                ("X-Forwarded-For", ""),
+                ("X-Forwarded-For", "203.0.113.9"),
+                ("Forwarded", "for=198.51.100.1"),
+            ],
+            "203.0.113.9",
+            "http",
+        ),
+        (
+            &[("X-Forwarded-For", ""), ("Forwarded", "for=198.51.100.1")],
+            here,
+            "http",
+        ),
         (&[("X-Forwarded-Proto", "https")], here, "https"),
         (&[("X-Forwarded-Proto", "https, http")], here, "http"),
         (&[("X-Forwarded-Proto", "gopher")], here, "http"),
