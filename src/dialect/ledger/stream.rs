@@ -14,6 +14,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{Sender, channel};
 
+use crate::dialect::auth::claims::Right;
 use crate::dialect::auth::token;
 use crate::dialect::caller::header_text;
 use crate::dialect::ledger::moments::other_history;
@@ -48,14 +49,20 @@ pub(super) async fn stream(
             mark.position
         }
     };
-    let subscription = ledger.engine.subscribe(after, Filter { room });
+    let filter = Filter { room: room.clone() };
+    let subscription = ledger.engine.subscribe(after, filter);
     let (pieces, waiting) = channel(PIECES_MAX);
-    tokio::spawn(feed(
+    let shown = headers.get(header::AUTHORIZATION).cloned();
+    let follower = Follower {
         ledger,
-        token::ends_at_s(&claims),
-        subscription,
-        pieces,
-    ));
+        headers: shown
+            .map(|shown| (header::AUTHORIZATION, shown))
+            .into_iter()
+            .collect(),
+        room,
+        ends_at_s: token::ends_at_s(&claims),
+    };
+    tokio::spawn(feed(follower, subscription, pieces));
     let headers = [
         (header::CONTENT_TYPE, "text/event-stream"),
         (header::CACHE_CONTROL, "no-store"),
@@ -132,19 +139,54 @@ async fn check_history(ledger: &Ledger, mark: &Mark) -> Result<(), Problem> {
     Err(other_history(mark.position, head))
 }
 
+/// Who reads a stream, and of what.
+struct Follower {
+    ledger: Ledger,
+    /// The header with the token.
+    headers: HeaderMap,
+    room: Option<RoomName>,
+    ends_at_s: i64,
+}
+
+impl Follower {
+    /// How long the token is still good, or the last message of the stream. The token is verified
+    /// anew each time, since what it grants can be taken back.
+    fn left(&self) -> Result<Duration, Bytes> {
+        let left_s = self.ends_at_s.saturating_sub(self.ledger.now_s());
+        if left_s <= 0 {
+            return Err(ended("token-expired", EXPIRED));
+        }
+        let right = Right::Audit(self.room.as_ref().map(RoomName::as_str));
+        match self.ledger.claims(&self.headers) {
+            Ok(claims) if claims.may(right) => Ok(Duration::from_secs(left_s.unsigned_abs())),
+            Ok(_) => Err(ended("no-right", NOT_GRANTED)),
+            Err(problem) => Err(ended("token-refused", problem.detail())),
+        }
+    }
+}
+
+/// The last message of a stream. It has no id, so that the reader comes again with that of the last
+/// event.
+fn ended(kind: &str, detail: &str) -> Bytes {
+    let data = serde_json::json!({"type": kind, "detail": detail});
+    format!("event: stream_ended\ndata: {data}\n\n").into()
+}
+
 /// Sends what comes until the reader is gone, its token is over, or the engine is shut down. While
 /// the reader takes nothing, it holds one piece of the answer and its place, and reads the log
 /// again from there.
-async fn feed(ledger: Ledger, ends_at_s: i64, subscription: Subscription, pieces: Sender<Bytes>) {
+async fn feed(follower: Follower, subscription: Subscription, pieces: Sender<Bytes>) {
     let mut subscription = subscription;
     let mut piece = Bytes::from_static(COMMENT);
     loop {
-        let left_s = ends_at_s.saturating_sub(ledger.now_s());
-        if left_s <= 0 {
-            // Where the reader is gone, nobody needs to be told.
-            let _ = pieces.send(Bytes::from_static(ENDED)).await;
-            return;
-        }
+        let left = match follower.left() {
+            Ok(left) => left,
+            Err(end) => {
+                // Where the reader is gone, nobody needs to be told.
+                let _ = pieces.send(end).await;
+                return;
+            }
+        };
         if let Err(TrySendError::Full(unsent)) = pieces.try_send(piece) {
             subscription.rest();
             if pieces.send(unsent).await.is_err() {
@@ -152,13 +194,12 @@ async fn feed(ledger: Ledger, ends_at_s: i64, subscription: Subscription, pieces
             }
         }
         // Only the wait is cut off: what was taken off the subscription has to be sent.
-        let left = Duration::from_secs(left_s.unsigned_abs());
         let next = next(&mut subscription);
         piece = match tokio::time::timeout(KEEP_ALIVE.min(left), next).await {
             Err(_) => Bytes::from_static(COMMENT),
             // The reader resumes from the last id that it got.
             Ok(None) => return,
-            Ok(Some(first)) => match gathered(&ledger, first, &mut subscription).await {
+            Ok(Some(first)) => match gathered(&follower.ledger, first, &mut subscription).await {
                 Some(piece) => piece,
                 None => return,
             },
@@ -246,10 +287,9 @@ const CHAIN_DIGITS: usize = 8;
 /// As api.md promises.
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 const COMMENT: &[u8] = b": still here\n\n";
-/// Without an id, so that the last event's is what the reader comes again with.
-const ENDED: &[u8] = b"event: stream_ended\n\
-    data: {\"type\":\"token-expired\",\"detail\":\"the token of this stream has expired: \
-    come again with a new one and Last-Event-ID\"}\n\n";
+const EXPIRED: &str =
+    "the token of this stream has expired: come again with a new one and Last-Event-ID";
+const NOT_GRANTED: &str = "the token of this stream does not grant it any more";
 /// A piece ends after the event that makes it so long: small enough for a thousand readers that
 /// stopped reading.
 const PIECE_BYTES: usize = 16 * 1024;
