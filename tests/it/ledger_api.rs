@@ -1,5 +1,6 @@
 //! Our own API through its router, on an engine in virtual time: what is answered and recorded.
 
+mod amplified;
 mod batch;
 mod clock;
 mod commands;
