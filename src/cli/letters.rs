@@ -123,7 +123,7 @@ fn is_of_rival_script(letter: char) -> bool {
         | '\u{fe70}'..='\u{feff}')
 }
 
-/// Default_Ignorable_Code_Point, and what else shows as nothing or moves what is around it: line
+/// `Default_Ignorable_Code_Point`, and what else shows as nothing or moves what is around it: line
 /// and paragraph separators, annotations, the blank pattern of Braille, a note without a head.
 fn is_invisible(letter: char) -> bool {
     matches!(letter,
