@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderName, header};
 use crate::dialect::auth::claims::Claims;
 use crate::dialect::urlencoded;
 use crate::domain::limits::{ALIAS_BYTES_MAX, IDENTITY_BYTES_MAX, NOTE_BYTES_MAX};
-use crate::domain::{Actor, Personal, Provenance, Rejection, Trace, Via};
+use crate::domain::{Actor, Digest, Personal, Provenance, Rejection, Trace, Via};
 
 /// The caller of one request with a token of LiveKit's form.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,9 +33,35 @@ impl Caller {
     /// # Errors
     /// As there.
     pub fn provenance(&self, dialect: &str, call: &str) -> Result<Provenance, Rejection> {
-        let actor = Actor::of_key(&self.claims.key_id, self.claims.subject.as_deref());
-        self.said.provenance(actor, dialect, call)
+        self.said.provenance(&self.proven(), dialect, call)
     }
+
+    /// As [`Said::mismatch`], for the token's key and subject.
+    pub fn mismatch(&self) -> Option<Rejection> {
+        self.said.mismatch(&self.proven())
+    }
+
+    fn proven(&self) -> Proven<'_> {
+        Proven {
+            key_id: &self.claims.key_id,
+            subject: self.claims.subject.as_deref(),
+            token_sha256: Some(self.claims.token_sha256),
+            may_speak_for_others: self.claims.limits.may_speak_for_others,
+        }
+    }
+}
+
+/// What the credential of a request proves of its caller.
+#[derive(Clone, Copy, Debug)]
+pub struct Proven<'a> {
+    /// The key.
+    pub key_id: &'a str,
+    /// Whom the token names; `None` where it names nobody, or there is no token.
+    pub subject: Option<&'a str>,
+    /// SHA-256 of the token.
+    pub token_sha256: Option<Digest>,
+    /// Whether the key lets those whom its tokens name speak for somebody else.
+    pub may_speak_for_others: bool,
 }
 
 /// What a request says of itself for the record, whatever it is authenticated with.
@@ -89,14 +115,28 @@ impl Said {
         }
     }
 
-    /// The origin of one call, as its events record it; never its token.
+    /// Why the caller may not speak for the one whom it names in a header: its token proves that it
+    /// is somebody else. A token that names nobody is the application's own, which may.
+    pub fn mismatch(&self, proven: &Proven<'_>) -> Option<Rejection> {
+        let claimed = self.on_behalf_of.as_ref()?;
+        let subject = proven.subject?;
+        let is_fine = claimed == subject || proven.may_speak_for_others;
+        (!is_fine).then(|| Rejection::ActorMismatch {
+            key_id: proven.key_id.to_owned(),
+            subject: subject.to_owned(),
+            claimed: claimed.clone(),
+        })
+    }
+
+    /// The origin of one call, as its events record it; never its token, but its digest. Who says
+    /// that it acts for itself claims nothing.
     ///
     /// # Errors
     /// [`Rejection::TooLarge`] names the header that is longer than what is kept, or the subject of
     /// the token; [`Rejection::Invalid`] the header that has two values.
     pub fn provenance(
         &self,
-        actor: Actor,
+        proven: &Proven<'_>,
         dialect: &str,
         call: &str,
     ) -> Result<Provenance, Rejection> {
@@ -105,7 +145,10 @@ impl Said {
             let what = what.into();
             return Err(Rejection::Invalid { what, problem });
         }
+        let actor = Actor::of_key(proven.key_id, proven.subject);
         let subject = actor.subject().map(str::to_owned);
+        let claimed = self.on_behalf_of.as_deref();
+        let claimed = claimed.filter(|claimed| proven.subject != Some(*claimed));
         let bounded = [
             (AUDIT_REASON.1, &self.reason, NOTE_BYTES_MAX),
             (AUDIT_ACTOR.1, &self.on_behalf_of, IDENTITY_BYTES_MAX),
@@ -127,9 +170,10 @@ impl Said {
         let user_agent = self.user_agent.as_ref();
         Ok(Provenance {
             actor: Actor {
-                on_behalf_of: personal(&self.on_behalf_of),
+                on_behalf_of: claimed.map(|claimed| Personal::new(claimed.to_owned())),
                 ..actor
             },
+            token_sha256: proven.token_sha256,
             via: Via {
                 dialect: dialect.to_owned(),
                 call: call.to_owned(),

@@ -6,9 +6,11 @@
 //! none, that comes to LiveKit's own defaults.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use crate::dialect::auth::claims::{Claims, Right, VideoGrant};
 use crate::dialect::auth::keys::KeyRing;
+use crate::dialect::auth::limits::KeyLimits;
 use crate::dialect::auth::token::{self, TokenError};
 use crate::dialect::daily;
 use crate::dialect::livekit::json::message;
@@ -30,6 +32,8 @@ pub struct Granted {
     pub listed_in: Option<&'static str>,
     /// Who joins as what.
     pub join: Join,
+    /// What the key that signed it is narrowed to.
+    pub limits: Arc<KeyLimits>,
 }
 
 /// Verifies a join token of any vendor, of whoever joins as `said` where the token leaves that
@@ -58,9 +62,10 @@ pub fn granted(
             room: token.room,
             listed_in: Some(videosdk::ALLOWED),
             join,
+            limits: token.limits,
         });
     }
-    let (room, mut join) = elsewhere(keys, token, now_s)?;
+    let (room, mut join, limits) = elsewhere(keys, token, now_s)?;
     match (&join.identity, said) {
         (Some(own), Some(said)) if own != said => {
             return Err(format!("the token is for {own:?}, not for {said:?}"));
@@ -72,11 +77,12 @@ pub fn granted(
         room: room.map(|room| room.to_string()),
         listed_in: None,
         join,
+        limits,
     })
 }
 
 /// The same for vendors whose tokens say all themselves.
-fn elsewhere(keys: &KeyRing, token: &str, now_s: i64) -> Result<(Option<RoomName>, Join), String> {
+fn elsewhere(keys: &KeyRing, token: &str, now_s: i64) -> Result<Elsewhere, String> {
     let claims = match token::verify(keys, token, now_s) {
         // Only LiveKit's tokens name the key that issued them.
         Err(TokenError::UnknownKey { key_id }) if key_id.is_empty() => {
@@ -88,9 +94,13 @@ fn elsewhere(keys: &KeyRing, token: &str, now_s: i64) -> Result<(Option<RoomName
         verified => verified,
     };
     let claims = claims.map_err(|error| error.to_string())?;
+    token::check_dialect(&claims.limits, &claims.key_id, LIVEKIT).map_err(|it| it.to_string())?;
     let (room, join) = join_of(&claims).map_err(|error| error.to_string())?;
-    Ok((Some(room), join))
+    Ok((Some(room), join, claims.limits))
 }
+
+/// The only room, if it is for one, who joins as what, and what the key is narrowed to.
+type Elsewhere = (Option<RoomName>, Join, Arc<KeyLimits>);
 
 /// Who joins which room as what. The join is active; alias and reporter are the caller's to add.
 ///
@@ -307,7 +317,7 @@ fn connection_kind(kind: &str, is_agent: bool) -> ConnectionKind {
 
 fn credential(claims: &Claims) -> Credential {
     Credential {
-        kind: "livekit".to_owned(),
+        kind: LIVEKIT.to_owned(),
         key_id: Some(claims.key_id.clone()),
         token_digest: Some(claims.token_sha256),
         not_before: claims.not_before_s.map(Timestamp::from_seconds),
@@ -323,5 +333,7 @@ fn room_configuration(json: &str) -> Result<RoomConfiguration, JoinTokenError> {
         .map_err(|_| JoinTokenError::RoomConfiguration)
 }
 
+/// How a credential of that dialect is named.
+const LIVEKIT: &str = "livekit";
 /// Longer words of a token are cut before they are repeated.
 const ECHO_CHARS_MAX: usize = 64;

@@ -36,6 +36,7 @@ codes! {
     VersionConflict "version-conflict",
     RemoteUnmuteDisabled "remote-unmute-disabled",
     NoRight "no-right",
+    ActorMismatch "actor-mismatch",
     Banned "banned",
     TokenRevoked "token-revoked",
     TokenExpired "token-expired",

@@ -15,6 +15,17 @@ impl Digest {
     pub fn of(bytes: &[u8]) -> Self {
         Self(Sha256::digest(bytes).into())
     }
+
+    /// The digest that 64 hex digits show; `None` for any other text.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let is_hex = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let mut bytes = [0; 32];
+        for (at, byte) in bytes.iter_mut().enumerate() {
+            let pair = text.get(at * 2..at * 2 + 2).filter(|_| is_hex)?;
+            *byte = u8::from_str_radix(pair, 16).ok()?;
+        }
+        Some(Self(bytes))
+    }
 }
 
 impl fmt::Display for Digest {
@@ -46,14 +57,6 @@ impl<'de> Deserialize<'de> for Digest {
             return <[u8; 32]>::deserialize(deserializer).map(Self);
         }
         let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        let mut bytes = [0; 32];
-        if text.len() != 64 || !text.is_ascii() {
-            return Err(D::Error::custom("a digest is 64 hex digits"));
-        }
-        for (at, byte) in bytes.iter_mut().enumerate() {
-            let pair = text.get(at * 2..at * 2 + 2).unwrap_or_default();
-            *byte = u8::from_str_radix(pair, 16).map_err(D::Error::custom)?;
-        }
-        Ok(Self(bytes))
+        Self::from_hex(&text).ok_or_else(|| D::Error::custom("a digest is 64 hex digits"))
     }
 }

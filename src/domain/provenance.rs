@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::digest::Digest;
 use super::id::ConnectionNumber;
 use super::personal::Personal;
 use super::words::cut;
@@ -62,6 +63,8 @@ pub struct Trace {
 pub struct Provenance {
     /// Who.
     pub actor: Actor,
+    /// SHA-256 of the token with which the caller came; `None` without one.
+    pub token_sha256: Option<Digest>,
     /// Through what.
     pub via: Via,
     /// The caller's idempotency key.
@@ -133,6 +136,7 @@ impl Provenance {
                 connection: None,
                 on_behalf_of: None,
             },
+            token_sha256: None,
             via: Via {
                 dialect: "engine".to_owned(),
                 call: id.to_owned(),

@@ -150,6 +150,19 @@ pub enum Rejection {
         /// What was asked, in the dialect's own words.
         call: String,
     },
+    /// The caller's token names somebody, and a header somebody else.
+    #[error(
+        "the token of key {key_id:?} is {subject:?}'s and X-Audit-Actor says {claimed:?}: leave the \
+         header out, or let the key speak for others (on_behalf_of: allowed)"
+    )]
+    ActorMismatch {
+        /// The key that signed the token.
+        key_id: String,
+        /// Whom the token names.
+        subject: String,
+        /// Whom the header names.
+        claimed: String,
+    },
     /// The identity is banned.
     #[error("{identity:?} is banned from room {room:?} {}", until_text(*.until))]
     Banned {
@@ -312,6 +325,7 @@ impl Rejection {
             Self::VersionConflict { .. } => Code::VersionConflict,
             Self::RemoteUnmuteDisabled { .. } => Code::RemoteUnmuteDisabled,
             Self::NoRight { .. } | Self::NotGranted { .. } => Code::NoRight,
+            Self::ActorMismatch { .. } => Code::ActorMismatch,
             Self::Banned { .. } => Code::Banned,
             Self::TokenRevoked { .. } => Code::TokenRevoked,
             Self::TokenExpired { .. } => Code::TokenExpired,
@@ -383,6 +397,7 @@ impl Rejection {
             | Self::NoSuchTrack { .. }
             | Self::NoSuchVersion { .. }
             | Self::NotGranted { .. }
+            | Self::ActorMismatch { .. }
             | Self::TokenExpired { .. }
             | Self::TooLarge { .. }
             | Self::TooMany { .. }
@@ -429,6 +444,15 @@ impl Rejection {
             Self::NotGranted { key_id, call, .. } => {
                 cut(key_id, word_bytes_max);
                 cut(call, word_bytes_max);
+            }
+            Self::ActorMismatch {
+                key_id,
+                subject,
+                claimed,
+            } => {
+                cut(key_id, WORD_BYTES_MAX);
+                cut(subject, WORD_BYTES_MAX);
+                cut(claimed, WORD_BYTES_MAX);
             }
             Self::Banned { identity, .. }
             | Self::TokenRevoked { identity, .. }

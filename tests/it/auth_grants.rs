@@ -11,7 +11,7 @@ const RIGHTS: &[Right<'static>] = &[
     RoomAdmin("r"),
     RoomAdmin("s"),
     RoomAdmin(""),
-    RoomCreate,
+    RoomCreate("r"),
     RoomList,
     Join("r"),
     Join("s"),
@@ -108,7 +108,7 @@ fn rights_come_from_one_table() {
     check(json!({"video": {}, "ledger": {}}), &[]);
     check(json!({"video": {"roomAdmin": true}}), &[]);
     check(json!({"video": {"room": "r", "destinationRoom": "s"}}), &[]);
-    check(json!({"video": {"roomCreate": true}}), &[RoomCreate]);
+    check(json!({"video": {"roomCreate": true}}), &[RoomCreate("r")]);
     check(json!({"video": {"roomList": true}}), &[RoomList]);
     check(json!({"video": {"roomJoin": true}}), &[]);
     check(

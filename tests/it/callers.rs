@@ -3,6 +3,8 @@
 
 use axum::body::Body;
 use axum::http::Request;
+use roomledger::dialect::auth::keys::{KeyRing, ShortSecrets};
+use roomledger::domain::Digest;
 use serde_json::{Value, json};
 
 use crate::crossing::bearer;
@@ -28,7 +30,6 @@ fn the_actor_is_the_subject_that_the_token_proves() {
         all.as_object_mut().unwrap().extend(own);
         token(&all)
     };
-    let claimed = json!({"kind": "api_key", "id": "mod", "key": "devkey", "on_behalf_of": "zoe"});
     let said = json!({"kind": "api_key", "id": "devkey", "on_behalf_of": "zoe"});
     let nameless = || bearer(&json!({"jti": "token-1", "video": admin()}));
     let ledger = |sub: &str| bearer(&json!({"sub": sub, "ledger": {"admin": true}}));
@@ -79,7 +80,6 @@ fn the_actor_is_the_subject_that_the_token_proves() {
             json!({"user_ids": ["alice"]}),
             key,
         ),
-        claiming(moderator(), claimed),
         claiming(nameless(), said),
     ];
     for (number, case) in cases.into_iter().enumerate() {
@@ -145,6 +145,132 @@ fn a_command_in_the_name_of_a_participant_keeps_the_subject() {
     }
 }
 
+/// A header that names somebody else than the token does is refused in every dialect, and the
+/// attempt is on record under the name that is proven; with a key whose callers may speak for
+/// others it is carried out, and shown as a claim.
+#[test]
+fn nobody_speaks_for_somebody_else_unless_the_key_allows_it() {
+    let allowed = "devkey:\n  secret: secret\n  on_behalf_of: allowed\n";
+    let vera = token(&json!({"roles": ["crawler"], "participantId": "alice-m"}));
+    let alice_m = |claims: Value| {
+        let mut all = json!({"sub": "alice-m", "jti": "tok-77"});
+        let own = claims.as_object().unwrap().clone();
+        all.as_object_mut().unwrap().extend(own);
+        bearer(&all)
+    };
+    let ban = json!({"command": "ban", "identity": "x"});
+    let unread = json!({"command": "no such command"});
+    let note = json!({"kind": "speaking"});
+    let cases = [
+        (alice_m(json!({"video": admin()})), REMOVE, alice()),
+        (
+            alice_m(json!({"video": admin()})),
+            DELETE,
+            json!({"room": "r"}),
+        ),
+        (alice_m(json!({"ledger": {"admin": true}})), COMMANDS, ban),
+        (
+            alice_m(json!({"ledger": {"admin": true}})),
+            COMMANDS,
+            unread,
+        ),
+        (
+            alice_m(json!({"ledger": {"report": true}})),
+            JOINS,
+            json!({"identity": "eve"}),
+        ),
+        (
+            alice_m(json!({"ledger": {"report": true}})),
+            ACTIVITY,
+            json!({"items": [note]}),
+        ),
+        (vera, END, json!({"roomId": "r"})),
+    ];
+    for (by, path, body) in cases {
+        for keys in ["devkey: secret", allowed] {
+            let keys = KeyRing::parse(keys, ShortSecrets::Allow).unwrap();
+            let may = keys.key("devkey").unwrap().limits.may_speak_for_others;
+            let server = Server::with(keys, None);
+            server.join("r", "alice");
+            let before = events(&server, "").len();
+            let call = Request::post(path)
+                .header("authorization", &by)
+                .header("x-audit-actor", "bob-the-ceo")
+                .header("content-type", "application/json")
+                .body(Body::from(body.to_string()));
+            let (head, answer) = server.send(call.unwrap());
+            let answer = String::from_utf8(answer).unwrap();
+            let all = events(&server, "");
+            if all.len() == before {
+                // A report of what cannot be.
+                assert!(may && head.status.is_client_error(), "{path}: {answer}");
+                continue;
+            }
+            let event = &all[before];
+            let who = format!("{path} {}: {event}", head.status);
+            assert_eq!(event["actor"]["id"], "alice-m", "{who}");
+            assert_eq!(event["actor"]["on_behalf_of"], "bob-the-ceo", "{who}");
+            assert_eq!(event["token_sha256"].as_str().unwrap().len(), 64, "{who}");
+            if may {
+                assert_ne!(event["data"]["code"], "actor-mismatch", "{who}");
+                continue;
+            }
+            assert_eq!(head.status.as_u16(), 403, "{who}");
+            assert!(answer.contains("X-Audit-Actor"), "{answer}");
+            assert_eq!(event["data"]["code"], "actor-mismatch", "{who}");
+            assert_eq!(all.len(), before + 1, "{who}");
+            let sentence = event["sentence"].as_str().unwrap();
+            let begins = "alice-m (key devkey), on behalf of bob-the-ceo (as it says), was refused";
+            assert!(sentence.starts_with(begins), "{sentence}");
+            assert!(events(&server, "&actor=alice-m").contains(event));
+        }
+    }
+}
+
+/// What proves the caller is on record: the digest of the very token. A claim to be oneself is none,
+/// and the key by itself speaks for whom it names.
+#[test]
+fn the_digest_of_the_token_is_on_record() {
+    let by = bearer(&json!({"sub": "mod", "video": admin()}));
+    let server = Server::new();
+    server.join("r", "alice");
+    let send = |by: &str, path: &str, body: Value, says: &str| {
+        let before = events(&server, "").len();
+        let call = Request::post(path)
+            .header("authorization", by)
+            .header("x-audit-actor", says)
+            .header("content-type", "application/json")
+            .body(Body::from(body.to_string()));
+        server.send(call.unwrap());
+        events(&server, "")[before].clone()
+    };
+    let event = send(&by, REMOVE, alice(), "mod");
+    let token = by.strip_prefix("Bearer ").unwrap();
+    let digest = Digest::of(token.as_bytes()).to_string();
+    assert_eq!(event["token_sha256"], digest);
+    assert_eq!(
+        event["actor"],
+        json!({"kind": "api_key", "id": "mod", "key": "devkey"})
+    );
+    let sentence = event["sentence"].as_str().unwrap();
+    assert!(
+        sentence.starts_with("mod (key devkey) removed"),
+        "{sentence}"
+    );
+    let event = send(
+        "Bearer secret",
+        EJECT,
+        json!({"user_ids": ["alice"]}),
+        "bob",
+    );
+    assert_eq!(event["token_sha256"], Value::Null);
+    let sentence = event["sentence"].as_str().unwrap();
+    assert!(
+        sentence.starts_with("devkey, on behalf of bob (as it says), "),
+        "{sentence}"
+    );
+}
+
 pub(crate) fn events(server: &Server, filter: &str) -> Vec<Value> {
     let reviewer = bearer(&json!({"ledger": {"audit": true}}));
     let path = format!("/api/v1/events?room=r&limit=100{filter}");
@@ -163,5 +289,7 @@ pub(crate) fn alice() -> Value {
 pub(crate) const REMOVE: &str = "/twirp/livekit.RoomService/RemoveParticipant";
 const DELETE: &str = "/twirp/livekit.RoomService/DeleteRoom";
 pub(crate) const COMMANDS: &str = "/api/v1/rooms/r/commands";
+const JOINS: &str = "/api/v1/rooms/r/joins";
+const ACTIVITY: &str = "/api/v1/rooms/r/activity";
 const END: &str = "/videosdk/v2/sessions/end";
 pub(crate) const EJECT: &str = "/daily/v1/rooms/r/eject";

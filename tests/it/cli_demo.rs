@@ -105,7 +105,7 @@ fn story(data: &Path) {
     );
     let shown: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
     assert_eq!(
-        (code, shown["actor"]["on_behalf_of"].as_str()),
+        (code, shown["actor"]["id"].as_str()),
         (Some(0), Some("mod-1"))
     );
     let effects = shown["effects"].as_array().expect("effects").len();

@@ -359,7 +359,7 @@ fn each_key_is_an_actor_and_signs_tokens_of_its_own() {
         .expect(200);
     assert_eq!(held, json!({"user_id": "bo"}));
     let keys = KeyRing::parse("one: first\ntwo: second\n", ShortSecrets::Allow).unwrap();
-    let (room, join) = join_of(&keys, token.as_str().unwrap(), 1_800_000_000).unwrap();
+    let (room, join, _) = join_of(&keys, token.as_str().unwrap(), 1_800_000_000).unwrap();
     assert_eq!(
         (room, join.credential.key_id.as_deref()),
         (None, Some("two"))

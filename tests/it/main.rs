@@ -14,6 +14,8 @@ mod auth;
 mod auth_grants;
 #[cfg(feature = "server")]
 mod auth_keys;
+#[cfg(feature = "server")]
+mod auth_limits;
 mod bounds;
 #[cfg(feature = "server")]
 mod callers;

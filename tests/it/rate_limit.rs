@@ -14,6 +14,7 @@ fn claims(key_id: &str, room_join: bool) -> Claims {
     Claims {
         key_id: key_id.to_owned(),
         subject: None,
+        limits: Arc::default(),
         grants: Grants {
             video: Some(VideoGrant {
                 room_join,

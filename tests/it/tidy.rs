@@ -189,8 +189,18 @@ const NAMED: &[(&str, &str)] = &[
     ("dialect/mod.rs", "mod livekit"),
     ("dialect/mod.rs", "mod daily"),
     ("dialect/mod.rs", "mod videosdk"),
+    // The keys file says in which dialects a key is known.
+    (
+        "dialect/auth/keys_file.rs",
+        "livekit, daily, videosdk, ledger",
+    ),
+    (
+        "dialect/auth/keys_file.rs",
+        r#""livekit", "daily", "videosdk", "ledger""#,
+    ),
     // Our own API takes the vendors' join tokens in reports.
     ("dialect/join_token.rs", "livekit"),
+    ("dialect/join_token.rs", "LIVEKIT"),
     ("dialect/join_token.rs", "videosdk"),
     ("dialect/join_token.rs", "daily"),
     ("server.rs", "dialect::livekit"),

@@ -122,10 +122,8 @@ impl Stage {
         let text = |text: &str| Personal::new(text.to_owned());
         let name = command.name();
         let provenance = Provenance {
-            actor: Actor {
-                on_behalf_of: by.person.map(text),
-                ..Actor::of_key(KEY, None)
-            },
+            actor: Actor::of_key(KEY, by.person),
+            token_sha256: None,
             via: Via {
                 dialect: "ledger".to_owned(),
                 call: name.to_owned(),

@@ -3,9 +3,11 @@
 //! at a clock.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 
+use crate::dialect::auth::limits::{KeyLimits, KeyRight};
 use crate::domain::Digest;
 use crate::engine::Reader;
 
@@ -17,6 +19,8 @@ pub struct Claims {
     /// Whom it names (`sub`); `None` where it names nobody. Unlike [`Grants::identity`] it is never
     /// the id of the token.
     pub subject: Option<String>,
+    /// What the key is narrowed to: its tokens may no more.
+    pub limits: Arc<KeyLimits>,
     /// What it grants, and to whom.
     pub grants: Grants,
     /// `nbf`, in seconds since 1970.
@@ -48,27 +52,46 @@ impl Claims {
     /// Whether the token allows it: the one place where grants become rights.
     pub fn may(&self, right: Right<'_>) -> bool {
         let Grants { video, ledger, .. } = &self.grants;
+        let within = |right: KeyRight, room: Option<&str>| self.limits.grants(&[right], room);
         let video = |allows: &dyn Fn(&VideoGrant) -> bool| video.as_ref().is_some_and(allows);
-        let room_admin =
-            |room: &str| !room.is_empty() && video(&|v| v.room_admin && v.room == room);
-        let in_ledger = |room: &str| {
-            ledger
-                .room
-                .as_deref()
-                .is_none_or(|only| !room.is_empty() && only == room)
+        let room_admin = |room: &str| {
+            !room.is_empty()
+                && within(KeyRight::Admin, Some(room))
+                && video(&|v| v.room_admin && v.room == room)
+        };
+        let in_ledger = |right: KeyRight, room: &str| {
+            let mut only = ledger.room.iter();
+            within(right, Some(room)) && only.all(|only| !room.is_empty() && only == room)
         };
         match right {
             Right::RoomAdmin(room) => room_admin(room),
-            Right::RoomCreate => video(&|v| v.room_create),
-            Right::RoomList => video(&|v| v.room_list),
-            Right::Join(room) => !room.is_empty() && video(&|v| v.room_join && v.room == room),
-            Right::MoveTo { from, to } => {
-                room_admin(from) && !to.is_empty() && video(&|v| v.destination_room == to)
+            Right::RoomCreate(room) => {
+                within(KeyRight::Create, Some(room)) && video(&|v| v.room_create)
             }
-            Right::Report(room) => room_admin(room) || (ledger.report && in_ledger(room)),
-            Right::Admin(room) => room_admin(room) || (ledger.admin && in_ledger(room)),
-            Right::Audit(Some(room)) => room_admin(room) || (ledger.audit && in_ledger(room)),
-            Right::Audit(None) => ledger.audit && ledger.room.is_none(),
+            Right::RoomList => within(KeyRight::List, None) && video(&|v| v.room_list),
+            Right::Join(room) => {
+                !room.is_empty()
+                    && within(KeyRight::Join, Some(room))
+                    && video(&|v| v.room_join && v.room == room)
+            }
+            Right::MoveTo { from, to } => {
+                room_admin(from)
+                    && !to.is_empty()
+                    && within(KeyRight::Admin, Some(to))
+                    && video(&|v| v.destination_room == to)
+            }
+            Right::Report(room) => {
+                room_admin(room) || (ledger.report && in_ledger(KeyRight::Report, room))
+            }
+            Right::Admin(room) => {
+                room_admin(room) || (ledger.admin && in_ledger(KeyRight::Admin, room))
+            }
+            Right::Audit(Some(room)) => {
+                room_admin(room) || (ledger.audit && in_ledger(KeyRight::Audit, room))
+            }
+            Right::Audit(None) => {
+                ledger.audit && ledger.room.is_none() && within(KeyRight::Audit, None)
+            }
         }
     }
 
@@ -92,8 +115,8 @@ impl Claims {
 pub enum Right<'a> {
     /// LiveKit's `roomAdmin` for this room.
     RoomAdmin(&'a str),
-    /// LiveKit's `roomCreate`: create and delete any room.
-    RoomCreate,
+    /// LiveKit's `roomCreate`: create and delete this room, as any that the key reaches.
+    RoomCreate(&'a str),
     /// LiveKit's `roomList`.
     RoomList,
     /// LiveKit's `roomJoin` for this room.

@@ -4,7 +4,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::dialect::auth::keys::Secret;
+use crate::dialect::auth::secret::Secret;
 
 /// The signature of a message; `None` where the library refuses the secret, which it never does:
 /// HMAC takes keys of any length.

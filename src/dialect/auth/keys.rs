@@ -1,70 +1,90 @@
-//! API keys and their secrets, from LiveKit's keys file. Apart, so that a secret has one type which
-//! cannot be printed; it never opens the file (its mode is checked where it is read).
+//! API keys: their secrets and what each is narrowed to, by key id. Apart from the file that they
+//! come from.
 
 use std::collections::BTreeMap;
-use std::fmt;
+use std::sync::Arc;
 
-use thiserror::Error;
-
+use crate::dialect::auth::keys_file::{Entry, entry, read};
+use crate::dialect::auth::limits::{Bearer, KeyLimits, WebhookUse};
 use crate::domain::Digest;
 
-/// The shared secret of an API key. It has no `Display`, and its `Debug` shows nothing of it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps the text of a secret.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The bytes that key the HMAC; for signing and verifying alone.
-    pub(in crate::dialect::auth) fn as_bytes(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("Secret(hidden)")
-    }
-}
-
-/// Whether secrets shorter than [`SECRET_CHARS_MIN`] are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ShortSecrets {
-    /// `serve --dev`: LiveKit's own tools expect the secret `secret`.
-    Allow,
-    /// Everywhere else.
-    Refuse,
-}
+pub use crate::dialect::auth::keys_file::{KeyError, SECRET_CHARS_MIN, ShortSecrets};
+pub use crate::dialect::auth::secret::Secret;
 
 /// The API keys that a server trusts, by key id.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyRing(BTreeMap<String, Secret>);
+pub struct KeyRing(BTreeMap<String, Key>);
+
+/// An API key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    /// What signs its tokens.
+    pub secret: Secret,
+    /// What it is narrowed to.
+    pub limits: Arc<KeyLimits>,
+}
 
 impl KeyRing {
-    /// Reads the lines `key: secret` of a LiveKit keys file. Blank lines, comments (`#` at the
-    /// start of a line or after a blank) and a pair of quotes around either side are allowed.
+    /// Reads a keys file: lines `key: secret`, as LiveKit's has them, and blocks that narrow a key
+    /// (docs/keys.md).
     ///
     /// # Errors
     /// [`KeyError`], by line number and key id; never with the text of the line.
     pub fn parse(text: &str, short: ShortSecrets) -> Result<Self, KeyError> {
-        let mut keys = BTreeMap::new();
-        for (index, raw) in text.lines().enumerate() {
-            let line = index.saturating_add(1);
-            let content = without_comment(raw).trim();
-            if content.is_empty() {
-                continue;
+        Self::of(read(text, short)?)
+    }
+
+    /// One key, as the environment gives it.
+    ///
+    /// # Errors
+    /// As [`KeyRing::parse`], of line 1.
+    pub fn single(id: &str, secret: &str, short: ShortSecrets) -> Result<Self, KeyError> {
+        Self::of(vec![entry(id, secret, short, 1)?])
+    }
+
+    /// The pair `devkey` and `secret`, which LiveKit's tools use by default. Whoever uses it must
+    /// listen on loopback only.
+    pub fn dev() -> Self {
+        let key = Key {
+            secret: Secret::new("secret"),
+            limits: Arc::default(),
+        };
+        Self(BTreeMap::from([(String::from("devkey"), key)]))
+    }
+
+    fn of(entries: Vec<Entry>) -> Result<Self, KeyError> {
+        let mut keys: BTreeMap<String, Key> = BTreeMap::new();
+        let mut shown: BTreeMap<Digest, String> = BTreeMap::new();
+        for entry in entries {
+            let Entry {
+                line,
+                id,
+                secret,
+                limits,
+            } = entry;
+            let own = match limits.bearer {
+                Bearer::Own(digest) => Some(digest),
+                Bearer::Secret | Bearer::Off => None,
+            };
+            for digest in [Some(Digest::of(secret.as_bytes())), own]
+                .into_iter()
+                .flatten()
+            {
+                if let Some(other) = shown.insert(digest, id.clone()).filter(|it| *it != id) {
+                    let key_id = id;
+                    return Err(KeyError::Shared {
+                        line,
+                        key_id,
+                        other,
+                    });
+                }
             }
-            let (id, secret) = content.split_once(':').ok_or(KeyError::Line { line })?;
-            let (id, secret) = (unquoted(id.trim()), unquoted(secret.trim()));
-            check(id, secret, short, line)?;
-            if keys.insert(id.to_owned(), Secret::new(secret)).is_some() {
-                return Err(KeyError::Twice {
-                    line,
-                    key_id: id.to_owned(),
-                });
+            let key = Key {
+                secret,
+                limits: Arc::new(limits),
+            };
+            if keys.insert(id.clone(), key).is_some() {
+                return Err(KeyError::Twice { line, key_id: id });
             }
         }
         if keys.is_empty() {
@@ -74,40 +94,49 @@ impl KeyRing {
         }
     }
 
-    /// One key, as the environment gives it.
-    ///
-    /// # Errors
-    /// As [`KeyRing::parse`], of line 1.
-    pub fn single(id: &str, secret: &str, short: ShortSecrets) -> Result<Self, KeyError> {
-        check(id, secret, short, 1)?;
-        Ok(Self(BTreeMap::from([(id.to_owned(), Secret::new(secret))])))
-    }
-
-    /// The pair `devkey` and `secret`, which LiveKit's tools use by default. Whoever uses it must
-    /// listen on loopback only.
-    pub fn dev() -> Self {
-        Self(BTreeMap::from([(
-            String::from("devkey"),
-            Secret::new("secret"),
-        )]))
+    /// A key, if it is known.
+    pub fn key(&self, key_id: &str) -> Option<&Key> {
+        self.0.get(key_id)
     }
 
     /// The secret of a key, if the key is known.
     pub fn secret(&self, key_id: &str) -> Option<&Secret> {
-        self.0.get(key_id)
+        self.key(key_id).map(|key| &key.secret)
     }
 
-    /// The key that a secret belongs to, where the secret itself is shown as an API key. Digests
-    /// are compared, and of every key: the time taken does not tell how much of a guess was right.
-    pub fn key_of_secret(&self, shown: &str) -> Option<&str> {
+    /// The key that a text is shown for as an API key by itself: its secret, or a text of its own.
+    /// Digests are compared, and of every key: the time taken does not tell how much of a guess was
+    /// right.
+    pub fn key_of_bearer(&self, shown: &str) -> Option<(&str, &Key)> {
         let shown = Digest::of(shown.as_bytes());
         let mut found = None;
-        for (id, secret) in &self.0 {
-            if Digest::of(secret.as_bytes()) == shown {
-                found = Some(id.as_str());
+        for (id, key) in &self.0 {
+            let secret = Digest::of(key.secret.as_bytes());
+            let is_it = match key.limits.bearer {
+                Bearer::Secret => secret == shown,
+                Bearer::Own(own) => own == shown,
+                Bearer::Off => false,
+            };
+            if is_it && key.limits.webhooks != WebhookUse::Only {
+                found = Some((id.as_str(), key));
             }
         }
         found
+    }
+
+    /// The key that signs webhooks: of that id, else the first that may; `None` without one.
+    pub fn signer(&self, key_id: Option<&str>) -> Option<&str> {
+        let may = |key: &Key| key.limits.webhooks != WebhookUse::Off;
+        let mut found = self.0.iter().filter(|(_, key)| may(key));
+        let own = |key: &Key| key.limits.webhooks == WebhookUse::Only;
+        let id = match key_id {
+            Some(key_id) => found.find(|(id, _)| *id == key_id)?.0,
+            None => match found.clone().find(|(_, key)| own(key)) {
+                Some((id, _)) => id,
+                None => found.next()?.0,
+            },
+        };
+        Some(id)
     }
 
     /// The ids of all keys, in order of their text; fit for logs.
@@ -115,73 +144,3 @@ impl KeyRing {
         self.0.keys().map(String::as_str)
     }
 }
-
-fn check(id: &str, secret: &str, short: ShortSecrets, line: usize) -> Result<(), KeyError> {
-    if id.is_empty() || secret.is_empty() || id.chars().any(char::is_control) {
-        return Err(KeyError::Line { line });
-    }
-    let chars = secret.chars().count();
-    if chars < SECRET_CHARS_MIN && short == ShortSecrets::Refuse {
-        return Err(KeyError::Short {
-            line,
-            key_id: id.to_owned(),
-            chars,
-        });
-    }
-    Ok(())
-}
-
-fn without_comment(line: &str) -> &str {
-    if line.trim_start().starts_with('#') {
-        return "";
-    }
-    line.find(" #")
-        .and_then(|at| line.get(..at))
-        .unwrap_or(line)
-}
-
-fn unquoted(text: &str) -> &str {
-    ['"', '\'']
-        .into_iter()
-        .find_map(|quote| text.strip_prefix(quote)?.strip_suffix(quote))
-        .unwrap_or(text)
-}
-
-/// Why a keys file was refused.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum KeyError {
-    /// The line is not of the form `key: secret`.
-    #[error("line {line} of the keys is not \"key: secret\"; write one pair on each line")]
-    Line {
-        /// Counted from 1.
-        line: usize,
-    },
-    /// The secret is so short that it can be guessed offline from any token signed with it.
-    #[error(
-        "the secret of key {key_id:?} (line {line}) has {chars} characters, fewer than \
-         {SECRET_CHARS_MIN}; make one with `openssl rand -base64 36`, or use --dev on loopback"
-    )]
-    Short {
-        /// Counted from 1.
-        line: usize,
-        /// The key whose secret it is.
-        key_id: String,
-        /// How long the secret is.
-        chars: usize,
-    },
-    /// A key id stands there twice.
-    #[error("key {key_id:?} stands a second time on line {line} of the keys; keep one of them")]
-    Twice {
-        /// Counted from 1: the second of the two.
-        line: usize,
-        /// The key.
-        key_id: String,
-    },
-    /// There is no key at all.
-    #[error("there is no key in the keys; write at least one line \"key: secret\"")]
-    None,
-}
-
-/// Secrets shorter than this are refused: what HS256 asks for (RFC 7518, section 3.2: 256 bits).
-pub const SECRET_CHARS_MIN: usize = 32;

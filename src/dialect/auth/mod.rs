@@ -5,6 +5,9 @@
 pub mod claims;
 mod hs256;
 pub mod keys;
+mod keys_file;
+pub mod limits;
 mod payload;
 pub mod rate;
+mod secret;
 pub mod token;

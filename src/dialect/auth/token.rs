@@ -1,6 +1,8 @@
 //! Tokens: signed by a key, verified as LiveKit verifies them, and what other vendors' tokens share
 //! with these. Apart from the signature itself; it never puts a token into an error.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
@@ -8,7 +10,8 @@ use thiserror::Error;
 
 use crate::dialect::auth::claims::{Claims, Grants};
 use crate::dialect::auth::hs256;
-use crate::dialect::auth::keys::{KeyRing, Secret};
+use crate::dialect::auth::keys::{Key, KeyRing, Secret};
+use crate::dialect::auth::limits::{KeyLimits, WebhookUse};
 use crate::dialect::auth::payload::{Reader, WrongClaim};
 use crate::dialect::javascript;
 use crate::domain::Digest;
@@ -43,6 +46,7 @@ pub fn verify(keys: &KeyRing, token: &str, now_s: i64) -> Result<Claims, TokenEr
         issued_at_s: dates.issued_at_s,
         expires_at_s: dates.expires_at_s,
         token_id,
+        limits: signed.limits,
         key_id: signed.key_id,
         token_sha256: signed.token_sha256,
     })
@@ -61,6 +65,8 @@ pub struct Signed {
     pub key_id: String,
     /// SHA-256 of the whole token as it was sent.
     pub token_sha256: Digest,
+    /// What its key is narrowed to.
+    pub limits: Arc<KeyLimits>,
     payload: Map<String, Value>,
 }
 
@@ -73,11 +79,11 @@ impl Signed {
         let parts = Parts::of(token)?;
         let key_id = parts.payload.get(key_claim).and_then(Value::as_str);
         let key_id = key_id.unwrap_or_default().to_owned();
-        let secret = keys.secret(&key_id).ok_or_else(|| unknown_key(&key_id))?;
-        if !parts.are_signed_by(secret) {
+        let key = keys.key(&key_id).ok_or_else(|| unknown_key(&key_id))?;
+        if !parts.are_signed_by(&key.secret) {
             return Err(TokenError::Signature);
         }
-        Ok(parts.signed(token, key_id))
+        parts.signed(token, key_id, key)
     }
 
     /// Checks a token that names no key: the one that signed it is looked for among all.
@@ -86,11 +92,10 @@ impl Signed {
     /// [`TokenError`]: the algorithm is looked at first, then the signature.
     pub fn search(keys: &KeyRing, token: &str) -> Result<Self, TokenError> {
         let parts = Parts::of(token)?;
-        let mut pairs = keys.ids().filter_map(|id| Some((id, keys.secret(id)?)));
-        let found = pairs.find(|(_, secret)| parts.are_signed_by(secret));
-        let (key_id, _) = found.ok_or(TokenError::Signature)?;
-        let key_id = key_id.to_owned();
-        Ok(parts.signed(token, key_id))
+        let mut pairs = keys.ids().filter_map(|id| Some((id, keys.key(id)?)));
+        let found = pairs.find(|(_, key)| parts.are_signed_by(&key.secret));
+        let (key_id, key) = found.ok_or(TokenError::Signature)?;
+        parts.signed(token, key_id.to_owned(), key)
     }
 
     /// All claims.
@@ -122,11 +127,42 @@ impl Signed {
         Ok(self.reader().optional_texts(claim)?)
     }
 
+    /// Refuses a token whose key is not known in a dialect.
+    ///
+    /// # Errors
+    /// [`TokenError::Dialect`].
+    pub fn check_dialect(&self, dialect: &'static str) -> Result<(), TokenError> {
+        check_dialect(&self.limits, &self.key_id, dialect)
+    }
+
+    /// Refuses a token that lasts longer than its key allows: from `nbf`, else from `iat`, else from
+    /// now, until `exp`. `now_s` is in seconds since 1970.
+    ///
+    /// # Errors
+    /// [`TokenError::TooLong`], or [`TokenError::Endless`] where it must end; [`TokenError::Claim`]
+    /// for what is no date.
+    pub fn check_life(&self, now_s: i64) -> Result<(), TokenError> {
+        let Some(life_max_s) = self.limits.token_life_max_s else {
+            return Ok(());
+        };
+        let (reader, exp) = (self.reader(), self.date("exp")?);
+        let begins_s = reader.date("nbf")?.or(reader.date("iat")?).unwrap_or(now_s);
+        let life_s = exp.ok_or(TokenError::Endless)?.saturating_sub(begins_s);
+        if life_s > life_max_s {
+            return Err(TokenError::TooLong {
+                key_id: printable(&self.key_id),
+                life_s,
+                life_max_s,
+            });
+        }
+        Ok(())
+    }
+
     /// When it is valid; `now_s` is in seconds since 1970, with a leeway of [`LEEWAY_S`].
     ///
     /// # Errors
-    /// [`TokenError::Endless`], [`TokenError::Expired`], [`TokenError::NotYet`], or
-    /// [`TokenError::Claim`] for what is no date.
+    /// [`TokenError::Endless`], [`TokenError::Expired`], [`TokenError::NotYet`],
+    /// [`TokenError::TooLong`], or [`TokenError::Claim`] for what is no date.
     pub fn dates(&self, now_s: i64) -> Result<Dates, TokenError> {
         let reader = self.reader();
         let dates = Dates {
@@ -135,12 +171,29 @@ impl Signed {
             expires_at_s: reader.date("exp")?.ok_or(TokenError::Endless)?,
         };
         check_dates(&dates, now_s)?;
+        self.check_life(now_s)?;
         Ok(dates)
     }
 
     fn reader(&self) -> Reader<'_> {
         Reader::new(&self.payload)
     }
+}
+
+/// Refuses a key that is not known in a dialect.
+///
+/// # Errors
+/// [`TokenError::Dialect`].
+pub fn check_dialect(
+    limits: &KeyLimits,
+    key_id: &str,
+    dialect: &'static str,
+) -> Result<(), TokenError> {
+    if limits.admits(dialect) {
+        return Ok(());
+    }
+    let key_id = printable(key_id);
+    Err(TokenError::Dialect { key_id, dialect })
 }
 
 /// Whether a token has that claim with text in it, be it signed or not: only for choosing which
@@ -178,12 +231,18 @@ impl<'a> Parts<'a> {
         hs256::is_signed_by(secret, self.message.as_bytes(), &self.signature)
     }
 
-    fn signed(self, token: &str, key_id: String) -> Signed {
-        Signed {
+    /// The token of a key that signed it, unless the key is for no calls.
+    fn signed(self, token: &str, key_id: String, key: &Key) -> Result<Signed, TokenError> {
+        if key.limits.webhooks == WebhookUse::Only {
+            let key_id = printable(&key_id);
+            return Err(TokenError::OnlyWebhooks { key_id });
+        }
+        Ok(Signed {
             key_id,
             token_sha256: Digest::of(token.as_bytes()),
+            limits: Arc::clone(&key.limits),
             payload: self.payload,
-        }
+        })
     }
 }
 
@@ -356,6 +415,33 @@ pub enum TokenError {
         not_before_s: i64,
         /// What time it was here.
         now_s: i64,
+    },
+    /// Its key signs webhooks and nothing else.
+    #[error("invalid API key: {key_id} signs webhooks alone, and is for no calls")]
+    OnlyWebhooks {
+        /// The key, cut and escaped likewise.
+        key_id: String,
+    },
+    /// Its key is kept to other interfaces.
+    #[error("invalid API key: {key_id} is not for {dialect}: use a key whose `dialects` name it")]
+    Dialect {
+        /// The key, cut and escaped likewise.
+        key_id: String,
+        /// The interface that was called.
+        dialect: &'static str,
+    },
+    /// It lasts longer than its key allows.
+    #[error(
+        "invalid token, error: token has invalid claims: it lasts {life_s} s, and tokens of key \
+         {key_id} at most {life_max_s} s; mint a shorter one"
+    )]
+    TooLong {
+        /// The key, cut and escaped likewise.
+        key_id: String,
+        /// How long it lasts, in seconds.
+        life_s: i64,
+        /// How long it may last, in seconds.
+        life_max_s: i64,
     },
     /// Minting failed.
     #[error("the token could not be signed with this secret")]

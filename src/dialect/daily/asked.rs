@@ -13,8 +13,10 @@ use serde_json::Value;
 
 use crate::dialect::body::{self, NoBody};
 use crate::dialect::body_memory;
-use crate::dialect::caller::Said;
-use crate::dialect::daily::call::Call;
+use crate::dialect::caller::{Proven, Said};
+use crate::dialect::coverage::Answered;
+use crate::dialect::daily::auth::Shown;
+use crate::dialect::daily::call::{Call, DIALECT};
 use crate::dialect::daily::error::{Error, Kind};
 use crate::dialect::daily::fields::{Fields, Wrong};
 use crate::dialect::daily::query::Query;
@@ -22,14 +24,14 @@ use crate::dialect::daily::state::Daily;
 use crate::dialect::javascript;
 use crate::dialect::reach;
 use crate::dialect::recorded::Recorded;
-use crate::domain::{Actor, Command, Digest, Rejection, Request, RoomName};
+use crate::domain::{Command, Digest, Rejection, Request, RoomName};
 use crate::engine::{self, Receipt, Status};
 
 /// A request whose caller and call are known.
 pub(super) struct Asked {
     pub(super) daily: Daily,
     pub(super) call: Call,
-    pub(super) key_id: String,
+    pub(super) key: Shown,
     pub(super) said: Said,
     named: Vec<String>,
     parts: Parts,
@@ -84,7 +86,7 @@ impl Asked {
         daily: Daily,
         call: Call,
         named: Vec<String>,
-        key_id: String,
+        key: Shown,
         parts: Parts,
         body: Body,
     ) -> Result<Self, Error> {
@@ -95,7 +97,7 @@ impl Asked {
         Ok(Self {
             daily,
             call,
-            key_id,
+            key,
             said: Said::new(&parts),
             named,
             digest: body::digest(&parts, body.as_deref().unwrap_or_default()),
@@ -122,6 +124,41 @@ impl Asked {
     /// 404 for what can be no room's name: nothing can be recorded of it.
     pub(super) fn room(&self) -> Result<RoomName, Error> {
         RoomName::new(self.named()).map_err(|error| Error::not_found(error.to_string()))
+    }
+
+    /// Refuses what the key that is shown is not for; recorded where it would be a write to a room.
+    ///
+    /// # Errors
+    /// 403.
+    pub(super) async fn allow(&self) -> Result<(), Error> {
+        let named = match self.call {
+            Call::CreateRoom => self.text_of_body("name"),
+            Call::CreateMeetingToken => self.token_room(),
+            call if call.path().starts_with(ONE_ROOM) => Some(self.named().to_owned()),
+            _ => None,
+        };
+        if self.key.may(self.call, named.as_deref()) {
+            return Ok(());
+        }
+        let denied = Rejection::NotGranted {
+            room: named.clone().unwrap_or_default(),
+            key_id: self.key.key_id.clone(),
+            call: self.call.name().to_owned(),
+        }
+        .bounded();
+        let room = named.and_then(|room| RoomName::new(&room).ok());
+        Err(match room {
+            Some(room) if self.call.answered() == Answered::Recorded => {
+                self.object(&room, denied).await
+            }
+            _ => Error::rejected(&denied),
+        })
+    }
+
+    fn token_room(&self) -> Option<String> {
+        let body: Value = serde_json::from_slice(self.body.as_ref().ok()?).ok()?;
+        let room = body.get("properties")?.get("room_name")?;
+        room.as_str().map(str::to_owned)
     }
 
     /// The query.
@@ -236,8 +273,14 @@ impl Asked {
     /// # Errors
     /// Why there is no outcome.
     pub(super) async fn send(&self, request: Request) -> Result<Receipt, Error> {
-        let actor = Actor::of_key(&self.key_id, None);
-        let provenance = self.said.provenance(actor, DIALECT, self.call.name());
+        // The key by itself is the application: it may speak for whom it names.
+        let proven = Proven {
+            key_id: &self.key.key_id,
+            subject: None,
+            token_sha256: None,
+            may_speak_for_others: true,
+        };
+        let provenance = self.said.provenance(&proven, DIALECT, self.call.name());
         let provenance = provenance.map_err(|rejection| Error::rejected(&rejection))?;
         let bytes = self.body.as_ref().map_or(0, Bytes::len);
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
@@ -271,6 +314,5 @@ pub(super) const UNREAD: &[(&str, StatusCode, Kind)] = &[
 
 /// As the other dialects: what rights of everybody in the largest room need.
 const BODY_BYTES_MAX: usize = body_memory::BODY_BYTES_MAX;
-
-/// How events and figures name the dialect.
-pub(super) const DIALECT: &str = "daily";
+/// How the routes about one room begin.
+const ONE_ROOM: &str = "/rooms/:name";

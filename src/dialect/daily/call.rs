@@ -89,6 +89,9 @@ calls! {
     NeedsMedia GetRecordingLink "GET" "/recordings/:id/access-link";
 }
 
+/// How events and figures name the dialect.
+pub(super) const DIALECT: &str = "daily";
+
 /// Where a request goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Route {

@@ -223,6 +223,7 @@ pub const fn kind_of(code: Code) -> (StatusCode, Kind) {
         | Code::NoSuchVersion
         | Code::RoomExpired => (StatusCode::NOT_FOUND, Kind::NotFound),
         Code::NoRight
+        | Code::ActorMismatch
         | Code::Banned
         | Code::TokenRevoked
         | Code::TokenExpired

@@ -4,8 +4,9 @@
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::dialect::daily::asked::{Answer, Asked, DIALECT, UNREAD};
+use crate::dialect::daily::asked::{Answer, Asked, UNREAD};
 use crate::dialect::daily::call::Call;
+use crate::dialect::daily::call::DIALECT;
 use crate::dialect::daily::error::{Error, kind_of};
 use crate::dialect::daily::page::OLDEST;
 use crate::dialect::daily::rooms::{self, DOMAIN_ID};

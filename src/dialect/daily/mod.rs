@@ -61,9 +61,9 @@ impl Daily {
     async fn answer(&self, request: Request<Body>) -> Result<Answer, Error> {
         let (parts, body) = request.into_parts();
         // Before the body is read: nobody unknown makes us hold it.
-        let key_id = auth::key_id(&self.keys, &parts.headers)?;
+        let key = auth::key(&self.keys, &parts.headers)?;
         if let Some(limits) = &self.limits {
-            let admitted = limits.admit_as(&key_id, None);
+            let admitted = limits.admit_as(&key.key_id, None);
             admitted.map_err(|too_often| Error::from(&too_often))?;
         }
         let (call, named) = match route(parts.method.as_str(), below(parts.uri.path())) {
@@ -75,7 +75,8 @@ impl Daily {
             }
             Route::Unknown => return Err(Error::not_found("there is no such route")),
         };
-        let asked = Asked::take_in(self.clone(), call, named, key_id, parts, body).await?;
+        let asked = Asked::take_in(self.clone(), call, named, key, parts, body).await?;
+        asked.allow().await?;
         carry_out(&asked).await
     }
 }
@@ -129,7 +130,7 @@ pub fn router(daily: Daily, requests: Requests) -> Router {
     let counting = Counting {
         requests,
         clock: Arc::clone(daily.engine.clock()),
-        dialect: asked::DIALECT,
+        dialect: call::DIALECT,
         call: call_name,
     };
     let answer = any(async move |request: Request| daily.respond(request).await);

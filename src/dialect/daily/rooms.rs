@@ -175,7 +175,7 @@ pub(super) fn made_up(asked: &Asked, index: usize) -> Result<RoomName, Error> {
     let id = match &asked.said.request_id {
         None => Id(asked.daily.ids.draw()),
         Some(request_id) => {
-            let whole = format!("{} {request_id} {index}", asked.key_id);
+            let whole = format!("{} {request_id} {index}", asked.key.key_id);
             let bytes = Digest::of(whole.as_bytes()).0;
             let bits = bytes.iter().take(16);
             Id(bits.fold(0, |bits, byte| bits << 8 | u128::from(*byte)))

@@ -3,12 +3,15 @@
 //! is admitted stays one decision of the domain.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
 use crate::dialect::auth::keys::KeyRing;
+use crate::dialect::auth::limits::KeyLimits;
 use crate::dialect::auth::token::{LEEWAY_S, Signed, TokenError, sign};
-use crate::dialect::daily::asked::{Answer, Asked, DIALECT};
+use crate::dialect::daily::asked::{Answer, Asked};
+use crate::dialect::daily::call::DIALECT;
 use crate::dialect::daily::error::Error;
 use crate::dialect::daily::fields::{Fields, Wrong};
 use crate::dialect::daily::form::{Form, count, written};
@@ -32,7 +35,7 @@ pub(super) async fn create(asked: &Asked) -> Result<Answer, Error> {
     }
     claims.insert(String::from("d"), json!(DOMAIN_ID));
     claims.insert(String::from("iat"), json!(now_s(asked)));
-    let secret = asked.daily.keys.secret(&asked.key_id);
+    let secret = asked.daily.keys.secret(&asked.key.key_id);
     let token = secret.map(|secret| sign(claims, secret));
     let token = token.unwrap_or(Err(TokenError::Unsigned))?;
     Ok(Answer::read(json!({"token": token})))
@@ -70,7 +73,8 @@ pub(super) fn validate(asked: &Asked) -> Result<Answer, Error> {
     Ok(Answer::read(Value::Object(properties)))
 }
 
-/// Who joins with a token, and the only room that it is for, if it is for one. Its time may be
+/// Who joins with a token, the only room that it is for, if it is for one, and what its key is
+/// narrowed to. Its time may be
 /// over: that is admission's to refuse, with a record of who came with it. `now_s` is in seconds
 /// since 1970.
 ///
@@ -80,12 +84,14 @@ pub fn join_of(
     keys: &KeyRing,
     token: &str,
     now_s: i64,
-) -> Result<(Option<RoomName>, Join), TokenError> {
+) -> Result<(Option<RoomName>, Join, Arc<KeyLimits>), TokenError> {
     let signed = Signed::search(keys, token)?;
     // An application may sign other things with its secret; only these have a domain.
     if signed.text("d")?.as_deref() != Some(DOMAIN_ID) {
         return Err(claim("d", "the domain id that `GET /` shows"));
     }
+    signed.check_dialect(DIALECT)?;
+    signed.check_life(now_s)?;
     let not_before_s = signed.date("nbf")?;
     if let Some(not_before_s) = not_before_s.filter(|at| now_s < at.saturating_sub(LEEWAY_S)) {
         return Err(TokenError::NotYet {
@@ -145,7 +151,7 @@ pub fn join_of(
         unheeded: BTreeMap::new(),
         moved_from: None,
     };
-    Ok((room.map_err(named)?, join))
+    Ok((room.map_err(named)?, join, signed.limits))
 }
 
 /// The claims that a body asks for.

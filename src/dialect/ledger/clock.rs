@@ -10,8 +10,8 @@ use crate::dialect::caller::Caller;
 use crate::dialect::ledger::health::Clock;
 use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
-use crate::dialect::ledger::state::{Ledger, State};
-use crate::dialect::ledger::write::{Asked, DIALECT};
+use crate::dialect::ledger::state::{DIALECT, Ledger, State};
+use crate::dialect::ledger::write::Asked;
 use crate::dialect::recorded::Recorded;
 use crate::engine::RELEASE_CLOCK;
 use crate::store::Position;
@@ -30,6 +30,9 @@ pub(super) async fn release(
     asked.read_alone(|_| Ok(())).await?;
     let claims = asked.claims().clone();
     let caller = Caller::new(claims, &asked.into_parts());
+    if let Some(mismatch) = caller.mismatch() {
+        return Err(Problem::rejected(&mismatch));
+    }
     let provenance = caller.provenance(DIALECT, RELEASE_CLOCK);
     let provenance = provenance.map_err(|error| Problem::malformed(error.to_string()))?;
     let released = ledger.engine.release_clock_by(provenance).await?;

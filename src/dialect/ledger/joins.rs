@@ -8,6 +8,7 @@ use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::dialect::auth::limits::KeyRight;
 use crate::dialect::join_token::{Granted, granted};
 use crate::dialect::ledger::fields::{Fields, Wrong};
 use crate::dialect::ledger::openapi::{Answer, Body, Operation};
@@ -182,6 +183,11 @@ async fn objection(
             write,
             &format!("its join token is for room {room:?}"),
         )));
+    }
+    let room = Some(write.room().as_str());
+    if !granted.limits.grants(&[KeyRight::Join], room) {
+        let why = "the key of its join token is for no joins, or not for this room";
+        return Ok(Some(not_granted(write, why)));
     }
     let Some(setting) = granted.listed_in else {
         return Ok(None);

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::dialect::no_outcome::NoOutcome;
 use crate::dialect::recorded::Recorded;
-use crate::domain::Code;
+use crate::domain::{Code, Rejection};
 use crate::engine::{EngineError, Receipt, Refused};
 use crate::store::StoreError;
 
@@ -65,6 +65,12 @@ impl Problem {
     /// The request cannot be read.
     pub fn malformed(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "malformed", detail)
+    }
+
+    /// A refusal by itself; nothing was recorded.
+    pub fn rejected(rejection: &Rejection) -> Self {
+        let code = rejection.code();
+        Self::new(status_of(code), code.as_str(), rejection.to_string())
     }
 
     /// The token does not grant that; nothing was recorded.
@@ -165,6 +171,7 @@ pub const fn status_of(code: Code) -> StatusCode {
         | Code::NoSuchVersion => StatusCode::NOT_FOUND,
         Code::ConnectionClosed | Code::VersionConflict | Code::IdReused => StatusCode::CONFLICT,
         Code::NoRight
+        | Code::ActorMismatch
         | Code::Banned
         | Code::TokenRevoked
         | Code::TokenExpired

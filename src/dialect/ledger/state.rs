@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use crate::dialect::auth::claims::{Claims, Right};
 use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::auth::rate::RateLimits;
-use crate::dialect::auth::token;
+use crate::dialect::auth::token::{self, TokenError};
 use crate::dialect::catalogue::SharedCatalogue;
 use crate::dialect::ledger::books::Books;
 use crate::dialect::ledger::lines::Lines;
@@ -106,9 +106,12 @@ impl Ledger {
         let given = given.and_then(|value| value.to_str().ok()).ok_or_else(|| {
             unauthenticated("send `Authorization: Bearer` with a token of a known key".to_owned())
         })?;
-        let claims =
-            token::bearer(given).and_then(|token| token::verify(&self.keys, token, self.now_s()));
-        claims.map_err(|error| unauthenticated(error.to_string()))
+        let verified = || {
+            let claims = token::verify(&self.keys, token::bearer(given)?, self.now_s())?;
+            token::check_dialect(&claims.limits, &claims.key_id, DIALECT)?;
+            Ok(claims)
+        };
+        verified().map_err(|error: TokenError| unauthenticated(error.to_string()))
     }
 
     /// The verified token of a reader. One that grants no reading is refused before anything is
@@ -212,6 +215,9 @@ fn not_granted(claims: &Claims, what: &str) -> Problem {
     let key = &claims.key_id;
     Problem::no_right(format!("the token of key {key:?} does not grant {what}"))
 }
+
+/// How events name this interface.
+pub(super) const DIALECT: &str = "ledger";
 
 /// Names that one event shows in a stream and in the answer to a command: a thousand slow readers
 /// each hold one event in memory. `GET /events` shows more.

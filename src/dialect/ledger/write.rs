@@ -20,7 +20,7 @@ use crate::dialect::body_memory;
 use crate::dialect::caller::Caller;
 use crate::dialect::ledger::fields::{Fields, Wrong};
 use crate::dialect::ledger::problem::Problem;
-use crate::dialect::ledger::state::{Ledger, room_name};
+use crate::dialect::ledger::state::{DIALECT, Ledger, room_name};
 use crate::dialect::recorded::Recorded;
 use crate::domain::{Code, Command, Digest, Rejection, Request, RoomName};
 use crate::engine::{Call, Receipt, Status};
@@ -251,7 +251,7 @@ impl Write {
             what: call.into(),
             problem: problem.detail().to_owned(),
         });
-        if !self.may(&request.command) {
+        if !self.may(&request.command) || self.caller.mismatch().is_some() {
             return match self.execute(request).await {
                 Err(refused) => refused,
                 Ok(_) => problem,
@@ -308,6 +308,8 @@ impl Write {
                 key_id: self.caller.claims.key_id.clone(),
                 call: request.command.name().to_owned(),
             });
+        } else if let Some(mismatch) = self.caller.mismatch() {
+            request.objection = Some(mismatch);
         }
         let call = self.engine_call(request)?;
         let receipt = self.ledger.engine.execute(call).await?;
@@ -343,7 +345,7 @@ impl Write {
         let claims = &self.caller.claims;
         let room = self.room.as_str();
         let makes_rooms = matches!(command, Command::CreateRoom(_) | Command::DeleteRoom);
-        if makes_rooms && claims.may(Right::RoomCreate) {
+        if makes_rooms && claims.may(Right::RoomCreate(room)) {
             return true;
         }
         if let Command::Move { to_room, .. } = command {
@@ -387,6 +389,3 @@ fn not_taken_in(error: NoBody) -> Problem {
 
 /// As LiveKit's newer builds: what a message of the largest size needs.
 pub(super) const BODY_BYTES_MAX: usize = body_memory::BODY_BYTES_MAX;
-
-/// How events name this interface.
-pub(super) const DIALECT: &str = "ledger";

@@ -238,9 +238,12 @@ impl<S: RoomService> LiveKit<S> {
             let query = parts.uri.query().unwrap_or_default();
             parameter_token(form).or_else(|| parameter_token(query))
         };
-        token
-            .map(|token| token::verify(&self.keys, token, (self.now_s)()))
-            .transpose()
+        let verified = token.map(|token| {
+            let claims = token::verify(&self.keys, token, (self.now_s)())?;
+            token::check_dialect(&claims.limits, &claims.key_id, service::DIALECT)?;
+            Ok(claims)
+        });
+        verified.transpose()
     }
 }
 

@@ -104,9 +104,11 @@ pub const fn error_code(code: Code) -> ErrorCode {
         | Code::NoSuchTrack
         | Code::NoSuchVersion => ErrorCode::NotFound,
         Code::VersionConflict => ErrorCode::Aborted,
-        Code::NoRight | Code::Banned | Code::TokenRevoked | Code::TokenExpired => {
-            ErrorCode::PermissionDenied
-        }
+        Code::NoRight
+        | Code::ActorMismatch
+        | Code::Banned
+        | Code::TokenRevoked
+        | Code::TokenExpired => ErrorCode::PermissionDenied,
         Code::RemoteUnmuteDisabled
         | Code::NotMovable
         | Code::RoomFull

@@ -68,10 +68,11 @@ impl Service {
             key_id: caller.claims.key_id.clone(),
             call: call.name().to_owned(),
         };
-        let objection = match (granted, wish.objection) {
-            (false, _) => Some(oversize(&incoming.request).unwrap_or_else(denied)),
-            (true, Some(objection)) => Some(objection),
-            (true, None) => match self.taken_id(&wish.command, &wish.room).await {
+        let mismatch = || caller.mismatch().or(wish.objection);
+        let objection = match granted.then(mismatch) {
+            None => Some(oversize(&incoming.request).unwrap_or_else(denied)),
+            Some(Some(objection)) => Some(objection),
+            Some(None) => match self.taken_id(&wish.command, &wish.room).await {
                 Ok(objection) => objection,
                 Err(error) => return Answer::unrecorded(Err(refusal::failed(&error))),
             },

@@ -3,16 +3,17 @@
 
 use axum::http::StatusCode;
 
-use crate::dialect::auth::claims::Claims;
+use crate::dialect::auth::claims::{Claims, Right};
 use crate::domain::limits::{IDENTITY_BYTES_MAX, ROOM_NAME_BYTES_MAX};
 
 /// Status and words for the claims of a verified token, in LiveKit's order of checks (recorded).
 pub(in crate::dialect::livekit) fn validate(claims: Option<&Claims>) -> (StatusCode, String) {
-    let grants = claims.map(|claims| &claims.grants);
-    let Some((grants, video)) = grants.and_then(|it| Some((it, it.video.as_ref()?))) else {
+    let granted = claims.and_then(|claims| Some((claims, claims.grants.video.as_ref()?)));
+    let Some((claims, video)) = granted else {
         let words = "no permissions to access the room";
         return (StatusCode::UNAUTHORIZED, words.to_owned());
     };
+    let grants = &claims.grants;
     let bad = |words: String| (StatusCode::BAD_REQUEST, words);
     if !video.room_join {
         (StatusCode::UNAUTHORIZED, "permissions denied".to_owned())
@@ -24,6 +25,8 @@ pub(in crate::dialect::livekit) fn validate(claims: Option<&Claims>) -> (StatusC
         bad(too_long("participant identity", IDENTITY_BYTES_MAX))
     } else if video.room.len() > ROOM_NAME_BYTES_MAX {
         bad(too_long("room name", ROOM_NAME_BYTES_MAX))
+    } else if !claims.may(Right::Join(&video.room)) {
+        (StatusCode::UNAUTHORIZED, "permissions denied".to_owned())
     } else {
         (StatusCode::OK, "success".to_owned())
     }

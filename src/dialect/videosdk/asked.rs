@@ -7,6 +7,7 @@ use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
 use axum::http::{Request, header};
 
+use crate::dialect::auth::limits::KeyRight;
 use crate::dialect::body;
 use crate::dialect::caller::{Said, header_text};
 use crate::dialect::coverage::Answered;
@@ -63,6 +64,11 @@ impl Asked {
         if let Err(fault) = self.token.may_call() {
             return Some(fault.into());
         }
+        if !self.token.limits.grants(self.rights(), Some(room.as_str())) {
+            let key_id = cut(&self.token.key_id);
+            let words = format!("key {key_id:?} is not for this call, or not for this room");
+            return Some(ApiError::forbidden(VendorCode::UnauthorizedRequest, words));
+        }
         let own = self.token.room.as_ref()?;
         let is_own = own == room.as_str() || self.bound.as_ref() == Some(room);
         (!is_own).then(|| self.bound_elsewhere())
@@ -83,6 +89,15 @@ impl Asked {
     /// Whether lists show the room to the caller.
     pub(super) fn sees(&self, room: &RoomName) -> bool {
         self.denied(room).is_none()
+    }
+
+    /// What the key of the caller has one of.
+    fn rights(&self) -> &'static [KeyRight] {
+        match self.call {
+            Call::CreateMeeting | Call::CreateRoom | Call::DeactivateRoom => &[KeyRight::Create],
+            call if call.answered() == Answered::Recorded => &[KeyRight::Admin],
+            _ => &[KeyRight::Admin, KeyRight::Audit],
+        }
     }
 
     fn bound_elsewhere(&self) -> ApiError {

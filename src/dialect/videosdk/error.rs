@@ -258,7 +258,7 @@ pub const fn of_code(code: Code) -> (StatusCode, Option<VendorCode>) {
             (StatusCode::NOT_FOUND, None)
         }
         Code::VersionConflict | Code::IdReused => (StatusCode::CONFLICT, None),
-        Code::NoRight | Code::Banned => {
+        Code::NoRight | Code::ActorMismatch | Code::Banned => {
             (StatusCode::FORBIDDEN, Some(VendorCode::UnauthorizedRequest))
         }
         Code::TokenRevoked | Code::TokenExpired => {

@@ -2,14 +2,17 @@
 //! from the signature, which all dialects' tokens share; it never looks at a room.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 
 use crate::dialect::auth::keys::KeyRing;
+use crate::dialect::auth::limits::KeyLimits;
 use crate::dialect::auth::token::{Dates, Signed, TokenError, names_key};
 use crate::dialect::caller::header_text;
 use crate::dialect::videosdk::error::{ApiError, VendorCode, cut};
+use crate::dialect::videosdk::state::DIALECT;
 use crate::domain::command::{ConfigPatch, Join, PermissionUpdate, ProfileUpdate};
 use crate::domain::event::{ConnectionKind, Credential};
 use crate::domain::{AdminRight, Digest, Identity, PermissionPatch, Timestamp};
@@ -31,6 +34,8 @@ pub struct Token {
     pub dates: Dates,
     /// SHA-256 of the token as it came.
     pub sha256: Digest,
+    /// What its key is narrowed to.
+    pub limits: Arc<KeyLimits>,
 }
 
 /// A permission of a token.
@@ -75,6 +80,7 @@ impl Token {
     /// permissions that contradict each other, and for what nobody knows.
     pub fn verify(keys: &KeyRing, token: &str, now_s: i64) -> Result<Self, TokenFault> {
         let signed = Signed::open(keys, token, KEY_CLAIM)?;
+        signed.check_dialect(DIALECT)?;
         let text = |claim| {
             signed
                 .text(claim)
@@ -94,6 +100,7 @@ impl Token {
             participant,
             dates,
             sha256: signed.token_sha256,
+            limits: signed.limits,
             key_id: signed.key_id,
         })
     }

@@ -2,10 +2,11 @@
 //! refusals must be recorded wherever the room is known, also of what cannot be read; it knows no
 //! command.
 
+use crate::dialect::caller::Proven;
 use crate::dialect::videosdk::asked::Asked;
 use crate::dialect::videosdk::error::ApiError;
 use crate::dialect::videosdk::state::{DIALECT, VideoSdk};
-use crate::domain::{Actor, Command, Rejection, Request, RoomName};
+use crate::domain::{Command, Rejection, Request, RoomName};
 use crate::engine::{self, Receipt, Status};
 
 /// What is wrong with a request before the rules look at it, and what its caller is told.
@@ -57,11 +58,20 @@ impl VideoSdk {
         let room = &request.room;
         let denied = asked.denied(room);
         let denied = denied.map(|error| Fault::denied(asked, room, error));
-        let fault = denied.or(fault);
         let call = asked.call.name();
         let token = &asked.token;
-        let actor = Actor::of_key(&token.key_id, token.participant.as_deref());
-        let provenance = asked.said.provenance(actor, DIALECT, call);
+        let proven = Proven {
+            key_id: &token.key_id,
+            subject: token.participant.as_deref(),
+            token_sha256: Some(token.sha256),
+            may_speak_for_others: token.limits.may_speak_for_others,
+        };
+        let mismatch = asked.said.mismatch(&proven).map(|rejection| Fault {
+            error: ApiError::rejected(&rejection),
+            rejection,
+        });
+        let fault = denied.or(mismatch).or(fault);
+        let provenance = asked.said.provenance(&proven, DIALECT, call);
         let provenance = provenance.map_err(|rejection| ApiError::rejected(&rejection))?;
         request.objection = fault.as_ref().map(|fault| fault.rejection.clone());
         let call = engine::Call::decoded(request, provenance, asked.digest, asked.bytes);

@@ -56,20 +56,16 @@ impl ActorView {
         }
     }
 
-    /// Who acted, as a line for people names them.
+    /// Who acted, as a line for people names them: what is proven first, and a claim as one.
     pub fn name(&self) -> String {
         let own = match (self.kind, &self.key) {
-            (ActorKind::ApiKey, Some(key)) => {
-                let own = format!("{} ({key})", self.id);
-                let claim = self.on_behalf_of.as_ref();
-                return claim.map_or_else(|| own.clone(), |it| format!("{own} for {it}"));
-            }
+            (ActorKind::ApiKey, Some(key)) => format!("{} (key {key})", self.id),
             (ActorKind::ApiKey | ActorKind::Participant, _) => self.id.clone(),
             (ActorKind::System, _) => "the ledger".to_owned(),
             (ActorKind::Policy, _) => format!("the rule {}", self.id),
         };
         match &self.on_behalf_of {
-            Some(person) => format!("{person} ({own})"),
+            Some(person) => format!("{own}, on behalf of {person} (as it says)"),
             None => own,
         }
     }

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::domain::{ConnectionNumber, Personal, Timestamp};
+use crate::domain::{ConnectionNumber, Digest, Personal, Timestamp};
 use crate::replay::names::Directory;
 use crate::replay::view::actor::ActorView;
 use crate::replay::view::resolve::Resolver;
@@ -44,6 +44,9 @@ pub struct EventView {
     pub occurred_at: Option<Timestamp>,
     /// Who did it.
     pub actor: ActorView,
+    /// SHA-256 of the token with which the caller came.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_sha256: Option<Digest>,
     /// Through what.
     pub via: ViaView,
     /// The caller's idempotency key.
@@ -140,6 +143,7 @@ impl EventView {
             ruleset: record.command.ruleset,
             occurred_at: record.event.occurred_at,
             actor: ActorView::of(&provenance.actor, &resolver),
+            token_sha256: provenance.token_sha256,
             via: ViaView {
                 dialect: provenance.via.dialect.clone(),
                 call: provenance.via.call.clone(),

@@ -70,7 +70,7 @@ fn an_operator_sees_a_held_clock_and_releases_it() {
         json!({"dialect": "ledger", "call": "release_clock"})
     );
     assert_eq!(event["data"], json!({"by_operator": true}));
-    let sentence = "ops (devkey) released the clock: timers run via ledger release_clock, \
+    let sentence = "ops (key devkey) released the clock: timers run via ledger release_clock, \
                     reason \"checked the date\"";
     assert_eq!(event["sentence"], sentence);
     assert_eq!(event["recorded_at"], json!(wall.plus_seconds(2 * 86_400)));

@@ -34,8 +34,13 @@ impl Server {
 
     /// A server on which each key may call only so often.
     pub(crate) fn limited(limit: Option<RateLimit>) -> Self {
+        Self::with(KeyRing::dev(), limit)
+    }
+
+    /// A server with these keys.
+    pub(crate) fn with(keys: KeyRing, limit: Option<RateLimit>) -> Self {
         let engine = VirtualEngine::in_memory().unwrap();
-        let keys = Arc::new(KeyRing::dev());
+        let keys = Arc::new(keys);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build();

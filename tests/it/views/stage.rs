@@ -159,6 +159,7 @@ pub(super) fn opened(number: u32) -> ConnectionOpened {
 pub(super) fn moderator() -> Provenance {
     Provenance {
         actor: Actor::of_key("devkey", None),
+        token_sha256: None,
         via: Via {
             dialect: "ledger".into(),
             call: "commands".into(),

@@ -150,9 +150,10 @@ macro_rules! calls {
 }
 
 calls! {
-    Recorded CreateRoom(CreateRoomRequest) -> Room, |_| Right::RoomCreate;
+    Recorded CreateRoom(CreateRoomRequest) -> Room, |request| Right::RoomCreate(&request.name);
     Read ListRooms(ListRoomsRequest) -> ListRoomsResponse, |_| Right::RoomList;
-    Recorded DeleteRoom(DeleteRoomRequest) -> DeleteRoomResponse, |_| Right::RoomCreate;
+    Recorded DeleteRoom(DeleteRoomRequest) -> DeleteRoomResponse,
+        |request| Right::RoomCreate(&request.room);
     Read ListParticipants(ListParticipantsRequest) -> ListParticipantsResponse,
         |request| Right::RoomAdmin(&request.room);
     Read GetParticipant(RoomParticipantIdentity) -> ParticipantInfo,

@@ -23,13 +23,9 @@ pub struct Webhooks {
 }
 
 impl Webhooks {
-    /// Signs with the key of that id, else with the first one; `None` when there is no such key.
+    /// Signs with the key of that id, else with the first that may; `None` when there is no such key.
     pub fn new(keys: Arc<KeyRing>, key_id: Option<&str>) -> Option<Self> {
-        let key_id = match key_id {
-            Some(key_id) => keys.secret(key_id).map(|_| key_id),
-            None => keys.ids().next(),
-        };
-        let key_id = key_id?.to_owned();
+        let key_id = keys.signer(key_id)?.to_owned();
         Some(Self { keys, key_id })
     }
 }

@@ -22,7 +22,12 @@ pub(super) fn of(record: &Record, resolver: &Resolver<'_>) -> String {
     let provenance = &record.command.provenance;
     let did = |what: String| {
         let actor = ActorView::name_of(&provenance.actor, resolver);
-        format!("{actor} {what}{}", through(provenance))
+        let comma = if provenance.actor.on_behalf_of.is_some() {
+            ","
+        } else {
+            ""
+        };
+        format!("{actor}{comma} {what}{}", through(provenance))
     };
     let line = match clause(&record.event.event, record.version, resolver) {
         Did(what) => did(what),
