@@ -7,6 +7,7 @@ mod door;
 pub mod fuzz;
 #[cfg(feature = "testing")]
 pub mod fuzz_tokens;
+mod reload;
 mod webhooks;
 
 use std::future::Future;
@@ -26,12 +27,14 @@ pub use door::{
     Certificate, ConnectionLimits, DoorConfig, HostError, Hosts, Network, NetworkError, Proxies,
     TlsError, Transport,
 };
+pub use reload::{Reload, ReloadError};
 pub use webhooks::{WebhookConfig, WebhookError, bad_cursors, set_cursors_aside};
 
 use door::Doorway;
 
 use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::auth::rate::{RateLimit, RateLimits};
+use crate::dialect::auth::trust::Keys;
 use crate::dialect::caller;
 use crate::dialect::daily;
 use crate::dialect::ledger;
@@ -71,6 +74,7 @@ pub struct ServerConfig {
 /// A server that holds its port and its ledger, and answers once it runs.
 pub struct Server {
     engine: Engine,
+    keys: Keys,
     outbox: Outbox,
     router: Router,
     door: DoorConfig,
@@ -114,11 +118,12 @@ impl Server {
             Arc::new(SystemClock::new()),
             Arc::clone(&ids),
         )?;
-        let outbox = webhooks::open(&engine, &config.webhooks, &config.keys, &config.data)?;
+        let keys = Keys::of((*config.keys).clone(), engine.clone());
+        let outbox = webhooks::open(&engine, &config.webhooks, &keys, &config.data)?;
         Ok(Server {
             router: routes(
                 &engine,
-                &config.keys,
+                &keys,
                 ids,
                 config.rate_limit,
                 config.origins.clone(),
@@ -132,6 +137,7 @@ impl Server {
                 ..config.door.clone()
             },
             engine,
+            keys,
             outbox,
             listener,
             address,
@@ -142,6 +148,11 @@ impl Server {
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What puts other keys in the place of these while the server runs.
+    pub fn reload(&self) -> Reload {
+        Reload::new(self.keys.clone(), self.engine.clone(), &self.outbox)
     }
 
     /// Who will be told what happens, and after which position.
@@ -200,7 +211,7 @@ pub fn router(
 ) -> Router {
     routes(
         engine,
-        keys,
+        &Keys::of((**keys).clone(), engine.clone()),
         ids,
         limit,
         Origins::default(),
@@ -210,7 +221,7 @@ pub fn router(
 
 fn routes(
     engine: &Engine,
-    keys: &Arc<KeyRing>,
+    keys: &Keys,
     ids: Arc<dyn IdSource>,
     limit: Option<RateLimit>,
     origins: Origins,
@@ -218,7 +229,7 @@ fn routes(
 ) -> Router {
     let clock = Arc::clone(engine.clock());
     let limits = limit.map(|limit| Arc::new(RateLimits::new(limit, Arc::clone(&clock))));
-    let ledger = ledger::Ledger::new(engine.clone(), Arc::clone(keys)).watching(receivers);
+    let ledger = ledger::Ledger::new(engine.clone(), keys.clone()).watching(receivers);
     let (requests, catalogue) = (ledger.requests().clone(), ledger.catalogue().clone());
     let counting = |dialect, call| Counting {
         requests: requests.clone(),
@@ -228,7 +239,7 @@ fn routes(
     };
     let dialect = livekit::LiveKit::new(
         livekit::service::Service::new(engine.clone()).sharing(catalogue.clone()),
-        Arc::clone(keys),
+        keys.clone(),
         move || clock.wall().seconds(),
     );
     let dialect = dialect.readable_by(origins).limited(limits.clone());
@@ -238,13 +249,13 @@ fn routes(
     let routes = counted.of(livekit::router(dialect));
     let dialect = daily::Daily::new(
         engine.clone(),
-        Arc::clone(keys),
+        keys.clone(),
         catalogue.clone(),
         Arc::clone(&ids),
     );
     let dialect = dialect.limited(limits.clone());
     let routes = routes.merge(daily::router(dialect, requests.clone()));
-    let dialect = videosdk::VideoSdk::new(engine.clone(), Arc::clone(keys), catalogue, ids);
+    let dialect = videosdk::VideoSdk::new(engine.clone(), keys.clone(), catalogue, ids);
     let dialect = videosdk::router(dialect.limited(limits.clone()));
     let routes = routes.merge(counting(videosdk::DIALECT, videosdk::call_name).of(dialect));
     ledger::router(ledger.limited(limits))

@@ -164,15 +164,19 @@ pub struct ServeArgs {
     #[arg(long, value_name = "TIME", default_value = "60s",
           value_parser = humantime::parse_duration)]
     pub stall_timeout: Duration,
-    /// Tell this address what happens, as LiveKit's webhooks do; may be given several times.
+    /// Tell this address what happens, as LiveKit's webhooks do; may be given several times. One
+    /// that holds a secret belongs into --webhooks FILE, or into ROOMLEDGER_WEBHOOKS.
     #[arg(long, value_name = "URL")]
     pub webhook: Vec<String>,
+    /// File of such addresses, one a line, readable by its owner only (mode 0600).
+    #[arg(long, value_name = "FILE")]
+    pub webhooks: Option<PathBuf>,
     /// API key that signs webhooks [default: the first one]
-    #[arg(long, value_name = "KEY", requires = "webhook")]
+    #[arg(long, value_name = "KEY")]
     pub webhook_key: Option<String>,
     /// Position after which a receiver begins that has no cursor yet, or a damaged one; 0 for
     /// everything [default: what happens from now on]
-    #[arg(long, value_name = "POS", requires = "webhook")]
+    #[arg(long, value_name = "POS")]
     pub webhook_from: Option<u64>,
     /// The key of the environment, where there is no file.
     #[command(flatten)]
@@ -190,7 +194,8 @@ pub struct KeyArgs {
         hide_env_values = true
     )]
     pub api_key: Option<String>,
-    /// API secret; better by the environment, where other users of the machine do not see it.
+    /// API secret; by the environment, where other users of the machine do not see it: serve takes
+    /// it from there alone.
     #[arg(
         long,
         env = "LIVEKIT_API_SECRET",

@@ -15,6 +15,7 @@ pub mod private;
 pub mod read;
 pub mod run;
 pub mod sanitize;
+mod secrets;
 pub mod serve;
 pub mod size;
 pub mod source;

@@ -3,6 +3,7 @@
 
 use std::io::{self, Write};
 use std::panic;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::runtime::Builder;
@@ -15,14 +16,15 @@ use crate::cli::failure::{Exit, Failure};
 use crate::cli::private::private_text;
 use crate::cli::read::failure_of;
 use crate::cli::sanitize;
+use crate::cli::secrets::{receivers, refuse_secret_in_words};
 use crate::cli::terminal::Terminal;
 use crate::cli::token::Key;
-use crate::dialect::auth::keys::{KeyRing, ShortSecrets};
+use crate::dialect::auth::keys::{KeyError, KeyRing, ShortSecrets};
 use crate::engine::EngineError;
 use crate::outbox::{OutboxConfig, OutboxError};
 use crate::server::{
-    ConnectionLimits, DoorConfig, Hosts, Origins, Proxies, Server, ServerConfig, ServerError,
-    Transport, WebhookConfig, WebhookError, descriptors,
+    ConnectionLimits, DoorConfig, Hosts, Origins, Proxies, Reload, Server, ServerConfig,
+    ServerError, Transport, WebhookConfig, WebhookError, descriptors,
 };
 use crate::store::Position;
 
@@ -32,7 +34,9 @@ use crate::store::Position;
 /// `Usage` for keys and addresses that are refused; `InUse` when another process has the ledger;
 /// `Damaged` when it cannot be trusted; `No` for the rest.
 pub fn serve(args: &ServeArgs, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    refuse_secret_in_words()?;
     let keys = Arc::new(keys(args)?);
+    let receivers = receivers(args)?;
     let certificate = CertificateFiles::of(args)?;
     let (origins, door) = (origins(args)?, door(args, certificate.as_ref())?);
     trace();
@@ -50,7 +54,7 @@ pub fn serve(args: &ServeArgs, terminal: &mut Terminal<'_>) -> Result<(), Failur
         door,
         webhooks: WebhookConfig {
             outbox: OutboxConfig {
-                receivers: args.webhook.clone(),
+                receivers,
                 from: args.webhook_from.map(Position),
                 ..OutboxConfig::default()
             },
@@ -63,6 +67,9 @@ pub fn serve(args: &ServeArgs, terminal: &mut Terminal<'_>) -> Result<(), Failur
     let runtime = runtime.map_err(|error| Failure::new(Exit::No, "no threads").because(error))?;
     if let Some(files) = certificate {
         runtime.spawn(files.reread());
+    }
+    if let Some(file) = args.keys.clone() {
+        runtime.spawn(reload_keys(server.reload(), file));
     }
     let ended = runtime.block_on(server.run(asked_to_stop()));
     // A look-up of a name may hang in the system; nothing waits for it.
@@ -166,15 +173,20 @@ fn keys(args: &ServeArgs) -> Result<KeyRing, Failure> {
     if args.dev {
         return Ok(KeyRing::dev());
     }
-    let refused = |error: &dyn std::fmt::Display| {
-        Failure::new(Exit::Usage, "the keys are refused").because(error)
-    };
     if let Some(file) = &args.keys {
-        let text = private_text("the keys", file)?;
-        return KeyRing::parse(&text, ShortSecrets::Refuse).map_err(|error| refused(&error));
+        return keys_of(file);
     }
     let key = Key::find(false, &args.key)?;
     KeyRing::single(&key.id, &key.secret, ShortSecrets::Refuse).map_err(|error| refused(&error))
+}
+
+fn keys_of(file: &Path) -> Result<KeyRing, Failure> {
+    let text = private_text("the keys", file)?;
+    KeyRing::parse(&text, ShortSecrets::Refuse).map_err(|error| refused(&error))
+}
+
+fn refused(error: &KeyError) -> Failure {
+    Failure::new(Exit::Usage, "the keys are refused").because(error)
 }
 
 fn failure(error: &ServerError, place: &str) -> Failure {
@@ -240,6 +252,28 @@ async fn asked_to_stop() {
         }
         std::process::exit(SIGINT_EXIT);
     });
+}
+
+/// Reads the keys anew at each SIGHUP. A file that is refused changes nothing.
+async fn reload_keys(reload: Reload, file: PathBuf) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+        return;
+    };
+    while hangup.recv().await.is_some() {
+        let told = match keys_of(&file) {
+            Ok(ring) => match reload.keys(ring).await {
+                Ok(Some(_)) => "note: the keys were read anew".to_owned(),
+                Ok(None) => "note: the keys were read anew, and are what they were".to_owned(),
+                Err(error) => format!("note: the earlier keys go on: {error}"),
+            },
+            Err(failure) => {
+                let cause = failure.cause.unwrap_or_default();
+                format!("note: the earlier keys go on: {}: {cause}", failure.error)
+            }
+        };
+        // Nobody may read it any more.
+        let _ = writeln!(io::stderr(), "{}", sanitize::visible(&told));
+    }
 }
 
 /// Log lines on standard error; `ROOMLEDGER_LOG` chooses them as `RUST_LOG` would.

@@ -60,3 +60,5 @@ pub const TARGETS_MAX: usize = 100_000;
 pub const ACTIVITY_ITEMS_MAX: usize = 1_000;
 /// A connection that reports no media for this long after joining is closed (LiveKit: 60 s).
 pub const ACTIVATION_TIMEOUT_S: u32 = 60;
+/// Tokens of API keys that are revoked one by one, in all: half a megabyte.
+pub const API_TOKENS_REVOKED_MAX: usize = 10_000;

@@ -22,6 +22,7 @@
 //! 13. Batching is invisible.
 //! 14. A subscription sees every position once, in order.
 
+mod api_tokens;
 mod code;
 pub mod command;
 mod decide;
@@ -42,6 +43,7 @@ mod time;
 mod timelog;
 mod words;
 
+pub use api_tokens::{ApiRevocations, RevokedTokens};
 pub use code::Code;
 pub use command::{Command, Request, Target};
 pub use decide::{

@@ -68,7 +68,7 @@ impl Writer {
         match self.append(&plan) {
             Ok(appended) => {
                 self.facts.clear();
-                self.released_by = None;
+                self.operated.clear();
                 let committed = self.publish(plan, appended, &asks, reading.now);
                 self.answer(asks, replies, committed.as_deref(), reading.now);
                 self.keep_checkpoint(committed.as_deref());
@@ -126,9 +126,9 @@ impl Writer {
         };
         let draw = || self.ids.draw();
         let mut planner = Planner::new(setting, rooms, self.system, &draw);
-        if let Some((operator, request)) = &self.released_by {
-            let released = Event::from(ClockReleased { by_operator: true });
-            planner.record_system_by(operator.clone(), request.clone(), &[released]);
+        for (operator, request, event) in &self.operated {
+            let event = std::slice::from_ref(event);
+            planner.record_system_by(operator.clone(), request.clone(), event);
         }
         planner.record_system(&self.facts);
         for name in ticks {
@@ -281,6 +281,7 @@ impl Writer {
             if let Event::DefaultsChanged(changed) = &record.event.event {
                 self.defaults = Some(Arc::clone(&changed.config));
             }
+            self.shared.believe(&record.event.event);
         }
         let given: u64 = asks.iter().map(|ask| ask.call.request_bytes).sum();
         let bytes = given + RECORD_BYTES * u64::try_from(committed.records.len()).unwrap_or(0);

@@ -119,6 +119,17 @@ pub struct Receipt {
     pub replayed: bool,
 }
 
+/// The outcome of what an operator does to the ledger itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operated {
+    /// Whether it changed anything: otherwise nothing is recorded.
+    pub changed: bool,
+    /// Where it is recorded; the head where nothing was.
+    pub position: Position,
+    /// Whether this is the outcome of an earlier call with the same request id.
+    pub replayed: bool,
+}
+
 /// The outcome of a release.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Released {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::call::{Counted, Remembered};
 use crate::domain::event::RoomConfig;
-use crate::domain::{Digest, Room, Timestamp, Version};
+use crate::domain::{ApiRevocations, Digest, Room, Timestamp, Version};
 use crate::store::{Caches, Link, RequestKey, StoreError, decode_cache, encode_cache};
 
 /// State at the end of one commit.
@@ -24,6 +24,8 @@ pub(crate) struct Checkpoint {
     pub(crate) clean: bool,
     /// The defaults as last recorded.
     pub(crate) defaults: Option<Arc<RoomConfig>>,
+    /// Which tokens of API keys are believed no more.
+    pub(crate) api_revocations: Arc<ApiRevocations>,
     /// Every room that is in memory: all with an open session are.
     pub(crate) rooms: Vec<Arc<Room>>,
     /// The outcomes that a repeat may ask for, of each caller the oldest first.

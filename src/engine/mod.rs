@@ -50,7 +50,7 @@ use std::thread;
 
 use tokio::sync::oneshot;
 
-pub use call::{Call, RELEASE_CLOCK, Receipt, Refused, Released, Status};
+pub use call::{Call, Operated, RELEASE_CLOCK, Receipt, Refused, Released, Status};
 pub use clock::{
     Clock, ClockState, Held, IdSource, ManualClock, RandomIds, SeededIds, SystemClock,
 };
@@ -118,7 +118,7 @@ impl Engine {
             refusals: Refusals::new(shared.config.refusals_per_minute_max),
             outcomes: restored.outcomes,
             facts: Vec::new(),
-            released_by: None,
+            operated: Vec::new(),
             defaults: restored.defaults,
             keeper: Keeper::start(&shared, restored.checkpointed)?,
             system: restored.system,

@@ -100,6 +100,7 @@ impl Restored {
         self.held = checkpoint.held;
         self.clean = checkpoint.clean;
         self.defaults = checkpoint.defaults;
+        shared.api_revocations.store(checkpoint.api_revocations);
         let named = |room: Arc<Room>| (room.name.clone(), room);
         self.rooms = checkpoint.rooms.into_iter().map(named).collect();
         for outcome in checkpoint.outcomes {
@@ -114,6 +115,7 @@ impl Restored {
             self.fold_room(shared, name, record)?;
         } else {
             self.system = record.version;
+            shared.believe(&record.event.event);
             let kind = record.event.event.kind();
             if let Event::DefaultsChanged(changed) = &record.event.event {
                 self.defaults = Some(Arc::clone(&changed.config));

@@ -4,6 +4,7 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use super::cache::Rooms;
@@ -12,7 +13,7 @@ use super::config::EngineConfig;
 use super::error::EngineError;
 use super::figures::Figures;
 use super::tail::Tail;
-use crate::domain::Timestamp;
+use crate::domain::{ApiRevocations, Event, Timestamp};
 use crate::store::{EventStore, Position};
 
 pub(crate) struct Shared {
@@ -22,6 +23,8 @@ pub(crate) struct Shared {
     pub(crate) rooms: Rooms,
     pub(crate) tail: Tail,
     pub(crate) figures: Figures,
+    /// Which tokens of API keys are believed no more, as far as that is durable.
+    pub(crate) api_revocations: ArcSwap<ApiRevocations>,
     /// Bytes of requests that wait for the writer.
     pub(crate) waiting_bytes: AtomicU64,
     visible: watch::Sender<Visible>,
@@ -53,6 +56,7 @@ impl Shared {
             clock,
             rooms: Rooms::new(),
             figures: Figures::default(),
+            api_revocations: ArcSwap::default(),
             tail: Tail::new(head, config.tail_bytes_max),
             visible: watch::Sender::new(Visible {
                 head,
@@ -76,6 +80,18 @@ impl Shared {
     /// Lets readers see all up to `head`: rooms and tail hold it already.
     pub(crate) fn reveal(&self, head: Position) {
         self.visible.send_modify(|visible| visible.head = head);
+    }
+
+    /// Lets every verification know of a revocation of API tokens that is durable.
+    pub(crate) fn believe(&self, event: &Event) {
+        if matches!(
+            event,
+            Event::ApiTokensRevoked(_) | Event::ApiTokenRevocationLifted(_)
+        ) {
+            let mut revoked = (**self.api_revocations.load()).clone();
+            revoked.apply(event);
+            self.api_revocations.store(Arc::new(revoked));
+        }
     }
 
     pub(crate) fn close(&self) {

@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::cache::Idle;
-use super::call::{Answer, Call, Released};
+use super::call::{Answer, Call, Operated};
 use super::checkpoint::Checkpoint;
 use super::clock::{HoldChange, IdSource, LedgerTime, Reading};
 use super::error::EngineError;
@@ -34,8 +34,8 @@ pub(crate) enum Job {
     Fire(oneshot::Sender<Option<Timestamp>>),
     /// Hand out what is remembered of requests.
     Outcomes(oneshot::Sender<Outcomes>),
-    /// Trust the wall clock again.
-    ReleaseClock(Box<Release>),
+    /// Do to the ledger itself what an operator asks for.
+    Operate(Box<Operation>),
     /// Finish what waits, record the stop, close the store.
     Stop(oneshot::Sender<Result<(), EngineError>>),
 }
@@ -48,10 +48,20 @@ pub(crate) struct Ask {
     pub(crate) answer: oneshot::Sender<Result<Answer, EngineError>>,
 }
 
-/// A release that waits for its answer.
-pub(crate) struct Release {
+/// What an operator does to the ledger itself.
+pub(crate) struct Operation {
     pub(crate) provenance: Provenance,
-    pub(crate) answer: oneshot::Sender<Result<Released, EngineError>>,
+    pub(crate) what: What,
+    pub(crate) answer: oneshot::Sender<Result<Operated, EngineError>>,
+}
+
+/// See [`Operation`].
+#[derive(Clone, Debug)]
+pub(crate) enum What {
+    /// Trust the wall clock again.
+    ReleaseClock,
+    /// Record a fact.
+    Record(Box<Event>),
 }
 
 /// All that the writer alone knows.
@@ -66,8 +76,8 @@ pub(crate) struct Writer {
     pub(crate) outcomes: Outcomes,
     /// Facts of the ledger itself that the next batch records.
     pub(crate) facts: Vec<Event>,
-    /// The operator who released the clock, until that is recorded.
-    pub(crate) released_by: Option<(Provenance, Option<RequestRecord>)>,
+    /// What operators did, until it is recorded.
+    pub(crate) operated: Vec<(Provenance, Option<RequestRecord>, Event)>,
     pub(crate) system: Version,
     /// When the last record was recorded.
     pub(crate) last: Timestamp,
@@ -106,7 +116,7 @@ impl Writer {
                 Some(Job::Outcomes(answer)) => {
                     let _nobody_waits = answer.send(self.outcomes.clone());
                 }
-                Some(Job::ReleaseClock(release)) => self.release(*release),
+                Some(Job::Operate(operation)) => self.operate(*operation),
                 Some(Job::Stop(answer)) => {
                     let done = self.stop();
                     // Who is told may open the same log again: nothing of it is held any more.
@@ -212,7 +222,7 @@ impl Writer {
         timer.into_iter().chain(self.refusals.next_due()).min()
     }
 
-    fn read_clock(&mut self) -> Reading {
+    pub(crate) fn read_clock(&mut self) -> Reading {
         let reading = self.time.read(&*self.shared.clock);
         self.shared.keep_time(self.time);
         self.looked = reading.now.max(self.last);
@@ -245,6 +255,7 @@ impl Writer {
             held: self.time.is_held(),
             clean,
             defaults: self.defaults.clone(),
+            api_revocations: self.shared.api_revocations.load_full(),
             rooms: self.shared.rooms.all(),
             outcomes: Vec::new(),
         };
@@ -255,7 +266,7 @@ impl Writer {
         while let Some(job) = self.waiting() {
             match job {
                 Job::Ask(ask) => self.deferred.push_back(*ask),
-                Job::Fire(_) | Job::Outcomes(_) | Job::ReleaseClock(_) | Job::Stop(_) => {}
+                Job::Fire(_) | Job::Outcomes(_) | Job::Operate(_) | Job::Stop(_) => {}
             }
         }
         while !self.deferred.is_empty() {

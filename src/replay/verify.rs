@@ -302,6 +302,9 @@ fn misfit(folded: &Folded, event: &Event) -> Option<String> {
         | Event::ClockHeld(_)
         | Event::ClockReleased(_)
         | Event::DefaultsChanged(_)
+        | Event::ApiTokensRevoked(_)
+        | Event::ApiTokenRevocationLifted(_)
+        | Event::ApiKeysChanged(_)
         | Event::RefusalsSuppressed(_)
         | Event::HistoryRepaired(_)
         | Event::LossAccepted(_) => Some("an event of the ledger itself stands in a room".into()),

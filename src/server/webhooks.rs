@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::dialect::auth::keys::KeyRing;
+use crate::dialect::auth::trust::Keys;
 use crate::dialect::livekit::webhook::Webhooks;
 use crate::engine::Engine;
 use crate::outbox::{Doubt, Notices, Outbox, OutboxConfig, OutboxError, cursors_in_doubt};
@@ -25,11 +25,11 @@ pub struct WebhookConfig {
 pub(super) fn open(
     engine: &Engine,
     config: &WebhookConfig,
-    keys: &Arc<KeyRing>,
+    keys: &Keys,
     data: &Path,
 ) -> Result<Outbox, WebhookError> {
     let disk: Arc<dyn Disk> = Arc::new(RealDisk);
-    let webhooks = Webhooks::new(Arc::clone(keys), config.key_id.as_deref());
+    let webhooks = Webhooks::new(keys.clone(), config.key_id.as_deref());
     let opened = match webhooks {
         Some(webhooks) => {
             let notices: Arc<dyn Notices> = Arc::new(webhooks);

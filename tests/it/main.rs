@@ -89,6 +89,8 @@ mod readme;
 mod refold;
 mod replay;
 #[cfg(feature = "server")]
+mod revocations;
+#[cfg(feature = "server")]
 mod rights;
 #[cfg(feature = "server")]
 mod router_fuzz;
@@ -104,6 +106,8 @@ mod server_bodies;
 mod server_door;
 #[cfg(feature = "cli")]
 mod server_early;
+#[cfg(feature = "cli")]
+mod server_keys;
 #[cfg(feature = "cli")]
 mod server_kill;
 #[cfg(feature = "cli")]

@@ -37,6 +37,7 @@ pub(crate) fn roomledger() -> Command {
         "ROOMLEDGER_SERVER",
         "ROOMLEDGER_DATA",
         "ROOMLEDGER_LOG",
+        "ROOMLEDGER_WEBHOOKS",
         "LIVEKIT_API_KEY",
         "LIVEKIT_API_SECRET",
         "CLICOLOR_FORCE",
@@ -71,11 +72,18 @@ impl Served {
 
     /// The same, with keys that the options name.
     pub(crate) fn begin(data: &Path, more: &[&str], log: &str) -> Self {
-        let mut child = roomledger()
+        let mut command = roomledger();
+        command
             .args(["serve", "--listen", "127.0.0.1:0", "--data"])
             .arg(data)
             .args(more)
-            .env("ROOMLEDGER_LOG", log)
+            .env("ROOMLEDGER_LOG", log);
+        Self::run(command)
+    }
+
+    /// A server by a command line of its own.
+    pub(crate) fn run(mut command: Command) -> Self {
+        let mut child = command
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -99,6 +107,16 @@ impl Served {
             said.push(line);
         };
         Served { child, url, lines }
+    }
+
+    /// The next line of its log that has this in it.
+    pub(crate) fn line(&self, part: &str) -> String {
+        loop {
+            let line = self.lines.recv_timeout(LONGEST).expect(part);
+            if line.contains(part) {
+                return line;
+            }
+        }
     }
 
     /// Its process id.

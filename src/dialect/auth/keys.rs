@@ -4,16 +4,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::dialect::auth::hs256;
 use crate::dialect::auth::keys_file::{Entry, entry, read};
 use crate::dialect::auth::limits::{Bearer, KeyLimits, WebhookUse};
-use crate::domain::Digest;
+use crate::domain::{ApiRevocations, Digest, RevokedTokens};
 
 pub use crate::dialect::auth::keys_file::{KeyError, SECRET_CHARS_MIN, ShortSecrets};
 pub use crate::dialect::auth::secret::Secret;
 
 /// The API keys that a server trusts, by key id.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyRing(BTreeMap<String, Key>);
+pub struct KeyRing {
+    keys: Arc<BTreeMap<String, Key>>,
+    revoked: Arc<ApiRevocations>,
+}
 
 /// An API key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +26,13 @@ pub struct Key {
     pub secret: Secret,
     /// What it is narrowed to.
     pub limits: Arc<KeyLimits>,
+}
+
+impl Key {
+    /// The id of a token of this key as the log holds it: a tag that only the secret makes of it.
+    pub fn token_tag(&self, jti: &str) -> Option<Digest> {
+        hs256::tag(&self.secret, TOKEN_ID, jti)
+    }
 }
 
 impl KeyRing {
@@ -49,7 +60,7 @@ impl KeyRing {
             secret: Secret::new("secret"),
             limits: Arc::default(),
         };
-        Self(BTreeMap::from([(String::from("devkey"), key)]))
+        Self::new(BTreeMap::from([(String::from("devkey"), key)]))
     }
 
     fn of(entries: Vec<Entry>) -> Result<Self, KeyError> {
@@ -90,13 +101,45 @@ impl KeyRing {
         if keys.is_empty() {
             Err(KeyError::None)
         } else {
-            Ok(Self(keys))
+            Ok(Self::new(keys))
         }
+    }
+
+    fn new(keys: BTreeMap<String, Key>) -> Self {
+        Self {
+            keys: Arc::new(keys),
+            revoked: Arc::default(),
+        }
+    }
+
+    /// The same keys, where these tokens are revoked.
+    #[must_use]
+    pub fn without(self, revoked: Arc<ApiRevocations>) -> Self {
+        Self { revoked, ..self }
+    }
+
+    /// The tokens of a key that are revoked, where there are any.
+    pub fn revoked(&self, key_id: &str) -> Option<&RevokedTokens> {
+        self.revoked.of_key(key_id)
+    }
+
+    /// What differs from earlier keys: the ids that were added, removed and changed.
+    pub fn differences(&self, earlier: &Self) -> [Vec<String>; 3] {
+        let lacking = |these: &Self, those: &Self| {
+            let ids = these.keys.keys().filter(|id| !those.keys.contains_key(*id));
+            ids.cloned().collect()
+        };
+        let both = self.keys.iter().filter(|(id, key)| {
+            let before = earlier.keys.get(*id);
+            before.is_some_and(|before| before != *key)
+        });
+        let changed = both.map(|(id, _)| id.clone()).collect();
+        [lacking(self, earlier), lacking(earlier, self), changed]
     }
 
     /// A key, if it is known.
     pub fn key(&self, key_id: &str) -> Option<&Key> {
-        self.0.get(key_id)
+        self.keys.get(key_id)
     }
 
     /// The secret of a key, if the key is known.
@@ -110,7 +153,7 @@ impl KeyRing {
     pub fn key_of_bearer(&self, shown: &str) -> Option<(&str, &Key)> {
         let shown = Digest::of(shown.as_bytes());
         let mut found = None;
-        for (id, key) in &self.0 {
+        for (id, key) in &*self.keys {
             let secret = Digest::of(key.secret.as_bytes());
             let is_it = match key.limits.bearer {
                 Bearer::Secret => secret == shown,
@@ -127,7 +170,7 @@ impl KeyRing {
     /// The key that signs webhooks: of that id, else the first that may; `None` without one.
     pub fn signer(&self, key_id: Option<&str>) -> Option<&str> {
         let may = |key: &Key| key.limits.webhooks != WebhookUse::Off;
-        let mut found = self.0.iter().filter(|(_, key)| may(key));
+        let mut found = self.keys.iter().filter(|(_, key)| may(key));
         let own = |key: &Key| key.limits.webhooks == WebhookUse::Only;
         let id = match key_id {
             Some(key_id) => found.find(|(id, _)| *id == key_id)?.0,
@@ -141,6 +184,9 @@ impl KeyRing {
 
     /// The ids of all keys, in order of their text; fit for logs.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.0.keys().map(String::as_str)
+        self.keys.keys().map(String::as_str)
     }
 }
+
+/// What tags of token ids are for.
+const TOKEN_ID: &str = "roomledger/jti/1";

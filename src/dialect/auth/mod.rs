@@ -11,3 +11,4 @@ mod payload;
 pub mod rate;
 mod secret;
 pub mod token;
+pub mod trust;

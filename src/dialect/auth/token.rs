@@ -14,7 +14,7 @@ use crate::dialect::auth::keys::{Key, KeyRing, Secret};
 use crate::dialect::auth::limits::{KeyLimits, WebhookUse};
 use crate::dialect::auth::payload::{Reader, WrongClaim};
 use crate::dialect::javascript;
-use crate::domain::Digest;
+use crate::domain::{Digest, Timestamp};
 
 /// The token in an `Authorization` header.
 ///
@@ -83,7 +83,9 @@ impl Signed {
         if !parts.are_signed_by(&key.secret) {
             return Err(TokenError::Signature);
         }
-        parts.signed(token, key_id, key)
+        let signed = parts.signed(token, key_id, key)?;
+        signed.check_revoked(keys, key)?;
+        Ok(signed)
     }
 
     /// Checks a token that names no key: the one that signed it is looked for among all.
@@ -95,7 +97,9 @@ impl Signed {
         let mut pairs = keys.ids().filter_map(|id| Some((id, keys.key(id)?)));
         let found = pairs.find(|(_, key)| parts.are_signed_by(&key.secret));
         let (key_id, key) = found.ok_or(TokenError::Signature)?;
-        parts.signed(token, key_id.to_owned(), key)
+        let signed = parts.signed(token, key_id.to_owned(), key)?;
+        signed.check_revoked(keys, key)?;
+        Ok(signed)
     }
 
     /// All claims.
@@ -125,6 +129,21 @@ impl Signed {
     /// [`TokenError::Claim`] for any other type.
     pub fn texts(&self, claim: &str) -> Result<Option<Vec<String>>, TokenError> {
         Ok(self.reader().optional_texts(claim)?)
+    }
+
+    /// Refuses a token that was taken back. It was issued at `iat`, else at `nbf`.
+    fn check_revoked(&self, keys: &KeyRing, key: &Key) -> Result<(), TokenError> {
+        let Some(revoked) = keys.revoked(&self.key_id) else {
+            return Ok(());
+        };
+        let (jti, reader) = (self.text("jti")?, self.reader());
+        let issued = reader.date("iat")?.or(reader.date("nbf")?);
+        let tag = jti.and_then(|jti| key.token_tag(&jti));
+        if revoked.has(tag, issued.map(Timestamp::from_seconds)) {
+            let key_id = printable(&self.key_id);
+            return Err(TokenError::Revoked { key_id });
+        }
+        Ok(())
     }
 
     /// Refuses a token whose key is not known in a dialect.
@@ -429,6 +448,12 @@ pub enum TokenError {
         key_id: String,
         /// The interface that was called.
         dialect: &'static str,
+    },
+    /// It was taken back.
+    #[error("invalid token, error: the token of key {key_id} is revoked; mint a new one")]
+    Revoked {
+        /// The key, cut and escaped likewise.
+        key_id: String,
     },
     /// It lasts longer than its key allows.
     #[error(

@@ -61,7 +61,7 @@ impl Daily {
     async fn answer(&self, request: Request<Body>) -> Result<Answer, Error> {
         let (parts, body) = request.into_parts();
         // Before the body is read: nobody unknown makes us hold it.
-        let key = auth::key(&self.keys, &parts.headers)?;
+        let key = auth::key(&self.keys.ring(), &parts.headers)?;
         if let Some(limits) = &self.limits {
             let admitted = limits.admit_as(&key.key_id, None);
             admitted.map_err(|too_often| Error::from(&too_often))?;

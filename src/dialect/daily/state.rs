@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::auth::rate::RateLimits;
+use crate::dialect::auth::trust::Keys;
 use crate::dialect::catalogue::SharedCatalogue;
 use crate::engine::{Engine, IdSource};
 
@@ -13,7 +13,7 @@ use crate::engine::{Engine, IdSource};
 #[derive(Clone)]
 pub struct Daily {
     pub(super) engine: Engine,
-    pub(super) keys: Arc<KeyRing>,
+    pub(super) keys: Keys,
     pub(super) catalogue: SharedCatalogue,
     pub(super) ids: Arc<dyn IdSource>,
     pub(super) limits: Option<Arc<RateLimits>>,
@@ -25,13 +25,13 @@ impl Daily {
     /// For callers with a secret of these keys; names of rooms that have none are drawn from `ids`.
     pub fn new(
         engine: Engine,
-        keys: Arc<KeyRing>,
+        keys: impl Into<Keys>,
         catalogue: SharedCatalogue,
         ids: Arc<dyn IdSource>,
     ) -> Self {
         Self {
             engine,
-            keys,
+            keys: keys.into(),
             catalogue,
             ids,
             limits: None,

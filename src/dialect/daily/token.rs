@@ -35,7 +35,8 @@ pub(super) async fn create(asked: &Asked) -> Result<Answer, Error> {
     }
     claims.insert(String::from("d"), json!(DOMAIN_ID));
     claims.insert(String::from("iat"), json!(now_s(asked)));
-    let secret = asked.daily.keys.secret(&asked.key.key_id);
+    let ring = asked.daily.keys.ring();
+    let secret = ring.secret(&asked.key.key_id);
     let token = secret.map(|secret| sign(claims, secret));
     let token = token.unwrap_or(Err(TokenError::Unsigned))?;
     Ok(Answer::read(json!({"token": token})))
@@ -50,7 +51,7 @@ pub(super) fn validate(asked: &Asked) -> Result<Answer, Error> {
         _ => Err("has to be true or false"),
     })?;
     query.finish()?;
-    let signed = Signed::search(&asked.daily.keys, asked.named())?;
+    let signed = Signed::search(&asked.daily.keys.ring(), asked.named())?;
     let (now_s, expires_at_s) = (now_s(asked), signed.date("exp")?);
     if let Some(expires_at_s) = expires_at_s.filter(|at| *at <= now_s) {
         return Err(TokenError::Expired {

@@ -153,7 +153,12 @@ fn read(fields: &mut Fields) -> Result<AskedJoin, Wrong> {
 
 /// What the token grants, with what the body says: of two moments to go, the earlier.
 fn of_token(ledger: &Ledger, text: &str, said: Join) -> Result<Granted, String> {
-    let granted = granted(&ledger.keys, text, said.identity.as_ref(), ledger.now_s())?;
+    let granted = granted(
+        &ledger.keys.ring(),
+        text,
+        said.identity.as_ref(),
+        ledger.now_s(),
+    )?;
     let join = granted.join;
     let ejected = [said.eject_at, join.eject_at].into_iter().flatten();
     let join = Join {

@@ -25,6 +25,7 @@ mod problem;
 mod profile;
 mod query;
 mod rendered;
+mod revocations;
 mod rooms;
 mod state;
 mod stream;
@@ -103,6 +104,7 @@ fn reports(table: Table) -> Table {
     let connection = "/rooms/{room}/connections/{connection}";
     let under = |rest: &str| format!("{connection}{rest}");
     let track = under("/tracks/{sid}");
+    let revoked = "/keys/{key}/revocations";
     table
         .post("/rooms/{room}/joins", joins::JOIN, joins::join)
         .patch(connection, connections::PATCH, connections::patch)
@@ -137,6 +139,8 @@ fn reports(table: Table) -> Table {
         )
         .post("/reporters/{reporter}/sync", sync::SYNC, sync::sync)
         .post("/clock/release", clock::RELEASE, clock::release)
+        .post(revoked, revocations::REVOKE, revocations::revoke)
+        .delete(revoked, revocations::LIFT, revocations::lift)
 }
 
 fn reading(table: Table) -> Table {

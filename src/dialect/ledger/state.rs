@@ -9,9 +9,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 
 use crate::dialect::auth::claims::{Claims, Right};
-use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::auth::rate::RateLimits;
 use crate::dialect::auth::token::{self, TokenError};
+use crate::dialect::auth::trust::Keys;
 use crate::dialect::catalogue::SharedCatalogue;
 use crate::dialect::ledger::books::Books;
 use crate::dialect::ledger::lines::Lines;
@@ -27,7 +27,7 @@ use crate::store::Record;
 #[derive(Clone, Debug)]
 pub struct Ledger {
     pub(super) engine: Engine,
-    pub(super) keys: Arc<KeyRing>,
+    pub(super) keys: Keys,
     /// The names of rooms that are written and followed now.
     pub(super) live: Books,
     /// The names of rooms that are read, apart so that a long read delays no answer.
@@ -59,11 +59,11 @@ impl FromRequestParts<Ledger> for State<Ledger> {
 
 impl Ledger {
     /// On a running engine, for callers with tokens of these keys.
-    pub fn new(engine: Engine, keys: Arc<KeyRing>) -> Self {
+    pub fn new(engine: Engine, keys: impl Into<Keys>) -> Self {
         let catalogue = SharedCatalogue::new(engine.clone());
         Self {
             engine,
-            keys,
+            keys: keys.into(),
             live: Books::naming(LIVE_NAMES_MAX),
             past: Books::whole(),
             catalogue,
@@ -107,7 +107,7 @@ impl Ledger {
             unauthenticated("send `Authorization: Bearer` with a token of a known key".to_owned())
         })?;
         let verified = || {
-            let claims = token::verify(&self.keys, token::bearer(given)?, self.now_s())?;
+            let claims = token::verify(&self.keys.ring(), token::bearer(given)?, self.now_s())?;
             token::check_dialect(&claims.limits, &claims.key_id, DIALECT)?;
             Ok(claims)
         };

@@ -26,9 +26,9 @@ use axum::response::{IntoResponse, Response};
 
 use crate::dialect;
 use crate::dialect::auth::claims::Claims;
-use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::auth::rate::RateLimits;
 use crate::dialect::auth::token::{self, TokenError};
+use crate::dialect::auth::trust::Keys;
 use crate::dialect::body::NoBody;
 use crate::dialect::caller::{Caller, header_text};
 use crate::dialect::livekit::json::schema::UnknownName;
@@ -88,7 +88,7 @@ impl Answer {
 #[derive(Clone)]
 pub struct LiveKit<S> {
     service: S,
-    keys: Arc<KeyRing>,
+    keys: Keys,
     now_s: Arc<dyn Fn() -> i64 + Send + Sync>,
     limits: Option<Arc<RateLimits>>,
     origins: Origins,
@@ -114,12 +114,12 @@ impl<S: RoomService> LiveKit<S> {
     /// Puts a service behind the dialect. `now_s` tells the wall time in seconds since 1970.
     pub fn new(
         service: S,
-        keys: Arc<KeyRing>,
+        keys: impl Into<Keys>,
         now_s: impl Fn() -> i64 + Send + Sync + 'static,
     ) -> Self {
         Self {
             service,
-            keys,
+            keys: keys.into(),
             now_s: Arc::new(now_s),
             limits: None,
             origins: Origins::default(),
@@ -239,7 +239,7 @@ impl<S: RoomService> LiveKit<S> {
             parameter_token(form).or_else(|| parameter_token(query))
         };
         let verified = token.map(|token| {
-            let claims = token::verify(&self.keys, token, (self.now_s)())?;
+            let claims = token::verify(&self.keys.ring(), token, (self.now_s)())?;
             token::check_dialect(&claims.limits, &claims.key_id, service::DIALECT)?;
             Ok(claims)
         });

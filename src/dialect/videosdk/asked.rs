@@ -118,7 +118,7 @@ impl VideoSdk {
         route: Route,
     ) -> Result<Asked, ApiError> {
         let (parts, body) = request.into_parts();
-        let token = Token::of(&self.keys, &parts.headers, self.now_s())?;
+        let token = Token::of(&self.keys.ring(), &parts.headers, self.now_s())?;
         if let Some(limits) = &self.limits {
             let guest = token.participant.as_deref().unwrap_or_default();
             let guest = token.may_call().is_err().then_some(guest);

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::auth::rate::RateLimits;
+use crate::dialect::auth::trust::Keys;
 use crate::dialect::catalogue::SharedCatalogue;
 use crate::engine::{Engine, IdSource};
 
@@ -11,7 +11,7 @@ use crate::engine::{Engine, IdSource};
 #[derive(Clone)]
 pub struct VideoSdk {
     pub(super) engine: Engine,
-    pub(super) keys: Arc<KeyRing>,
+    pub(super) keys: Keys,
     pub(super) catalogue: SharedCatalogue,
     /// Names rooms that are made without one.
     pub(super) ids: Arc<dyn IdSource>,
@@ -23,13 +23,13 @@ impl VideoSdk {
     /// engine.
     pub fn new(
         engine: Engine,
-        keys: Arc<KeyRing>,
+        keys: impl Into<Keys>,
         catalogue: SharedCatalogue,
         ids: Arc<dyn IdSource>,
     ) -> Self {
         Self {
             engine,
-            keys,
+            keys: keys.into(),
             catalogue,
             ids,
             limits: None,

@@ -42,8 +42,9 @@ pub use state::{
     ProfileChanged, Selector, SubscriptionsChanged, TextChange, UpdateMode, Who,
 };
 pub use system::{
-    ClockHeld, ClockReleased, DefaultsChanged, EngineStarted, EngineStopped, HistoryRepaired,
-    LossAccepted, RefusalCount, RefusalsSuppressed,
+    ApiKeysChanged, ApiTokenRevocationLifted, ApiTokensRevoked, ClockHeld, ClockReleased,
+    DefaultsChanged, EngineStarted, EngineStopped, HistoryRepaired, LossAccepted, RefusalCount,
+    RefusalsSuppressed,
 };
 pub use track::{
     TrackBefore, TrackKind, TrackMuteChanged, TrackPublished, TrackShape, TrackUpdated,
@@ -132,6 +133,9 @@ events! {
     6 1 "refusals_suppressed" RefusalsSuppressed,
     7 1 "history_repaired" HistoryRepaired,
     8 1 "loss_accepted" LossAccepted,
+    9 1 "api_tokens_revoked" ApiTokensRevoked,
+    10 1 "api_token_revocation_lifted" ApiTokenRevocationLifted,
+    11 1 "api_keys_changed" ApiKeysChanged,
     20 1 "room_created" RoomCreated,
     21 1 "room_config_changed" RoomConfigChanged,
     22 1 "room_metadata_changed" RoomMetadataChanged,

@@ -56,6 +56,39 @@ pub struct DefaultsChanged {
     pub config: Arc<RoomConfig>,
 }
 
+/// Tokens of an API key are believed no more: one, or all that were issued before a moment.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiTokensRevoked {
+    /// The id of the key.
+    pub key: String,
+    /// The one token, by its id (`jti`) as a tag that only the key's secret makes of it.
+    pub tag: Option<Digest>,
+    /// Tokens issued before this moment.
+    pub before: Option<Timestamp>,
+}
+
+/// Tokens of an API key that were revoked are believed again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiTokenRevocationLifted {
+    /// The id of the key.
+    pub key: String,
+    /// The one token, by the tag of its id; `None` for all of the key.
+    pub tag: Option<Digest>,
+}
+
+/// The API keys were read anew while the server runs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApiKeysChanged {
+    /// The ids of the keys that are accepted from now on.
+    pub key_ids: Vec<String>,
+    /// Those of them that are new.
+    pub added: Vec<String>,
+    /// Those that are accepted no more.
+    pub removed: Vec<String>,
+    /// Those whose secret or limits are others now.
+    pub changed: Vec<String>,
+}
+
 /// Refusals of one actor that were counted instead of recorded one by one: one event when counting
 /// begins, more as the sum grows, and one when it ends. Each holds all that was counted so far.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,14 +3,12 @@
 
 mod events;
 
-use std::sync::Arc;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::dialect::auth::claims::Grants;
-use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::auth::token;
+use crate::dialect::auth::trust::Keys;
 use crate::dialect::livekit::json::lean::encode_lean;
 use crate::domain::{Digest, Kind};
 use crate::outbox::{Notices, Told};
@@ -18,14 +16,15 @@ use crate::outbox::{Notices, Told};
 /// LiveKit's webhooks, signed by one key.
 #[derive(Clone, Debug)]
 pub struct Webhooks {
-    keys: Arc<KeyRing>,
+    keys: Keys,
     key_id: String,
 }
 
 impl Webhooks {
     /// Signs with the key of that id, else with the first that may; `None` when there is no such key.
-    pub fn new(keys: Arc<KeyRing>, key_id: Option<&str>) -> Option<Self> {
-        let key_id = keys.signer(key_id)?.to_owned();
+    pub fn new(keys: impl Into<Keys>, key_id: Option<&str>) -> Option<Self> {
+        let keys = keys.into();
+        let key_id = keys.ring().signer(key_id)?.to_owned();
         Some(Self { keys, key_id })
     }
 }
@@ -45,7 +44,8 @@ impl Notices for Webhooks {
             sha256: STANDARD.encode(Digest::of(body.as_bytes()).0),
             ..Grants::default()
         };
-        let secret = self.keys.secret(&self.key_id);
+        let ring = self.keys.ring();
+        let secret = ring.secret(&self.key_id);
         let secret = secret.ok_or_else(|| format!("there is no key {:?}", self.key_id))?;
         let token = token::mint(&grants, &self.key_id, secret, now_s, VALID_S);
         let token = token.map_err(|error| error.to_string())?;

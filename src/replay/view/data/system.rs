@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::domain::event::{
-    ClockHeld, ClockReleased, DefaultsChanged, EngineStarted, RefusalsSuppressed,
+    ApiKeysChanged, ApiTokenRevocationLifted, ApiTokensRevoked, ClockHeld, ClockReleased,
+    DefaultsChanged, EngineStarted, RefusalsSuppressed,
 };
 use crate::domain::{Digest, Personal, RoomName, Timestamp};
 use crate::replay::view::config::ConfigView;
@@ -84,6 +85,69 @@ pub(super) fn defaults_changed(it: &DefaultsChanged, resolver: &Resolver<'_>) ->
             .as_ref()
             .map(|config| ConfigView::of(config, resolver)),
         config: ConfigView::of(&it.config, resolver),
+    }
+}
+
+/// Tokens of an API key are believed no more.
+#[derive(Serialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+pub(super) struct TokensRevoked<'a> {
+    /// The id of the key.
+    key: &'a str,
+    /// The one token, by a tag of its id.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag: Option<Digest>,
+    /// Tokens issued before this moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<Timestamp>,
+}
+
+pub(super) fn api_tokens_revoked(it: &ApiTokensRevoked) -> TokensRevoked<'_> {
+    TokensRevoked {
+        key: &it.key,
+        tag: it.tag,
+        before: it.before,
+    }
+}
+
+/// Tokens of an API key are believed again.
+#[derive(Serialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+pub(super) struct TokensBelieved<'a> {
+    /// The id of the key.
+    key: &'a str,
+    /// The one token, by a tag of its id; absent for all of the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag: Option<Digest>,
+}
+
+pub(super) fn api_tokens_believed(it: &ApiTokenRevocationLifted) -> TokensBelieved<'_> {
+    TokensBelieved {
+        key: &it.key,
+        tag: it.tag,
+    }
+}
+
+/// The API keys were read anew.
+#[derive(Serialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+pub(super) struct KeysChanged<'a> {
+    /// The ids of the keys that are accepted from now on.
+    key_ids: &'a [String],
+    /// Those of them that are new.
+    added: &'a [String],
+    /// Those that are accepted no more.
+    removed: &'a [String],
+    /// Those whose secret or limits are others now.
+    changed: &'a [String],
+}
+
+pub(super) fn api_keys_changed(it: &ApiKeysChanged) -> KeysChanged<'_> {
+    KeysChanged {
+        key_ids: &it.key_ids,
+        added: &it.added,
+        removed: &it.removed,
+        changed: &it.changed,
     }
 }
 

@@ -50,6 +50,9 @@ fn clause(event: &Event, at: Version, resolver: &Resolver<'_>) -> Clause {
         }
         Event::ClockReleased(_) => Happened("the clock is trusted again: timers run".to_owned()),
         Event::DefaultsChanged(_) => Did("changed the defaults of new rooms".to_owned()),
+        Event::ApiTokensRevoked(it) => Did(room::api_tokens_revoked(it)),
+        Event::ApiTokenRevocationLifted(it) => Did(room::api_tokens_believed(it)),
+        Event::ApiKeysChanged(it) => Happened(room::api_keys_changed(it)),
         Event::RefusalsSuppressed(it) => Happened(room::refusals_suppressed(it)),
         Event::HistoryRepaired(it) => Happened(room::history_repaired(it)),
         Event::LossAccepted(it) => Did(room::loss_accepted(it)),

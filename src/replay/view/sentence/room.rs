@@ -5,8 +5,9 @@ use serde_json::Value;
 use super::clause::Clause;
 use crate::domain::Version;
 use crate::domain::event::{
-    ClockHeld, ConfigChange, EndReason, EngineStarted, HistoryRepaired, LossAccepted,
-    RefusalsSuppressed, RoomConfigChanged, SessionEnded,
+    ApiKeysChanged, ApiTokenRevocationLifted, ApiTokensRevoked, ClockHeld, ConfigChange, EndReason,
+    EngineStarted, HistoryRepaired, LossAccepted, RefusalsSuppressed, RoomConfigChanged,
+    SessionEnded,
 };
 use crate::replay::view::config::ConfigView;
 use crate::replay::view::resolve::Resolver;
@@ -86,6 +87,38 @@ pub(super) fn clock_held(it: &ClockHeld) -> String {
         "the wall clock jumped to {}: timers rest at {}",
         it.wall, it.held_at
     )
+}
+
+pub(super) fn api_tokens_revoked(it: &ApiTokensRevoked) -> String {
+    match it.before {
+        Some(before) => format!(
+            "revoked the tokens of key {} issued before {before}",
+            it.key
+        ),
+        None => format!("revoked a token of key {}", it.key),
+    }
+}
+
+pub(super) fn api_tokens_believed(it: &ApiTokenRevocationLifted) -> String {
+    let what = if it.tag.is_some() {
+        "the revocation of a token"
+    } else {
+        "all revocations of tokens"
+    };
+    format!("lifted {what} of key {}", it.key)
+}
+
+pub(super) fn api_keys_changed(it: &ApiKeysChanged) -> String {
+    let lists = [
+        ("added", &it.added),
+        ("removed", &it.removed),
+        ("changed", &it.changed),
+    ];
+    let lists = lists.iter().filter(|(_, keys)| !keys.is_empty());
+    let lists: Vec<String> = lists
+        .map(|(what, keys)| format!("{what} {}", keys.join(", ")))
+        .collect();
+    format!("the API keys were read anew: {}", lists.join("; "))
 }
 
 pub(super) fn refusals_suppressed(it: &RefusalsSuppressed) -> String {
