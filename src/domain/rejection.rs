@@ -150,13 +150,13 @@ pub enum Rejection {
         /// What was asked, in the dialect's own words.
         call: String,
     },
-    /// The caller's token names somebody, and a header somebody else.
+    /// The caller's token names another than its header does.
     #[error(
-        "the token of key {key_id:?} is {subject:?}'s and X-Audit-Actor says {claimed:?}: leave the \
-         header out, or let the key speak for others (on_behalf_of: allowed)"
+        "the token of key {key_id:?} is {subject:?}'s and X-Audit-Actor says {claimed:?}: leave it \
+         out, or let the key speak for others (on_behalf_of: allowed)"
     )]
     ActorMismatch {
-        /// The key that signed the token.
+        /// The key that signed it.
         key_id: String,
         /// Whom the token names.
         subject: String,
@@ -446,11 +446,8 @@ impl Rejection {
                 cut(call, word_bytes_max);
             }
             Self::ActorMismatch {
-                key_id,
-                subject,
-                claimed,
+                subject, claimed, ..
             } => {
-                cut(key_id, WORD_BYTES_MAX);
                 cut(subject, WORD_BYTES_MAX);
                 cut(claimed, WORD_BYTES_MAX);
             }

@@ -1,5 +1,6 @@
 //! What operators do to the ledger itself, as the writer carries it out: the end of a hold of the
-//! clock (log.md rule 21), revocations of API tokens, other keys. Apart because it concerns no room.
+//! clock (log.md rule 21), revocations of API tokens, other keys. Apart because it concerns no
+//! room.
 
 use super::call::{Operated, Remembered, RememberedStatus, request_key};
 use super::checkpoint::SavedOutcome;

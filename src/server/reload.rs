@@ -1,5 +1,5 @@
-//! Other API keys while the server runs: recorded first, then in force. Apart from the server, which
-//! is consumed by running.
+//! Other API keys while the server runs: recorded first, then in force. Apart from the server,
+//! which is consumed by running.
 
 use crate::dialect::auth::keys::KeyRing;
 use crate::dialect::auth::trust::Keys;

@@ -65,13 +65,12 @@ fn keys_are_read_from_a_livekit_keys_file() {
 #[test]
 fn secrets_cannot_be_printed() {
     let keys = KeyRing::parse("one: hunter2", ShortSecrets::Allow).unwrap();
-    assert_eq!(
-        format!("{keys:?}"),
-        format!(
-            r#"KeyRing({{"one": Key {{ secret: Secret(hidden), limits: {:?} }}}})"#,
-            KeyLimits::default()
-        )
+    let shown = format!("{keys:?}");
+    assert!(
+        shown.contains(r#"{"one": Key { secret: Secret(hidden), "#),
+        "{shown}"
     );
+    assert!(!shown.contains("hunter2"), "{shown}");
     let short = KeyRing::parse("one: hunter2", ShortSecrets::Refuse).unwrap_err();
     let malformed = KeyRing::parse("hunter2", ShortSecrets::Refuse).unwrap_err();
     assert!(!format!("{short} {short:?} {malformed} {malformed:?}").contains("hunter2"));
@@ -82,11 +81,20 @@ fn secrets_cannot_be_printed() {
 fn a_block_narrows_its_key() {
     let other = "fedcba9876543210fedcba9876543210";
     let digest = Digest::of(b"a bearer of its own");
-    let text = format!(
-        "plain: {LONG}\nsupport: # the help desk\n  secret: \"{other}\"\n  dialects: [livekit, ledger]\n  \
-         rooms: town-*, 'lobby'\n  rights: admin, audit\n  token_life_max: 15m\n  \
-         bearer: sha256:{digest}\n  webhooks: off\n  on_behalf_of: allowed\nlast: {LONG}{other}\n"
-    );
+    let lines = [
+        format!("plain: {LONG}"),
+        "support: # the help desk".to_owned(),
+        format!("  secret: \"{other}\""),
+        "  dialects: [livekit, ledger]".to_owned(),
+        "  rooms: town-*, 'lobby'".to_owned(),
+        "  rights: admin, audit".to_owned(),
+        "  token_life_max: 15m".to_owned(),
+        format!("  bearer: sha256:{digest}"),
+        "  webhooks: off".to_owned(),
+        "  on_behalf_of: allowed".to_owned(),
+        format!("last: {LONG}{other}"),
+    ];
+    let text = lines.join("\n");
     let keys = KeyRing::parse(&text, ShortSecrets::Refuse).unwrap();
     assert_eq!(keys.ids().collect::<Vec<_>>(), ["last", "plain", "support"]);
     let limits = |id: &str| (*keys.key(id).unwrap().limits).clone();
@@ -119,7 +127,7 @@ fn what_is_wrong_with_a_block_is_refused() {
         let text = format!("a:\n{lines}");
         let error = KeyRing::parse(&text, ShortSecrets::Refuse).unwrap_err();
         let said = error.to_string();
-        assert!(said.contains(&format!("line {line} ")), "{text}: {said}");
+        assert!(said.contains(&format!("line {line}")), "{text}: {said}");
         assert!(said.contains(problem), "{text}: {said}");
         assert!(!said.contains("hunter2"), "{text}: {said}");
     };

@@ -188,7 +188,7 @@ fn no_secret_stands_on_the_command_line() {
     let mut command = serve(&words);
     command.env(
         "ROOMLEDGER_WEBHOOKS",
-        "http://u:WEBHOOKPATHSECRET@127.0.0.1:9/other",
+        "http://127.0.0.1:9/other?WEBHOOKPATHSECRET",
     );
     let served = Served::run(command);
     let words = fs::read(format!("/proc/{}/cmdline", served.id())).expect("Linux");

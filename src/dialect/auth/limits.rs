@@ -1,6 +1,6 @@
-//! What an API key is narrowed to: which interfaces, rooms and rights, how long its tokens last, and
-//! what else it is good for. Apart, since a token's own grants say nothing of it: what a token may
-//! is what both allow. It never looks at a clock.
+//! What an API key is narrowed to: which interfaces, rooms and rights, how long its tokens last,
+//! and what else it is good for. Apart, since a token's own grants say nothing of it: what a token
+//! may is what both allow. It never looks at a clock.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;

@@ -154,8 +154,8 @@ impl Signed {
         check_dialect(&self.limits, &self.key_id, dialect)
     }
 
-    /// Refuses a token that lasts longer than its key allows: from `nbf`, else from `iat`, else from
-    /// now, until `exp`. `now_s` is in seconds since 1970.
+    /// Refuses a token that lasts longer than its key allows: from `nbf`, else from `iat`, else
+    /// from now, until `exp`. `now_s` is in seconds since 1970.
     ///
     /// # Errors
     /// [`TokenError::TooLong`], or [`TokenError::Endless`] where it must end; [`TokenError::Claim`]

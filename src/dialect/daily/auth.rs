@@ -38,7 +38,7 @@ pub(super) fn key(keys: &KeyRing, headers: &HeaderMap) -> Result<Shown, Error> {
     let found = keys.key_of_bearer(shown);
     let found = found.filter(|(_, key)| key.limits.admits(DIALECT));
     let (key_id, key) = found.ok_or_else(|| {
-        let info = "the API key is none of the keys that this server has for this API";
+        let info = "the API key is no secret of the keys that this server has";
         Error::new(StatusCode::UNAUTHORIZED, Kind::Authentication, info)
     })?;
     Ok(Shown {

@@ -240,7 +240,7 @@ impl<S: RoomService> LiveKit<S> {
         };
         let verified = token.map(|token| {
             let claims = token::verify(&self.keys.ring(), token, (self.now_s)())?;
-            token::check_dialect(&claims.limits, &claims.key_id, service::DIALECT)?;
+            token::check_dialect(&claims.limits, &claims.key_id, DIALECT)?;
             Ok(claims)
         });
         verified.transpose()
@@ -269,3 +269,6 @@ fn text(status: StatusCode, body: String) -> Response {
     ];
     (status, headers, body).into_response()
 }
+
+/// How events and figures name the dialect.
+pub const DIALECT: &str = "livekit";

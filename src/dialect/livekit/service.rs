@@ -2,6 +2,7 @@
 //! its right, the log, and the state to answer with; it never decides what a command does.
 
 use crate::dialect::catalogue::SharedCatalogue;
+pub use crate::dialect::livekit::DIALECT;
 use crate::dialect::livekit::proto::models::{ParticipantInfo, Room as RoomInfo};
 use crate::dialect::livekit::proto::service::{
     DeleteRoomResponse, ForwardParticipantRequest, ListParticipantsResponse, ListRoomsRequest,
@@ -243,6 +244,3 @@ fn no_answer(call: Call) -> TwirpError {
     );
     TwirpError::new(ErrorCode::Internal, words)
 }
-
-/// How events and figures name the dialect.
-pub const DIALECT: &str = "livekit";

@@ -204,6 +204,11 @@ const NEVER_REFUSED: &[(&[Dialect], &[Code], &str)] = &[
         "nobody joins or is moved by one of its calls",
     ),
     (
+        &[Dialect::LiveKit, Dialect::Daily, Dialect::VideoSdk],
+        &[Code::ActorMismatch],
+        "the tokens of the conversations name nobody: `callers` has it in every dialect",
+    ),
+    (
         &[Dialect::LiveKit],
         &[Code::TokenExpired],
         "nobody joins by one of its calls, and who is moved was let in",

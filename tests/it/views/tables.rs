@@ -288,7 +288,8 @@ fn the_envelope_tells_who_through_what_why_and_because_of_what() {
     let view = stage.record_by(provenance, removal.into(), Some(4));
     assert_eq!(
         view.sentence,
-        "devkey, on behalf of mod-1 (as it says), removed alice (PA_22222222222D) via ledger commands, reason \"spam\""
+        "devkey, on behalf of mod-1 (as it says), removed alice (PA_22222222222D) via ledger \
+         commands, reason \"spam\""
     );
     let mut shown = serde_json::to_value(&view).unwrap();
     let members = shown.as_object_mut().unwrap();

@@ -21,7 +21,7 @@ pub struct Webhooks {
 }
 
 impl Webhooks {
-    /// Signs with the key of that id, else with the first that may; `None` when there is no such key.
+    /// Signs with the key of that id, else with the first that may; `None` when there is none.
     pub fn new(keys: impl Into<Keys>, key_id: Option<&str>) -> Option<Self> {
         let keys = keys.into();
         let key_id = keys.ring().signer(key_id)?.to_owned();
