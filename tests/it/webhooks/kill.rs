@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use roomledger::store::ledger::LedgerReader;
@@ -61,7 +62,10 @@ fn killed_while_it_tells_nothing_is_missing_and_repeats_are_the_same() {
         }
     });
     let url = format!("{}/{SECRET}?token={SECRET}", hook.url);
-    let webhook = ["--webhook", &url];
+    let file = place.path().join("webhooks");
+    fs::write(&file, &url).expect("a file");
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("a mode");
+    let webhook = ["--webhooks", file.to_str().expect("UTF-8")];
     for life in 0..LIVES {
         let served = Served::start(&data, &webhook, "info");
         let before = hook.taken().len();
