@@ -157,6 +157,27 @@ fn asked(server: &Server) -> [(u16, Value); 4] {
     ]
 }
 
+/// A token for all rooms, of a key for some: those are read, and no others.
+#[test]
+fn a_narrowed_key_reads_its_rooms_and_no_list_of_all() {
+    for rooms in ["rooms: town*", "rooms: town1", "rooms: lobby, town1"] {
+        let server = Server::with(keys(&[rooms]), None);
+        server.join("town1", "alice");
+        server.join("other", "bob");
+        let by = bearer(&json!({"ledger": {"audit": true}}));
+        for (path, want) in [
+            ("/api/v1/rooms/town1", 200),
+            ("/api/v1/events?room=town1", 200),
+            ("/api/v1/rooms/other", 403),
+            ("/api/v1/events?room=other", 403),
+            ("/api/v1/events", 403),
+        ] {
+            let (status, answer) = server.call_as(&by, "GET", path, "");
+            assert_eq!(status, want, "{rooms}: {path}: {answer}");
+        }
+    }
+}
+
 /// What proves nothing but the key is narrowed too, and so are the tokens of joins.
 #[test]
 fn rooms_and_rights_hold_in_every_dialect() {

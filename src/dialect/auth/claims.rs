@@ -98,7 +98,9 @@ impl Claims {
     /// Whether the token allows it in any room at all: what is judged before anything is looked up.
     /// The rights of a token are for all rooms, or for one that it names.
     pub fn may_somewhere<'a>(&'a self, right: impl Fn(&'a str) -> Right<'a>) -> bool {
-        let mut rooms = self.rooms().chain([ALL_ROOMS]);
+        // A key that reaches some rooms alone has none of the right to all.
+        let reached = self.limits.examples();
+        let mut rooms = self.rooms().chain(reached).chain([ALL_ROOMS]);
         rooms.any(|room| self.may(right(room)))
     }
 

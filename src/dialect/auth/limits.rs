@@ -40,6 +40,14 @@ impl KeyLimits {
             && self.reaches(room)
     }
 
+    /// A name for each line of its rooms that it reaches; none where it reaches all.
+    pub fn examples(&self) -> impl Iterator<Item = &str> {
+        let patterns = self.rooms.iter().flatten();
+        patterns.map(|pattern| match pattern {
+            RoomPattern::Exact(name) | RoomPattern::Prefix(name) => name.as_str(),
+        })
+    }
+
     fn reaches(&self, room: Option<&str>) -> bool {
         let Some(patterns) = &self.rooms else {
             return true;
