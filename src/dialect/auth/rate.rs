@@ -141,7 +141,7 @@ impl fmt::Debug for RateLimits {
 fn bucket(claims: &Claims) -> Bucket {
     let video = claims.grants.video.as_ref();
     let joins = video.is_some_and(|video| video.room_join);
-    let may_any = claims.may(Right::RoomCreate)
+    let may_any = claims.may_somewhere(Right::RoomCreate)
         || claims.may(Right::RoomList)
         || claims.may_somewhere(Right::Report)
         || claims.may_somewhere(Right::Admin)

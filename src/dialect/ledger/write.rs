@@ -119,11 +119,12 @@ impl Need {
     /// Whether a token meets it in a room. Making and deleting rooms is a right of its own, which
     /// holds in all rooms, and for those commands alone.
     fn is_met(self, claims: &Claims, room: &str) -> bool {
-        claims.may(self.right(room)) || self == Self::Admin && claims.may(Right::RoomCreate)
+        claims.may(self.right(room)) || self == Self::Admin && claims.may(Right::RoomCreate(room))
     }
 
     fn is_met_somewhere(self, claims: &Claims) -> bool {
-        claims.may_somewhere(|room| self.right(room)) || self.is_met(claims, ALL_ROOMS)
+        claims.may_somewhere(|room| self.right(room))
+            || self == Self::Admin && claims.may_somewhere(Right::RoomCreate)
     }
 
     const fn right(self, room: &str) -> Right<'_> {

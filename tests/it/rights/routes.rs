@@ -163,7 +163,8 @@ fn filled(text: &str, words: &Words) -> String {
         .replace("/:token", "/none")
         .replace("/:id", &format!("/{id}"))
         .replace("{sid}", &words["track"])
-        .replace("{reporter}", "sfu");
+        .replace("{reporter}", "sfu")
+        .replace("{key}", "devkey");
     words.iter().fold(text, |text, (place, word)| {
         text.replace(&format!("{{{place}}}"), word)
     })
@@ -363,6 +364,12 @@ const ROWS: &[(&str, &str, &str)] = &[
         r#"{"as_of":{position},"connections":[{"room":"{room}","connection":"{connection}"}]}"#,
     ),
     ("POST /api/v1/clock/release", "", "{}"),
+    (
+        "POST /api/v1/keys/{key}/revocations",
+        "",
+        r#"{"jti":"tok-77"}"#,
+    ),
+    ("DELETE /api/v1/keys/{key}/revocations", "", ""),
     (
         "POST /videosdk/v2/sessions/end",
         "",
