@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::dialect::auth::claims::{ALL_ROOMS, Claims, Right};
+use crate::dialect::auth::claims::{Claims, Right};
 use crate::dialect::body::{self, NoBody};
 use crate::dialect::body_memory;
 use crate::dialect::caller::Caller;
