@@ -28,7 +28,7 @@ pub(super) async fn revoke(
     asked: Asked,
 ) -> Result<Response, Problem> {
     may(&asked)?;
-    let wish = asked.read_alone(read)?;
+    let wish = asked.read_alone(read).await?;
     let ring = ledger.keys.ring();
     let known = ring.key(&key_id);
     let tag = |key: &Key, jti: &str| key.token_tag(jti);
@@ -82,7 +82,7 @@ pub(super) async fn lift(
     asked: Asked,
 ) -> Result<Response, Problem> {
     may(&asked)?;
-    asked.read_alone(|_| Ok(()))?;
+    asked.read_alone(|_| Ok(())).await?;
     let lifted = ApiTokenRevocationLifted {
         key: key_id,
         tag: None,
