@@ -25,7 +25,7 @@ use crate::store::Position;
 pub(super) async fn revoke(
     State(ledger): State<Ledger>,
     Named(key_id): Named<String>,
-    asked: Asked,
+    mut asked: Asked,
 ) -> Result<Response, Problem> {
     may(&asked)?;
     let wish = asked.read_alone(read).await?;
@@ -79,7 +79,7 @@ pub(super) async fn revoke(
 pub(super) async fn lift(
     State(ledger): State<Ledger>,
     Named(key_id): Named<String>,
-    asked: Asked,
+    mut asked: Asked,
 ) -> Result<Response, Problem> {
     may(&asked)?;
     asked.read_alone(|_| Ok(())).await?;
