@@ -52,7 +52,7 @@ pub enum Rejection {
         room: String,
         /// As asked.
         participant: String,
-        /// The close of their latest connection, where it is known.
+        /// The close of their latest connection, where there was one.
         because: Option<Version>,
     },
     /// Nobody live under that identity, which is kept out from now on all the same.
@@ -69,6 +69,8 @@ pub enum Rejection {
         banned: bool,
         /// Tokens issued before this moment are revoked, where that was asked.
         revoked_before: Option<Timestamp>,
+        /// The close of their latest connection, where there was one.
+        because: Option<Version>,
     },
     /// No connection under that id.
     #[error("connection {connection:?} is not in room {room:?}")]
@@ -77,6 +79,8 @@ pub enum Rejection {
         room: String,
         /// As asked.
         connection: String,
+        /// The close of such a connection in an earlier session, where the id is a caller's own.
+        because: Option<Version>,
     },
     /// The connection is closed already, so nothing can happen in it.
     #[error("connection {connection:?} of room {room:?} is closed since version {closed}")]
@@ -97,6 +101,8 @@ pub enum Rejection {
         participant: String,
         /// As asked.
         track: String,
+        /// The event that unpublished it, where there was such a track.
+        because: Option<Version>,
     },
     /// No event of that version to write about.
     #[error("room {room:?} has no version {version}, it is at {head}")]
@@ -297,6 +303,14 @@ pub enum Rejection {
         /// What is wrong, and what to do.
         problem: String,
     },
+    /// There is a room of the name that another should have.
+    #[error("name: a room named {room} already exists")]
+    NameTaken {
+        /// The room.
+        room: String,
+        /// The event that made it.
+        because: Option<Version>,
+    },
     /// Several reasons at once; the first decides the answer.
     #[serde(skip)]
     #[error("{}", .0.first().map(ToString::to_string).unwrap_or_default())]
@@ -305,10 +319,10 @@ pub enum Rejection {
 
 impl Rejection {
     /// There is a room of the name that another should have.
-    pub fn name_taken(name: &RoomName) -> Self {
-        Self::Invalid {
-            what: "name".into(),
-            problem: format!("a room named {name} already exists"),
+    pub fn name_taken(name: &RoomName, because: Option<Version>) -> Self {
+        Self::NameTaken {
+            room: name.to_string(),
+            because,
         }
     }
 
@@ -338,7 +352,7 @@ impl Rejection {
             Self::TooMany { .. } => Code::TooMany,
             Self::SameRoom { .. } => Code::SameRoom,
             Self::NotMovable { .. } => Code::NotMovable,
-            Self::Invalid { .. } => Code::Invalid,
+            Self::Invalid { .. } | Self::NameTaken { .. } => Code::Invalid,
             Self::Several(all) => all.first().map_or(Code::Invalid, Self::code),
         }
     }
@@ -385,6 +399,10 @@ impl Rejection {
             | Self::NoOpenSession { room, because }
             | Self::SessionOver { room, because, .. }
             | Self::NoSuchParticipant { room, because, .. }
+            | Self::Absent { room, because, .. }
+            | Self::NoSuchConnection { room, because, .. }
+            | Self::NoSuchTrack { room, because, .. }
+            | Self::NameTaken { room, because }
             | Self::VersionConflict { room, because, .. }
             | Self::RemoteUnmuteDisabled { room, because }
             | Self::RoomFull { room, because, .. }
@@ -392,10 +410,7 @@ impl Rejection {
             | Self::RoomNotOpen { room, because, .. }
             | Self::RoomExpired { room, because, .. }
             | Self::AliasTaken { room, because, .. } => (room, (*because)?),
-            Self::Absent { .. }
-            | Self::NoSuchConnection { .. }
-            | Self::NoSuchTrack { .. }
-            | Self::NoSuchVersion { .. }
+            Self::NoSuchVersion { .. }
             | Self::NotGranted { .. }
             | Self::ActorMismatch { .. }
             | Self::TokenExpired { .. }
@@ -469,6 +484,7 @@ impl Rejection {
             | Self::TooLarge { .. }
             | Self::TooMany { .. }
             | Self::SameRoom { .. }
+            | Self::NameTaken { .. }
             | Self::Several(_) => {}
         }
     }

@@ -95,7 +95,8 @@ fn lists(event: &Event) -> Vec<Ranges<ConnectionNumber>> {
     } else if let Event::MoveRequested(it) = event {
         vec![of(&it.who)]
     } else if let Event::SubscriptionsChanged(it) = event {
-        vec![of(&it.who)]
+        let befores = it.before.iter().map(|before| before.connections.clone());
+        std::iter::once(of(&it.who)).chain(befores).collect()
     } else if let Event::NoEffect(it) = event {
         it.who.iter().map(of).collect()
     } else if let Event::DataSent(it) = event {

@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use proptest::prelude::*;
 use roomledger::cli::failure::{Exit, Failure};
 use roomledger::cli::http::Client;
+use roomledger::cli::read::{Reader, ServerReader};
 use roomledger::cli::sse::{Message, Messages};
 use serde_json::json;
 
@@ -281,4 +282,51 @@ fn a_release_of_the_clock_is_posted_and_its_outcome_shown() {
         let request = heads[0].lines().next().expect("a request line");
         assert_eq!(request, "POST /api/v1/clock/release HTTP/1.1");
     }
+}
+
+/// A server cuts the lists of an event that is about very many; the reader joins all of them, at
+/// whatever depth they stand, and nothing else.
+#[test]
+fn names_that_come_in_pieces_are_joined() {
+    let piece = |names: [u32; 2], next: Option<u32>| {
+        let names = json!(names);
+        let mut event = json!({
+            "position": 7, "room": "r", "version": 7, "kind": "permissions_changed",
+            "recorded_at": "2026-11-22T14:03:00.000000Z", "wall_at": "2026-11-22T14:03:00.000000Z",
+            "ruleset": 1, "actor": { "kind": "api_key", "id": "devkey" },
+            "via": { "dialect": "ledger", "call": "update_permissions" }, "sentence": "It did.",
+            "data": { "targets": names, "codes": ["a"], "groups": [
+                { "targets": names, "count": 6, "numbers": [[1, 6]] }] },
+            "command": 7, "commit": 9, "chain": "00",
+        });
+        if let Some(next) = next {
+            event["names_next"] = json!(next);
+        }
+        answer("200 OK", &event.to_string())
+    };
+    let (address, server) = serve(vec![
+        piece([1, 2], Some(2)),
+        piece([3, 4], Some(4)),
+        piece([5, 6], None),
+    ]);
+    let reader = ServerReader::new(&format!("http://{address}"), &TOKEN).expect("an address");
+    let event = reader.event(7).expect("an event").event;
+    let all = json!([1, 2, 3, 4, 5, 6]);
+    assert_eq!(event.data["targets"], all);
+    let groups = json!([{ "targets": all, "count": 6, "numbers": [[1, 6]] }]);
+    assert_eq!(event.data["groups"], groups);
+    assert_eq!(event.data["codes"], json!(["a"]));
+    assert_eq!(event.names_next, None);
+    let heads = server.join().expect("the server");
+    let asked: Vec<&str> = heads
+        .iter()
+        .filter_map(|head| head.split(' ').nth(1))
+        .collect();
+    let path = "/api/v1/events/7";
+    let expected = [
+        path.to_owned(),
+        format!("{path}?names_after=2"),
+        format!("{path}?names_after=4"),
+    ];
+    assert_eq!(asked, expected);
 }

@@ -173,8 +173,8 @@ const QUESTIONS: &[(&str, Exit, &str)] = &[
     ),
     (
         "log town-hall --actor nobody",
-        Exit::Success,
-        "nothing found for room 'town-hall', actor",
+        Exit::NotFound,
+        "'nobody' did nothing in room 'town-hall'",
     ),
     (
         "log town-hall --target alcie",

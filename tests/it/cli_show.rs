@@ -81,8 +81,8 @@ fn each_change_of_a_profile_is_shown_with_what_was_before() {
         ),
         "profile_changed",
         &[
-            "attributes.hat: null -> \"red\"",
-            "attributes.role: \"old-role\" -> null",
+            "attributes.hat: none -> \"red\"",
+            "attributes.role: \"old-role\" -> deleted",
         ],
     );
 }
@@ -112,9 +112,14 @@ fn each_change_of_a_text_of_the_room_is_shown_with_what_was_before() {
         "session_data_changed",
         &["data.v: \"old-data\" -> \"new-data\""],
     );
+    check(
+        data(json!({ "v": "new-data", "x": null })),
+        "session_data_changed",
+        &["data.w: 1 -> deleted", "data.x: none -> null"],
+    );
     let long = "x".repeat(3_000);
     server.command("r", &data(json!(long)));
-    let at = server.events("room=r&kind=session_data_changed")[2]["position"].clone();
+    let at = server.events("room=r&kind=session_data_changed")[3]["position"].clone();
     let start = "x".repeat(197);
     check(
         data(json!("end")),
@@ -155,4 +160,108 @@ fn each_change_of_settings_rights_and_bans_is_shown_with_what_was_before() {
             "until: for good (set by #{at}) -> \"2027-02-01T00:00:00.000000Z\""
         )],
     );
+}
+
+#[test]
+fn each_change_of_subscriptions_is_shown_with_what_was_before() {
+    let (log, server) = stage();
+    let carol = json!({ "identity": "carol", "connection": "c1" });
+    server.post("/rooms/r/joins", &carol).expect(201);
+    for sid in ["t1", "t2"] {
+        let track = json!({ "sid": sid, "type": "audio", "source": "microphone" });
+        server
+            .post("/rooms/r/connections/c1/tracks", &track)
+            .expect(201);
+    }
+    let told = |target: &str, tracks: &[&str], subscribe: bool, lines: &[&str]| {
+        let command = json!({ "command": "update_subscriptions", "target": target,
+            "tracks": tracks, "subscribe": subscribe });
+        check(&server, &log, &command, "subscriptions_changed", lines);
+    };
+    told(
+        "identity:al",
+        &["t1"],
+        false,
+        &["subscriptions.t1: none -> false (al)"],
+    );
+    told(
+        "identity:bo",
+        &["t2"],
+        true,
+        &["subscriptions.t2: none -> true (bo)"],
+    );
+    told(
+        "*",
+        &["t1", "t2"],
+        true,
+        &[
+            "subscriptions.t1: false -> true (al)",
+            "subscriptions.t1: none -> true (bo, carol)",
+            "subscriptions.t2: none -> true (al, carol)",
+        ],
+    );
+    let event = &server.events("room=r&kind=subscriptions_changed")[2]["data"];
+    let before = event["before"].as_array().unwrap();
+    let before: Vec<(&Value, &Value, &Value)> = before
+        .iter()
+        .map(|it| (&it["identity"], &it["subscribed"], &it["unsubscribed"]))
+        .collect();
+    let expected = [
+        ("bo", json!(["t2"]), json!([])),
+        ("al", json!([]), json!(["t1"])),
+    ];
+    assert_eq!(before.len(), expected.len(), "{event:#}");
+    for (who, on, off) in &expected {
+        assert!(before.contains(&(&json!(who), on, off)), "{event:#}");
+    }
+}
+
+/// What a room had before its latest session is not shown, and that is said.
+#[test]
+fn the_people_of_the_latest_session_alone_are_told_to_be_that() {
+    let (log, server) = stage();
+    let reader = DataReader::new(Arc::clone(&log), "a log");
+    let note = |command: &str| {
+        let (exit, _, notes) = answer(command, Format::Table, &reader);
+        assert_eq!(exit, Exit::Success);
+        notes
+    };
+    for command in ["participants r", "state r"] {
+        assert!(!note(command).contains("sessions"), "{command}");
+    }
+    server.command("r", &json!({ "command": "end_session" }));
+    server.join("r", "cy");
+    for command in ["participants r", "state r"] {
+        let told = note(command);
+        assert!(
+            told.contains("'roomledger sessions r' lists all 2 sessions"),
+            "{told}"
+        );
+    }
+    let (_, sessions, _) = answer("sessions r", Format::Csv, &reader);
+    let rows: Vec<&str> = sessions.lines().skip(1).collect();
+    assert!(
+        !rows[0].contains("so far") && rows[1].contains("so far"),
+        "{sessions}"
+    );
+}
+
+#[test]
+fn an_actor_who_did_nothing_is_not_found() {
+    let (log, server) = stage();
+    let reader = DataReader::new(Arc::clone(&log), "a log");
+    server.command("s", &json!({ "command": "create_room" }));
+    for (command, exit) in [
+        ("log --actor nosuch", Exit::NotFound),
+        ("log r --actor nosuch", Exit::NotFound),
+        ("log --actor nosuch --kind room_created", Exit::NotFound),
+        ("log --actor devkey", Exit::Success),
+        ("log r --actor devkey --kind room_deleted", Exit::Success),
+    ] {
+        let (ended, _, notes) = answer(command, Format::Table, &reader);
+        assert_eq!(ended, exit, "{command}: {notes}");
+        if exit == Exit::NotFound {
+            assert!(notes.contains("'nosuch' did nothing"), "{notes}");
+        }
+    }
 }

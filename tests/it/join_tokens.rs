@@ -313,3 +313,15 @@ fn limits_in_seconds_count_from_the_join() {
         }
     }
 }
+
+/// An empty user id is none, as it is to JavaScript: the participant gets an id of its own.
+#[test]
+fn an_empty_user_id_of_daily_is_none() {
+    let server = Server::new();
+    assert_eq!(daily(&server, "/rooms", &json!({"name": "r"})).0, 200);
+    let token = self_signed(&server, &json!({"ud": ""}));
+    let (status, joined) = join(&server, "r", &token);
+    assert_eq!(status, 201, "{joined}");
+    let opened = &events(&server, "r", "connection_opened")[0];
+    assert_eq!(opened["data"]["identity"].as_str().unwrap().len(), 36);
+}

@@ -84,6 +84,8 @@ mod origins;
 mod permission;
 mod programs;
 #[cfg(feature = "server")]
+mod queries;
+#[cfg(feature = "server")]
 mod rate_limit;
 mod readme;
 mod refold;
@@ -132,6 +134,8 @@ mod timestamp;
 #[cfg(feature = "server")]
 mod told;
 mod two_keys;
+#[cfg(feature = "server")]
+mod vendor_rooms;
 #[cfg(feature = "server")]
 mod videosdk;
 mod views;

@@ -380,3 +380,27 @@ fn rules_about_connections_outlast_a_move_there_and_back() {
         assert_eq!(about_bob, Some(&ReceiveRule::all(false)), "{path:?}");
     }
 }
+
+/// A rule that follows somebody else to a new number gives and takes no right to publish.
+#[test]
+fn nobody_becomes_a_publisher_by_the_move_of_another() {
+    let mut rooms = Rooms::new();
+    rooms.to("a", join("alice", "c1"));
+    rooms.to("a", join("bob", "b1"));
+    let deaf = PermissionUpdate {
+        receive_by_connection: Some([("c1".to_owned(), ReceiveRule::all(false))].into()),
+        ..PermissionUpdate::default()
+    };
+    let mut bob = Join::new(identity("carol"));
+    bob.permission = Some(deaf);
+    rooms.to("a", Command::Join(bob));
+    let is_publisher = |rooms: &Rooms| rooms.newest("a", "carol").is_publisher;
+    assert!(!is_publisher(&rooms));
+    rooms.to("a", moved(person("alice"), "b"));
+    rooms.to("b", moved(person("alice"), "a"));
+    let alice = rooms.newest("a", "alice").number;
+    let rules = &rooms.newest("a", "carol").permission.receive.by_connection;
+    assert!(rules.contains_key(&alice), "the rule went on");
+    assert!(!is_publisher(&rooms), "it published nothing");
+    assert_eq!(rooms.by_name["a"].open_session().unwrap().publishers, 0);
+}

@@ -193,9 +193,11 @@ impl Refold {
             }
             "profile_changed" => self.all_of(data).for_each(|one| one.profile(data)),
             "permissions_changed" => {
+                let requests = list(&data["requests"]);
+                let is_asked = requests.iter().any(|it| it.get("asked").is_some());
                 for group in list(&data["groups"]) {
                     for one in self.all_of(group) {
-                        one.permission(&group["after"], &event["position"]);
+                        one.permission(&group["after"], &event["position"], is_asked);
                     }
                 }
             }

@@ -19,6 +19,7 @@ pub(super) fn changes(data: &Map<String, Value>) -> Vec<String> {
         attributes(change, &mut found);
     }
     replaced(data, &mut found);
+    subscriptions(data, &mut found);
     let more = found.len().saturating_sub(LINES_MAX);
     found.truncate(LINES_MAX);
     if more > 0 {
@@ -103,21 +104,66 @@ fn attributes(change: &Value, found: &mut Vec<String>) {
     let removed = removed.into_iter().flatten().filter_map(Value::as_str);
     let set = set.into_iter().flatten();
     let given = set
-        .map(|(key, value)| (key.as_str(), value))
-        .chain(removed.map(|key| (key, &Value::Null)));
+        .map(|(key, value)| (key.as_str(), Some(value)))
+        .chain(removed.map(|key| (key, None)));
     for (key, new) in given {
         for before in befores {
             let old = before.get("keys").and_then(|keys| keys.get(key));
-            if old.and_then(|old| old.get("value")).unwrap_or(&Value::Null) == new {
+            let is_same = match (old, new) {
+                (None, None) => true,
+                (Some(old), Some(new)) => old.get("value") == Some(new),
+                (None, Some(_)) | (Some(_), None) => false,
+            };
+            if is_same {
                 continue;
             }
-            let old = old.map_or_else(|| short(&Value::Null), former);
+            let old = old.map_or_else(|| NONE.to_owned(), former);
+            let new = new.map_or_else(|| DELETED.to_owned(), short);
             let whose = if befores.len() > 1 {
                 whose(&[before])
             } else {
                 String::new()
             };
-            found.push(format!("attributes.{key}: {old} -> {}{whose}", short(new)));
+            found.push(format!("attributes.{key}: {old} -> {new}{whose}"));
+        }
+    }
+}
+
+/// What an admin has people receive: of each track, by what was said of it before.
+fn subscriptions(data: &Map<String, Value>, found: &mut Vec<String>) {
+    let Some(new) = data.get("subscribe") else {
+        return;
+    };
+    let list = |name: &str| {
+        let list = data.get(name).and_then(Value::as_array);
+        list.map(Vec::as_slice).unwrap_or_default()
+    };
+    let targets = list("targets");
+    let number = |one: &Value| one.get("number").and_then(Value::as_u64);
+    let befores: BTreeMap<_, _> = list("before").iter().map(|it| (number(it), it)).collect();
+    for track in list("tracks").iter().take(LINES_MAX) {
+        let Some(id) = track.get("sid") else {
+            continue;
+        };
+        let mut by_value: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
+        for target in targets {
+            let said = |name: &str| {
+                let before = befores.get(&number(target));
+                let tracks = before.and_then(|before| before.get(name)?.as_array());
+                tracks.is_some_and(|tracks| tracks.contains(id))
+            };
+            let old = match (said("subscribed"), said("unsubscribed")) {
+                (true, _) => "true",
+                (_, true) => "false",
+                (false, false) => NONE,
+            };
+            by_value.entry(old).or_default().push(target);
+        }
+        let id = id.as_str().unwrap_or_default();
+        by_value.retain(|old, _| *old != new.to_string());
+        for (old, connections) in by_value {
+            let whose = whose(&connections);
+            found.push(format!("subscriptions.{id}: {old} -> {new}{whose}"));
         }
     }
 }
@@ -147,7 +193,7 @@ fn replaced(data: &Map<String, Value>, found: &mut Vec<String>) {
 fn ban(name: &str, value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) if name == "until" => "for good".to_owned(),
-        None => "none".to_owned(),
+        None => NONE.to_owned(),
         Some(value) => short(value),
     }
 }
@@ -162,8 +208,12 @@ fn differ(path: &str, before: &Value, after: &Value, found: &mut Vec<String>) {
             } else {
                 format!("{path}.{key}")
             };
-            let [old, new] = [old, new].map(|all| all.get(key).unwrap_or(&Value::Null));
-            differ(&below, old, new, found);
+            match (old.get(key), new.get(key)) {
+                (Some(old), Some(new)) => differ(&below, old, new, found),
+                (Some(old), None) => found.push(format!("{below}: {} -> {DELETED}", short(old))),
+                (None, Some(new)) => found.push(format!("{below}: {NONE} -> {}", short(new))),
+                (None, None) => {}
+            }
         }
     } else if before != after {
         found.push(format!("{path}: {} -> {}", short(before), short(after)));
@@ -224,6 +274,10 @@ const LINES_MAX: usize = 200;
 
 /// A longer value is cut in a line.
 const VALUE_CHARACTERS_MAX: usize = 200;
+
+/// How a value is told that was not there, and one that is no longer there: no JSON is written so.
+const NONE: &str = "none";
+const DELETED: &str = "deleted";
 
 /// What ends a value that was cut.
 const CUT: &str = "...";

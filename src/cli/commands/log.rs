@@ -163,7 +163,8 @@ fn kinds(names: &[String]) -> Result<Vec<Kind>, Failure> {
     names.iter().map(kind).collect()
 }
 
-/// Says what was searched; a room or a target that nothing is known of is an error instead.
+/// Says what was searched; a room, a target or an actor that nothing is known of is an error
+/// instead.
 fn explain_nothing(
     args: &LogArgs,
     asking: &Asking<'_>,
@@ -186,6 +187,9 @@ fn explain_nothing(
         if let Some(target) = &args.target {
             known_target(room, target, asking)?;
         }
+    }
+    if let Some(actor) = &args.actor {
+        known_actor(actor, args, asking)?;
     }
     let mut searched = Vec::new();
     let filters = [
@@ -215,7 +219,7 @@ fn explain_nothing(
 
 /// Refuses a target that no event of the room is about.
 fn known_target(room: &str, target: &str, asking: &Asking<'_>) -> Result<(), Failure> {
-    let mut about = EventQuery {
+    let about = EventQuery {
         room: RoomName::new(room).ok(),
         filter: Filter {
             target: Some(target.to_owned()),
@@ -224,13 +228,8 @@ fn known_target(room: &str, target: &str, asking: &Asking<'_>) -> Result<(), Fai
         limit: 1,
         ..EventQuery::default()
     };
-    loop {
-        let page = asking.reader.page(&about)?;
-        match page.next {
-            _ if !page.events.is_empty() => return Ok(()),
-            Some(next) => about.after = Some(Position(next)),
-            None => break,
-        }
+    if has_any(about, asking)? {
+        return Ok(());
     }
     let prefixes = ["identity:", "connection:", "name:"];
     let bare = prefixes
@@ -253,6 +252,45 @@ fn known_target(room: &str, target: &str, asking: &Asking<'_>) -> Result<(), Fai
     } else {
         failure.hint(format!("did you mean {}?", near.join(", ")))
     })
+}
+
+/// Refuses an actor who did nothing in the room, or in the whole log where none is named.
+fn known_actor(actor: &str, args: &LogArgs, asking: &Asking<'_>) -> Result<(), Failure> {
+    let by = EventQuery {
+        room: args
+            .room
+            .as_deref()
+            .and_then(|room| RoomName::new(room).ok()),
+        filter: Filter {
+            actor: Some(actor.to_owned()),
+            ..Filter::default()
+        },
+        limit: 1,
+        ..EventQuery::default()
+    };
+    if has_any(by, asking)? {
+        return Ok(());
+    }
+    let place = match &args.room {
+        Some(room) => format!("in room '{room}'"),
+        None => format!("in {}", asking.reader.place()),
+    };
+    let failure = Failure::new(Exit::NotFound, format!("'{actor}' did nothing {place}"));
+    Err(failure
+        .hint("an actor is a token's subject, a key's id, or on whose behalf a call was made"))
+}
+
+/// Whether any event is found.
+fn has_any(query: EventQuery, asking: &Asking<'_>) -> Result<bool, Failure> {
+    let mut query = query;
+    loop {
+        let page = asking.reader.page(&query)?;
+        match page.next {
+            _ if !page.events.is_empty() => return Ok(true),
+            Some(next) => query.after = Some(Position(next)),
+            None => return Ok(false),
+        }
+    }
 }
 
 fn row(event: &EventView, args: &LogArgs, asking: &Asking<'_>) -> Row {

@@ -4,7 +4,7 @@ use crate::cli::args::RoomAtArgs;
 use crate::cli::commands::asking::Asking;
 use crate::cli::commands::permission::in_short;
 use crate::cli::failure::Failure;
-use crate::cli::output::{Printer, Row};
+use crate::cli::output::{Format, Printer, Row};
 use crate::cli::terminal::Terminal;
 use crate::replay::view::{ParticipantView, RoomView, TrackView};
 
@@ -19,6 +19,7 @@ pub fn participants(
 ) -> Result<(), Failure> {
     let room = asking.room(&args.room, args.at.at.as_deref(), terminal.err)?;
     list(&room, asking, terminal)?;
+    tell_session(&room, asking, terminal)?;
     if room.participants.is_empty() {
         let session = match &room.session {
             Some(session) => format!("nobody had joined session {session}"),
@@ -40,6 +41,29 @@ pub(super) fn list(
         printer.row(&row(person, asking))?;
     }
     Ok(printer.finish()?)
+}
+
+/// Tells which session was shown, where the room had others: who was in those alone is not listed.
+pub(super) fn tell_session(
+    room: &RoomView,
+    asking: &Asking<'_>,
+    terminal: &mut Terminal<'_>,
+) -> Result<(), Failure> {
+    let Some(shown) = &room.session else {
+        return Ok(());
+    };
+    let sessions = asking.reader.sessions(&room.room)?;
+    let others = sessions.len().saturating_sub(1);
+    if asking.format != Format::Table || others == 0 {
+        return Ok(());
+    }
+    let name = &room.room;
+    let note = format!(
+        "these are the people of session {shown} alone; 'roomledger sessions {name}' lists all {} \
+         sessions, and --at takes a moment of another",
+        sessions.len()
+    );
+    Ok(asking.note(terminal.err, &note)?)
 }
 
 fn row(person: &ParticipantView, asking: &Asking<'_>) -> Row {

@@ -5,6 +5,7 @@ use crate::cli::commands::asking::Asking;
 use crate::cli::failure::Failure;
 use crate::cli::output::{Printer, Row};
 use crate::cli::terminal::Terminal;
+use crate::domain::Timestamp;
 use crate::replay::position::format_duration;
 use crate::replay::view::SessionView;
 
@@ -34,7 +35,10 @@ pub fn sessions(
 
 fn row(session: &SessionView, asking: &Asking<'_>) -> Row {
     let (start, end) = (session.start, session.end);
-    let length = end.map(|end| format_duration(end.micros().abs_diff(start.micros())));
+    let length = match end {
+        Some(end) => format_duration(end.micros().abs_diff(start.micros())),
+        None => so_far(start, asking),
+    };
     let reason = session.end_reason.map(|reason| asking.record(&reason));
     Row {
         name: session.session.clone(),
@@ -43,7 +47,7 @@ fn row(session: &SessionView, asking: &Asking<'_>) -> Row {
             asking.times.show(start.micros()),
             end.map(|end| asking.times.show(end.micros()))
                 .unwrap_or_default(),
-            length.unwrap_or_default(),
+            length,
             reason
                 .as_ref()
                 .and_then(|reason| reason.as_str())
@@ -62,6 +66,15 @@ fn row(session: &SessionView, asking: &Asking<'_>) -> Row {
         record: asking.record(session),
     }
 }
+
+/// How long an open session has run up to the present, in whole seconds.
+fn so_far(start: Timestamp, asking: &Asking<'_>) -> String {
+    let until_us = asking.times.now_us.max(start.micros());
+    let seconds = until_us.abs_diff(start.micros()) / SECOND_US;
+    format!("{} so far", format_duration(seconds * SECOND_US))
+}
+
+const SECOND_US: u64 = 1_000_000;
 
 const COLUMNS: &[&str] = &[
     "SESSION", "START", "END", "LENGTH", "ENDED AS", "PEOPLE", "OPENED", "ENDED",

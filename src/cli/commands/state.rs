@@ -22,6 +22,7 @@ pub fn state(
     if asking.format == Format::Table && !room.participants.is_empty() {
         writeln!(terminal.out)?;
         people::list(&room, asking, terminal)?;
+        people::tell_session(&room, asking, terminal)?;
     }
     Ok(())
 }

@@ -105,8 +105,9 @@ fn check_count(fields: &Fields, count: usize) -> Result<(), Wrong> {
 async fn objection(asked: &Asked, name: &RoomName) -> Result<Option<Rejection>, Error> {
     let room = asked.daily.engine.room(name).await?;
     let now = asked.daily.engine.clock().wall();
-    if room.is_some_and(|room| room.life.is_some() && !room.is_over(now)) {
-        return Ok(Some(Rejection::name_taken(name)));
+    let standing = room.filter(|room| !room.is_over(now));
+    if let Some(life) = standing.as_ref().and_then(|room| room.life.as_ref()) {
+        return Ok(Some(Rejection::name_taken(name, Some(life.created))));
     }
     Ok(asked.daily.catalogue.objection(name).await?)
 }

@@ -35,8 +35,10 @@ use axum::routing::any;
 use asked::{Answer, Asked};
 use call::{Call, Route, route};
 use error::{Error, Kind};
+use query::Query;
 pub use state::Daily;
 
+use crate::dialect::coverage::Answered;
 use crate::dialect::metrics::{Counting, Requests};
 use crate::dialect::recorded::Recorded;
 
@@ -81,7 +83,39 @@ impl Daily {
     }
 }
 
+/// Refuses a query where a call takes none; where the call names a room, that is recorded.
+async fn refuse_query(asked: &Asked) -> Result<(), Error> {
+    let needs_media = asked.call.answered() == Answered::NeedsMedia;
+    if takes_query(asked.call) || needs_media {
+        return Ok(());
+    }
+    let Err(error) = asked.query().and_then(Query::finish) else {
+        return Ok(());
+    };
+    let is_recorded = asked.call.answered() == Answered::Recorded;
+    match asked.room() {
+        Ok(room) if is_recorded => Err(asked.refuse(&room, error).await),
+        Ok(_) | Err(_) => Err(error),
+    }
+}
+
+/// Whether a call reads its query itself.
+const fn takes_query(call: Call) -> bool {
+    matches!(
+        call,
+        Call::ListRooms
+            | Call::GetPresence
+            | Call::GetRoomPresence
+            | Call::GetMeetingInfo
+            | Call::GetIndividualMeetingInfo
+            | Call::GetMeetingParticipants
+            | Call::ListApiLogs
+            | Call::ValidateMeetingToken
+    )
+}
+
 async fn carry_out(asked: &Asked) -> Result<Answer, Error> {
+    refuse_query(asked).await?;
     match asked.call {
         Call::GetDomainConfig => Ok(rooms::domain()),
         Call::ListRooms => rooms::list(asked).await,

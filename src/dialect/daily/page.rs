@@ -36,8 +36,8 @@ impl Page {
             limit: query.limit()?,
             after,
             before,
-            starting_after: query.text(after)?,
-            ending_before: query.text(before)?,
+            starting_after: query.filter(after)?,
+            ending_before: query.filter(before)?,
         };
         if page.starting_after.is_some() && page.ending_before.is_some() {
             return Err(Error::invalid(format!(

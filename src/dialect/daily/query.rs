@@ -28,29 +28,12 @@ impl Query {
         })
     }
 
-    /// A place in a list, at most once; empty is the first page, as clients ask for it that send
-    /// the name of the last one shown.
-    ///
-    /// # Errors
-    /// 400 when it is given twice.
-    pub(super) fn text(&mut self, name: &'static str) -> Result<Option<String>, Error> {
-        let value = self.value(name)?;
-        Ok(value.filter(|value| !value.is_empty()))
-    }
-
-    /// What a list is narrowed by. Empty, it would leave the list as wide as without it.
+    /// What a list is narrowed by, or a place in it. Empty, it would leave the list as wide as
+    /// without it, and would lead a reader of pages back to the first.
     ///
     /// # Errors
     /// 400 when it is empty, or given twice.
     pub(super) fn filter(&mut self, name: &'static str) -> Result<Option<String>, Error> {
-        let value = self.value(name)?;
-        if value.as_ref().is_some_and(String::is_empty) {
-            return Err(wrong(name, "is empty: leave it out to filter by nothing"));
-        }
-        Ok(value)
-    }
-
-    fn value(&mut self, name: &'static str) -> Result<Option<String>, Error> {
         self.known.push(name);
         let (mut found, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.pairs)
             .into_iter()
@@ -59,7 +42,11 @@ impl Query {
         if found.len() > 1 {
             return Err(wrong(name, "is given twice"));
         }
-        Ok(found.pop().map(|(_, value)| value))
+        let value = found.pop().map(|(_, value)| value);
+        if value.as_ref().is_some_and(String::is_empty) {
+            return Err(wrong(name, "is empty: leave it out to ask without it"));
+        }
+        Ok(value)
     }
 
     /// A parameter with a form of its own.

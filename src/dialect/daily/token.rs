@@ -114,7 +114,9 @@ pub fn join_of(
     let room = text("room_name")
         .map(|name| RoomName::new(&name))
         .transpose();
-    let identity = text("user_id").map(|id| Identity::new(&id)).transpose();
+    // An empty one is none, as in JavaScript.
+    let user_id = text("user_id").filter(|id| !id.is_empty());
+    let identity = user_id.map(|id| Identity::new(&id)).transpose();
     let expires_at_s = signed.date("exp")?;
     let at_exp = expires_at_s.filter(|_| is_on("eject_at_token_exp"));
     let permissions = if is_on("is_owner") {

@@ -11,7 +11,7 @@ use crate::dialect::ledger::health::Clock;
 use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::state::{DIALECT, Ledger, State};
-use crate::dialect::ledger::write::Asked;
+use crate::dialect::ledger::write::{Asked, EVERY_ROOM, Need, Write};
 use crate::dialect::recorded::Recorded;
 use crate::engine::RELEASE_CLOCK;
 use crate::store::Position;
@@ -24,7 +24,9 @@ pub(super) async fn release(
     if !asked.claims().may(Right::Admin(ALL_ROOMS)) {
         let detail = "the clock is that of all rooms: the token needs the ledger's `admin`, and \
                       must not be for one room";
-        return Err(Problem::no_right(detail));
+        let problem = Problem::no_right(detail);
+        let write = Write::begin(&ledger, asked, EVERY_ROOM, Need::Admin).await?;
+        return Err(write.not_granted(RELEASE_CLOCK, problem).await);
     }
     let mut asked = asked;
     asked.read_alone(|_| Ok(())).await?;

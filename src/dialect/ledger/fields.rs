@@ -186,7 +186,10 @@ impl Fields {
         };
         let known = self.known.borrow();
         let known: Vec<&str> = known.members.iter().map(|member| member.name).collect();
-        let known = known.join(", ");
+        let known = match known.as_slice() {
+            [] => "none".to_owned(),
+            known => known.join(", "),
+        };
         let shown: String = unknown.chars().take(ECHO_CHARS_MAX).collect();
         Err(self.wrong(&shown, format!("is unknown here: known are {known}")))
     }

@@ -32,8 +32,11 @@ impl Ledger {
             None
         };
         let written = self.written(text, session)?;
-        if let Pos::Position(position) = written {
-            self.wait_for(Position(position)).await?;
+        let written = session.map_or(written, |session| written.anchored(session));
+        match written {
+            Pos::Position(position) => self.wait_for(Position(position)).await?,
+            Pos::Time(at_us) => self.passed(text, at_us)?,
+            Pos::Head { .. } | Pos::StartPlus(_) | Pos::EndMinus(_) => {}
         }
         Moment::of(written, self.engine.head(), session).map_err(unreadable)
     }
@@ -86,6 +89,19 @@ impl Ledger {
         Err(other_history(position, head))
     }
 
+    /// Refuses a moment that is yet to come: nothing is known of it, and the present is no answer.
+    fn passed(&self, text: &str, at_us: i64) -> Result<(), Problem> {
+        let now = self.engine.now().max(self.engine.clock().wall());
+        if at_us <= now.plus_seconds(AHEAD_MAX_S).micros() {
+            return Ok(());
+        }
+        let detail = format!(
+            "{:?} is yet to come, it is {now} here: leave `at` out to read the present",
+            text.trim()
+        );
+        Err(Problem::malformed(detail))
+    }
+
     /// Waits until a position is visible, for as long as a reader of its own write may have to.
     pub(super) async fn wait_for(&self, position: Position) -> Result<(), Problem> {
         if position <= self.engine.head() {
@@ -122,5 +138,7 @@ fn unreadable(error: PositionError) -> Problem {
     Problem::malformed(error.to_string())
 }
 
+/// As far ahead as a caller's clock may be: a moment that it calls the present is the present.
+const AHEAD_MAX_S: u32 = 60;
 /// As api.md promises of `?at=`.
 const WAIT_MAX: Duration = Duration::from_secs(2);

@@ -5,6 +5,7 @@
 use std::fmt::Display;
 
 use axum::extract::{FromRequestParts, Query as Pairs};
+use axum::http::Uri;
 use axum::http::request::Parts;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
@@ -24,6 +25,19 @@ pub(super) struct Parameter {
 }
 
 impl Query {
+    /// Takes the query of an address apart.
+    ///
+    /// # Errors
+    /// 400 when it is no query.
+    pub(super) fn of(uri: &Uri) -> Result<Self, Problem> {
+        let read = Pairs::<Vec<(String, String)>>::try_from_uri(uri);
+        let Pairs(pairs) = read.map_err(|error| Problem::malformed(error.body_text()))?;
+        Ok(Self {
+            pairs,
+            known: Vec::new(),
+        })
+    }
+
     /// All that was asked for.
     pub(super) fn known(&self) -> &[Parameter] {
         &self.known
@@ -90,7 +104,10 @@ impl Query {
             None => Ok(()),
             Some((name, _)) => {
                 let known: Vec<&str> = self.known.iter().map(|known| known.name).collect();
-                let known = known.join(", ");
+                let known = match known.as_slice() {
+                    [] => "none".to_owned(),
+                    known => known.join(", "),
+                };
                 let shown: String = name.chars().take(ECHO_CHARS_MAX).collect();
                 Err(wrong(&shown, format!("is unknown here: known are {known}")))
             }
@@ -101,13 +118,8 @@ impl Query {
 impl<S: Send + Sync> FromRequestParts<S> for Query {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let read = Pairs::<Vec<(String, String)>>::from_request_parts(parts, state).await;
-        let Pairs(pairs) = read.map_err(|error| Problem::malformed(error.body_text()))?;
-        Ok(Self {
-            pairs,
-            known: Vec::new(),
-        })
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Self::of(&parts.uri)
     }
 }
 

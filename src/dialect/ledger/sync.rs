@@ -15,8 +15,9 @@ use crate::dialect::ledger::fields::{Fields, Wrong};
 use crate::dialect::ledger::openapi::{Answer, Body, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::state::{Ledger, State};
-use crate::dialect::ledger::write::{Asked, Named, Need, Write, answer};
-use crate::domain::state::Session;
+use crate::dialect::ledger::write::{Asked, EVERY_ROOM, Named, Need, Write, answer};
+use crate::domain::event::MovedFrom;
+use crate::domain::state::{Connection, Session};
 use crate::domain::{Command, ConnectionNumber, Event, Room, RoomName, Version};
 use crate::engine::Receipt;
 use crate::replay::Moment;
@@ -30,14 +31,16 @@ pub(super) async fn sync(
 ) -> Result<Response, Problem> {
     if !asked.claims().may(Right::Report(ALL_ROOMS)) {
         let detail = "a media server syncs all its rooms: its token must not be for one room";
-        return Err(Problem::no_right(detail));
+        let problem = Problem::no_right(detail);
+        let write = Write::begin(&ledger, asked, EVERY_ROOM, Need::Report).await?;
+        return Err(write.not_granted("close_lost", problem).await);
     }
     // The body is about no one room, so what is wrong with it is recorded in none.
     let mut asked = asked;
     let listing = asked.read_alone(read).await?;
     let listed_in = rooms_meant(&ledger, listing.rooms).await?;
     check_as_of(&ledger, &reporter, listing.as_of, &listed_in)?;
-    let write = Write::begin(&ledger, asked, FIRST_ROOM, Need::Report).await?;
+    let write = Write::begin(&ledger, asked, EVERY_ROOM, Need::Report).await?;
     let write = write.of_several(&(&reporter, listing.as_of, &listed_in));
     let close = |as_of: Version, listed: Vec<String>| Command::CloseLost {
         reporter: reporter.clone(),
@@ -54,10 +57,12 @@ pub(super) async fn sync(
     rooms.extend(concerned.into_iter().filter(|it| !earlier.contains(it)));
     let mut closed = Vec::new();
     let mut last: Option<Receipt> = None;
+    let carried = ledger.carried(&rooms, &listed_in).await?;
     for room in rooms {
         let moment = Moment::Position(listing.as_of);
         let as_of = ledger.engine.version_at(&room, moment).await?;
-        let listed = listed_in.get(&room).cloned().unwrap_or_default();
+        let listed = [&listed_in, &carried].map(|all| all.get(&room).cloned().unwrap_or_default());
+        let listed = listed.concat();
         let write = write.in_room(&room);
         let receipt = write.execute(write.request(close(as_of, listed))).await?;
         closed.extend(closed_by(&receipt));
@@ -157,6 +162,52 @@ fn check_as_of(
     Ok(())
 }
 
+impl Ledger {
+    /// The connections that are listed under a room from which they were moved since: the media
+    /// server still has them, by their ids in the rooms where they are.
+    async fn carried(&self, rooms: &[RoomName], listed_in: &Listed) -> Result<Listed, Problem> {
+        let mut carried = Listed::new();
+        for name in rooms {
+            let Some(room) = self.engine.live(name) else {
+                continue;
+            };
+            let live = room.open_session().into_iter().flat_map(Session::live);
+            for connection in live {
+                if self.is_listed_before(connection, listed_in).await? {
+                    let ids = carried.entry(name.clone()).or_default();
+                    ids.push(connection.sid());
+                }
+            }
+        }
+        Ok(carried)
+    }
+
+    /// Whether a connection is listed where it was before it was moved.
+    async fn is_listed_before(&self, it: &Connection, listed_in: &Listed) -> Result<bool, Problem> {
+        let mut from = it.moved_from.clone();
+        for _ in 0..MOVES_MAX {
+            let Some(MovedFrom { room, connection }) = from else {
+                break;
+            };
+            let Some(known) = self.engine.room(&room).await? else {
+                break;
+            };
+            let mut listed = listed_in.get(&room).into_iter().flatten();
+            let is_it = |id: &String| {
+                let found = known.connection_by_ref(id);
+                found.is_some_and(|found| found.number == connection)
+            };
+            if listed.any(is_it) {
+                return Ok(true);
+            }
+            from = known
+                .connection(connection)
+                .and_then(|it| it.moved_from.clone());
+        }
+        Ok(false)
+    }
+}
+
 fn has_any(room: &Arc<Room>, reporter: &str) -> bool {
     let session = room.open_session();
     let mut live = session.into_iter().flat_map(Session::live);
@@ -186,5 +237,6 @@ fn closed_by(receipt: &Receipt) -> Vec<Closed> {
     }
     found
 }
-/// A name to begin with, before the rooms that are concerned are known.
-const FIRST_ROOM: &str = "*";
+
+/// Moves of a connection that are followed back.
+const MOVES_MAX: usize = 16;

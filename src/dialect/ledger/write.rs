@@ -20,6 +20,7 @@ use crate::dialect::body_memory;
 use crate::dialect::caller::Caller;
 use crate::dialect::ledger::fields::{Fields, Wrong};
 use crate::dialect::ledger::problem::Problem;
+use crate::dialect::ledger::query::Query;
 use crate::dialect::ledger::state::{DIALECT, Ledger, room_name};
 use crate::dialect::recorded::Recorded;
 use crate::domain::{Code, Command, Digest, Rejection, Request, RoomName};
@@ -31,6 +32,8 @@ pub(super) struct Asked {
     parts: Parts,
     claims: Claims,
     body: Taken,
+    /// What is wrong with the query, which no write takes.
+    stray_query: Option<String>,
 }
 
 /// A body, as far as it is read.
@@ -45,10 +48,12 @@ impl FromRequest<Ledger> for Asked {
     async fn from_request(request: HttpRequest, ledger: &Ledger) -> Result<Self, Problem> {
         let claims = ledger.claims(request.headers())?;
         let (parts, body) = request.into_parts();
+        let stray_query = Query::of(&parts.uri).and_then(Query::finish).err();
         Ok(Self {
             parts,
             claims,
             body: Taken::Nothing(body),
+            stray_query: stray_query.map(|problem| problem.detail().to_owned()),
         })
     }
 }
@@ -71,6 +76,9 @@ impl Asked {
         &mut self,
         read: impl FnOnce(&mut Fields) -> Result<T, Wrong>,
     ) -> Result<T, Problem> {
+        if let Some(detail) = &self.stray_query {
+            return Err(Problem::malformed(detail.clone()));
+        }
         let body = self.take().await?;
         let body = body.map_err(not_taken_in)?;
         whole(&body, read).map_err(|wrong| Problem::malformed(wrong.to_string()))
@@ -148,6 +156,8 @@ pub(super) struct Write {
     /// What all commands of a report about several rooms come to.
     whole: Option<Digest>,
     body: Result<Bytes, NoBody>,
+    /// As in [`Asked`].
+    stray_query: Option<String>,
 }
 
 impl Write {
@@ -177,7 +187,12 @@ impl Write {
         } else {
             Ok(Bytes::new())
         };
-        let Asked { parts, claims, .. } = asked;
+        let Asked {
+            parts,
+            claims,
+            stray_query,
+            ..
+        } = asked;
         let caller = Caller::new(claims, &parts);
         Ok(Self {
             ledger: ledger.clone(),
@@ -188,6 +203,7 @@ impl Write {
             digest: body::digest(&parts, body.as_deref().unwrap_or_default()),
             whole: None,
             body,
+            stray_query,
         })
     }
 
@@ -234,6 +250,9 @@ impl Write {
         call: &'static str,
         read: impl FnOnce(&mut Fields) -> Result<T, Wrong>,
     ) -> Result<T, Problem> {
+        if let Some(detail) = &self.stray_query {
+            return Err(self.unread(call, Problem::malformed(detail.clone())).await);
+        }
         match &self.body {
             Ok(body) => match whole(body, read) {
                 Ok(read) => Ok(read),
@@ -258,6 +277,23 @@ impl Write {
                 Ok(_) => problem,
             };
         }
+        match self.engine_call(request) {
+            Err(other) => other,
+            Ok(call) => match self.ledger.engine.execute(call).await {
+                Ok(receipt) => problem.recorded_by(&receipt),
+                Err(error) => error.into(),
+            },
+        }
+    }
+
+    /// Records that the token does not grant a call, and answers with the problem.
+    pub(super) async fn not_granted(&self, call: &'static str, problem: Problem) -> Problem {
+        let mut request = self.request(Command::Unread(call));
+        request.objection = Some(Rejection::NotGranted {
+            room: self.room.to_string(),
+            key_id: self.caller.claims.key_id.clone(),
+            call: call.to_owned(),
+        });
         match self.engine_call(request) {
             Err(other) => other,
             Ok(call) => match self.ledger.engine.execute(call).await {
@@ -390,3 +426,6 @@ fn not_taken_in(error: NoBody) -> Problem {
 
 /// As LiveKit's newer builds: what a message of the largest size needs.
 pub(super) const BODY_BYTES_MAX: usize = body_memory::BODY_BYTES_MAX;
+
+/// What a refused call about all rooms is recorded under.
+pub(super) const EVERY_ROOM: &str = "*";

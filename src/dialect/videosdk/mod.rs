@@ -53,6 +53,9 @@ impl VideoSdk {
     }
 
     async fn answer(&self, asked: &Asked) -> Result<Answer, ApiError> {
+        if !is_list(asked.call) {
+            page::takes_none(&asked.query)?;
+        }
         match asked.call {
             Call::CreateMeeting | Call::CreateRoom => self.create_room(asked).await,
             Call::ListMeetings | Call::ListRooms => self.list_rooms(asked).await,
@@ -71,6 +74,19 @@ impl VideoSdk {
             Call::SessionStats | Call::ParticipantStats => self.stats(asked).await,
         }
     }
+}
+
+/// Whether a call reads its query itself.
+const fn is_list(call: Call) -> bool {
+    matches!(
+        call,
+        Call::ListMeetings
+            | Call::ListRooms
+            | Call::ListMeetingSessions
+            | Call::ListSessions
+            | Call::ListParticipants
+            | Call::ListActive
+    )
 }
 
 /// The dialect's routes.

@@ -62,6 +62,21 @@ impl Paging {
     }
 }
 
+/// Refuses the query of a call that takes none.
+///
+/// # Errors
+/// 400 that names the first parameter.
+pub(super) fn takes_none(query: &[(String, String)]) -> Result<(), ApiError> {
+    let Some((name, _)) = query.first() else {
+        return Ok(());
+    };
+    let words = format!(
+        "the parameter {:?} is unknown here: known are none",
+        cut(name)
+    );
+    Err(ApiError::invalid(words))
+}
+
 /// The parameter of that name in a query that [`Paging::of`] has read.
 pub(super) fn text<'a>(query: &'a [(String, String)], name: &str) -> Option<&'a str> {
     let mut found = query.iter().filter(|(given, _)| given == name);

@@ -175,8 +175,12 @@ impl<'a> Draft<'a> {
         }
     }
 
-    /// The event that gave an id to a connection or track of the kept session.
+    /// The event that gave an id to a connection or track: of any session where the caller brought
+    /// it, else of the kept one.
     fn taken_by(&self, id: &str) -> Option<Version> {
+        if let Some(taken) = self.room.taken(id) {
+            return Some(taken.since);
+        }
         let connection = self.room.connection_by_ref(id);
         let track = || self.room.track_by_ref(id).map(|(_, track)| track.published);
         connection.map(|it| it.opened).or_else(track)
@@ -208,6 +212,7 @@ impl<'a> Draft<'a> {
         Rejection::NoSuchConnection {
             room: self.name(),
             connection: id.to_owned(),
+            because: self.room.connection_gone(id),
         }
     }
 

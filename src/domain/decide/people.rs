@@ -32,6 +32,7 @@ impl Draft<'_> {
                         participant: identity.as_str().to_owned(),
                         banned: it.ban,
                         revoked_before: it.revoke_before,
+                        because: self.gone(&it.target),
                     });
                 }
                 None => return Err(no),

@@ -7,6 +7,7 @@ use super::target::{kept, selector, unknown};
 use crate::domain::command::{Command, Request, Target};
 use crate::domain::digest::Digest;
 use crate::domain::event::CommandRefused;
+use crate::domain::id::RoomName;
 use crate::domain::personal::Personal;
 use crate::domain::rejection::Rejection;
 use crate::domain::state::Room;
@@ -43,6 +44,7 @@ pub fn refusal(
     let refused = CommandRefused {
         command: request.command.name().to_owned(),
         room: (!is_of_room).then(|| room.name.clone()),
+        to_room: destination_of(&request.command).filter(|_| !is_of_room),
         who,
         codes: rejection
             .reasons()
@@ -88,6 +90,14 @@ pub fn with_refusal(
         events: [decision.events, record.events].concat(),
         room: record.room,
         refused: decision.refused,
+    }
+}
+
+fn destination_of(command: &Command) -> Option<RoomName> {
+    if let Command::Move { to_room, .. } = command {
+        Some(to_room.clone())
+    } else {
+        None
     }
 }
 

@@ -83,7 +83,8 @@ impl Draft<'_> {
     }
 
     fn is_of_another_session(&self, id: &str) -> bool {
-        matches!(self.room.aliases.get(id), Some(Aliased::Connection(_)))
+        let taken = self.room.taken(id);
+        taken.is_some_and(|taken| matches!(taken.by, Aliased::Connection(_)))
     }
 
     /// Closes what a media server no longer lists, but for those who joined after its list.

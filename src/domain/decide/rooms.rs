@@ -28,7 +28,8 @@ impl Draft<'_> {
         }
         let is_new = self.room.life.is_none();
         if it.refuse_existing && !is_new {
-            return Err(Rejection::name_taken(&self.room.name));
+            let made = self.room.life.as_ref().map(|life| life.created);
+            return Err(Rejection::name_taken(&self.room.name, made));
         }
         let expired = self.room.expired(self.context.now);
         if let Some(expired) = expired.filter(|_| it.replaces_expired) {

@@ -37,13 +37,12 @@ impl Draft<'_> {
     }
 
     /// What closed the latest connection of somebody who is not inside.
-    fn gone(&self, target: &Target) -> Option<Version> {
+    pub(super) fn gone(&self, target: &Target) -> Option<Version> {
         let Target::Identity(identity) = target else {
             return None;
         };
         let (_, person) = self.room.person_by_identity(identity)?;
-        let newest = self.room.connection(person.newest?)?;
-        Some(newest.closed.as_ref()?.version)
+        person.left.filter(|_| person.live.is_empty())
     }
 
     /// The target as asked beside the connections it came to.

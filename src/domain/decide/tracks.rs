@@ -1,6 +1,7 @@
 //! Rules for tracks: what may be published, who may mute, what an admin has others receive.
 //! Apart because the right to send is asked here and nowhere else.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::draft::{Draft, may_publish};
@@ -8,10 +9,10 @@ use super::limits;
 use super::target::{each_once, text_of};
 use crate::domain::command::{MuteTrack, PublishTrack, Target};
 use crate::domain::event::{
-    ByWhom, SubscriptionsChanged, TrackBefore, TrackKind, TrackMuteChanged, TrackPublished,
-    TrackShape, TrackUpdated, TracksUnpublished,
+    ByWhom, SubscriptionsBefore, SubscriptionsChanged, TrackBefore, TrackKind, TrackMuteChanged,
+    TrackPublished, TrackShape, TrackUpdated, TracksUnpublished,
 };
-use crate::domain::id::Version;
+use crate::domain::id::{ConnectionNumber, TrackNumber, Version};
 use crate::domain::limits::{SUBSCRIPTION_PAIRS_MAX, TRACKS_PER_CONNECTION_MAX};
 use crate::domain::permission::Source;
 use crate::domain::personal::Personal;
@@ -179,12 +180,13 @@ impl Draft<'_> {
         if !changes && unknown_tracks.is_empty() {
             self.no_effect(Some(who), "the subscriptions were so already");
         } else {
-            let tracks = known.into_iter().collect();
+            let before = subscribed_before(&found, &known);
             self.push(SubscriptionsChanged {
                 who,
-                tracks,
+                tracks: known.into_iter().collect(),
                 unknown_tracks,
                 subscribe,
+                before,
             });
         }
         Ok(())
@@ -202,6 +204,7 @@ impl Draft<'_> {
             room: self.name(),
             participant: participant.to_owned(),
             track: track.to_owned(),
+            because: self.room.track_gone(track),
         }
     }
 
@@ -217,6 +220,34 @@ impl Draft<'_> {
             because: connection.permission_set,
         }
     }
+}
+
+/// What was said of the tracks before; connections that were told the same stand together.
+fn subscribed_before(
+    found: &[Arc<Connection>],
+    tracks: &[TrackNumber],
+) -> Vec<SubscriptionsBefore> {
+    let mut groups: BTreeMap<(Vec<TrackNumber>, Vec<TrackNumber>), Vec<ConnectionNumber>> =
+        BTreeMap::new();
+    for connection in found {
+        let said = |subscribed: bool| -> Vec<TrackNumber> {
+            let tracks = tracks.iter().copied();
+            let is_so =
+                |track: &TrackNumber| connection.subscriptions.get(track) == Some(&subscribed);
+            tracks.filter(is_so).collect()
+        };
+        let said = (said(true), said(false));
+        if !said.0.is_empty() || !said.1.is_empty() {
+            groups.entry(said).or_default().push(connection.number);
+        }
+    }
+    let groups = groups.into_iter();
+    let groups = groups.map(|((on, off), connections)| SubscriptionsBefore {
+        connections: connections.into_iter().collect(),
+        subscribed: on.into_iter().collect(),
+        unsubscribed: off.into_iter().collect(),
+    });
+    groups.collect()
 }
 
 fn source_text(source: Source) -> &'static str {

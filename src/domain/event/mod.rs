@@ -39,7 +39,8 @@ pub use room::{
 };
 pub use state::{
     AttributesBefore, AttributesChange, Before, ByWhom, PermissionGroup, PermissionsChanged,
-    ProfileChanged, Selector, SubscriptionsChanged, TextChange, UpdateMode, Who,
+    ProfileChanged, Selector, SubscriptionsBefore, SubscriptionsChanged, TextChange, UpdateMode,
+    Who,
 };
 pub use system::{
     ApiKeysChanged, ApiTokenRevocationLifted, ApiTokensRevoked, ClockHeld, ClockReleased,
@@ -207,13 +208,24 @@ impl Event {
         }
     }
 
+    /// The destination of a move that was refused since there was no room to move from.
+    pub const fn refused_destination(&self) -> Option<&RoomName> {
+        if let Self::CommandRefused(no) = self {
+            no.to_room.as_ref()
+        } else {
+            None
+        }
+    }
+
     /// As much of an event of the system stream as is about a room: a refusal that named it, or
     /// what a sum counted of it. `None` for an event that is not about it.
     pub fn part_about(&self, room: &RoomName) -> Option<Cow<'_, Self>> {
         if let Self::RefusalsSuppressed(sum) = self {
             return sum.part_about(room).map(|part| Cow::Owned(part.into()));
         }
-        (self.refused_room() == Some(room)).then_some(Cow::Borrowed(self))
+        let to_room = self.refused_destination();
+        let is_named = [self.refused_room(), to_room].contains(&Some(room));
+        is_named.then_some(Cow::Borrowed(self))
     }
 }
 

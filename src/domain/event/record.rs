@@ -86,6 +86,8 @@ pub struct CommandRefused {
     pub command: String,
     /// The room that it named, where there is none: the event stands in the system stream then.
     pub room: Option<RoomName>,
+    /// The destination of a move, where the event stands in the system stream.
+    pub to_room: Option<RoomName>,
     /// Whom it meant, when that could be told.
     pub who: Option<Selector>,
     /// Every failing reason, as codes; the first decides the answer.

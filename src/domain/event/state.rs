@@ -165,4 +165,17 @@ pub struct SubscriptionsChanged {
     pub unknown_tracks: Vec<Personal<String>>,
     /// Received from now on, or no longer.
     pub subscribe: bool,
+    /// What an admin had said of these tracks before; nothing of a connection that is not named.
+    pub before: Vec<SubscriptionsBefore>,
+}
+
+/// What an admin had said of tracks to connections that were told the same.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SubscriptionsBefore {
+    /// Which connections.
+    pub connections: Ranges<ConnectionNumber>,
+    /// The tracks that they were to receive.
+    pub subscribed: Ranges<TrackNumber>,
+    /// The tracks that they were not to receive.
+    pub unsubscribed: Ranges<TrackNumber>,
 }

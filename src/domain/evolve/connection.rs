@@ -13,11 +13,11 @@ use super::room::{change_person, text};
 use crate::domain::event::{
     AttributesChange, CloseCause, CloseConfirmed, ConnectionActivated, ConnectionInterrupted,
     ConnectionOpened, ConnectionResumed, ConnectionsClosed, PermissionsChanged, ProfileChanged,
-    SubscriptionsChanged,
+    Selector, SubscriptionsChanged,
 };
 use crate::domain::id::{Alias, ConnectionNumber, ParticipantNumber, TrackNumber, Version};
 use crate::domain::state::{
-    Aliased, Closed, Connection, ConnectionState, Interruption, Room, Session, Text,
+    Aliased, Closed, Connection, ConnectionState, Interruption, Room, Session, Taken, Text,
 };
 use crate::domain::time::Timestamp;
 
@@ -40,7 +40,7 @@ pub(super) fn opened(room: &mut Room, place: Place, it: &ConnectionOpened) {
     Tally::NONE.replace(tally, session, it.number);
     room.next_connection = ConnectionNumber(it.number.0.saturating_add(1));
     if let Some(alias) = &it.alias {
-        take_alias(room, alias, Aliased::Connection(it.number));
+        take_alias(room, place, alias, Aliased::Connection(it.number));
     }
     change_person(room, it.participant, |person| {
         person.newest = Some(it.number);
@@ -107,7 +107,11 @@ pub(super) fn closed(room: &mut Room, place: Place, it: &ConnectionsClosed) {
         });
         change_person(room, participant, |person| {
             person.live.retain(|open| *open != number);
+            person.left = Some(place.version);
         });
+        if let Some(alias) = &alias {
+            leave_alias(room, place, alias);
+        }
         if let Some(alias) = alias.filter(|_| it.closing.cause == CloseCause::Moved) {
             release_alias(room, &alias, participant);
         }
@@ -153,13 +157,17 @@ pub(super) fn profile_changed(room: &mut Room, place: Place, it: &ProfileChanged
 }
 
 pub(super) fn permissions_changed(room: &mut Room, place: Place, it: &PermissionsChanged) {
+    // Rules that follow a moved connection to its new number are no update of anybody's rights.
+    let is_asked = it.who.iter().any(|who| who.asked != Selector::Chosen);
     for group in &it.groups {
         for number in group.connections.up_to(last(room)) {
             let counted = counts(room, number);
             change(room, number, |connection| {
                 connection.permission = Arc::clone(&group.after);
                 connection.permission_set = place.version;
-                connection.is_publisher = group.after.send.enabled;
+                if is_asked {
+                    connection.is_publisher = group.after.send.enabled;
+                }
                 connection.changes = connection.changes.saturating_add(1);
             });
             let counts = counts(room, number);
@@ -215,9 +223,21 @@ pub(super) fn forget_track(room: &mut Room, track: TrackNumber) {
 }
 
 /// From now on the id stands for that connection or track.
-pub(super) fn take_alias(room: &mut Room, alias: &Alias, aliased: Aliased) {
+pub(super) fn take_alias(room: &mut Room, place: Place, alias: &Alias, by: Aliased) {
     room.moved_aliases.remove_mut(alias.as_str());
-    room.aliases.insert_mut(Arc::clone(alias.shared()), aliased);
+    let taken = Taken {
+        by,
+        since: place.version,
+        gone: None,
+    };
+    room.aliases.insert_mut(Arc::clone(alias.shared()), taken);
+}
+
+/// What the id stands for is closed or unpublished. The id stays taken.
+pub(super) fn leave_alias(room: &mut Room, place: Place, alias: &Alias) {
+    if let Some(taken) = room.aliases.get_mut(alias.as_str()) {
+        taken.gone = Some(place.version);
+    }
 }
 
 /// The id went to another room with that person and may come back with them.

@@ -60,7 +60,7 @@ fn apply(room: &mut Room, place: Place, event: &Event) {
         Event::TrackPublished(it) => track::published(room, place, it),
         Event::TrackMuteChanged(it) => track::mute_changed(room, it),
         Event::TrackUpdated(it) => track::updated(room, it),
-        Event::TracksUnpublished(it) => track::unpublished(room, it),
+        Event::TracksUnpublished(it) => track::unpublished(room, place, it),
         Event::EngineStarted(_)
         | Event::EngineStopped(_)
         | Event::ClockHeld(_)

@@ -99,6 +99,7 @@ pub(super) fn session_opened(room: &mut Room, place: Place, it: &SessionOpened) 
         connections: VectorSync::new_sync(),
         by_short_id: RedBlackTreeMapSync::new_sync(),
         track_owners: RedBlackTreeMapSync::new_sync(),
+        gone_tracks: RedBlackTreeMapSync::new_sync(),
         subscribers: RedBlackTreeSetSync::new_sync(),
         live: RedBlackTreeSetSync::new_sync(),
         counted: 0,
@@ -138,6 +139,7 @@ pub(super) fn registered(room: &mut Room, it: &ParticipantRegistered) {
         revoked: None,
         newest: None,
         live: Vec::new(),
+        left: None,
     });
 }
 

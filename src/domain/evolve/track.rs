@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::connection::{change, forget_track, release_alias, take_alias};
+use super::connection::{change, forget_track, leave_alias, release_alias, take_alias};
 use super::place::Place;
 use crate::domain::event::{
     CloseCause, TrackMuteChanged, TrackPublished, TrackUpdated, TracksUnpublished,
@@ -39,7 +39,8 @@ pub(super) fn published(room: &mut Room, place: Place, it: &TrackPublished) {
     }
     room.next_track = TrackNumber(it.number.0.saturating_add(1));
     if let Some(alias) = &it.alias {
-        take_alias(room, alias, Aliased::Track(it.number, it.connection));
+        let by = Aliased::Track(it.number, it.connection);
+        take_alias(room, place, alias, by);
     }
 }
 
@@ -56,7 +57,7 @@ pub(super) fn updated(room: &mut Room, it: &TrackUpdated) {
     });
 }
 
-pub(super) fn unpublished(room: &mut Room, it: &TracksUnpublished) {
+pub(super) fn unpublished(room: &mut Room, place: Place, it: &TracksUnpublished) {
     let Some(connection) = room.connection(it.connection) else {
         return;
     };
@@ -66,11 +67,16 @@ pub(super) fn unpublished(room: &mut Room, it: &TracksUnpublished) {
     let gone: Vec<Arc<Track>> = gone.cloned().collect();
     if let Some(session) = &mut room.session {
         for track in &gone {
-            session.track_owners.remove_mut(&track.id.short_key());
+            let key = track.id.short_key();
+            session.track_owners.remove_mut(&key);
+            session.gone_tracks.insert_mut(key, place.version);
         }
     }
     for track in &gone {
         forget_track(room, track.number);
+        if let Some(alias) = &track.alias {
+            leave_alias(room, place, alias);
+        }
     }
     if it.closing == Some(CloseCause::Moved) {
         for alias in gone.iter().filter_map(|track| track.alias.as_ref()) {

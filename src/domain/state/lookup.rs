@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::{Aliased, Connection, Person, Room, Session, SettingsSet, Text, Track};
+use super::{Aliased, Connection, Person, Room, Session, SettingsSet, Taken, Text, Track};
 use crate::domain::event::RoomConfig;
-use crate::domain::id::{ConnectionNumber, Id, Identity, ParticipantNumber};
+use crate::domain::id::{ConnectionNumber, Id, Identity, ParticipantNumber, Version};
 use crate::domain::time::Timestamp;
 use crate::domain::timelog::{Interval, Timelog};
 
@@ -82,8 +82,8 @@ impl Room {
 
     /// The connection with that id: LiveKit's form, a UUID, or the caller's own.
     pub fn connection_by_ref(&self, id: &str) -> Option<&Arc<Connection>> {
-        if let Some(Aliased::Connection(number)) = self.aliases.get(id) {
-            return self.connection(*number);
+        if let Some(Aliased::Connection(number)) = self.taken(id).map(|taken| taken.by) {
+            return self.connection(number);
         }
         let key = short_key(id, CONNECTION_PREFIX)?;
         let session = self.session.as_ref()?;
@@ -93,13 +93,36 @@ impl Room {
 
     /// The open track with that id in any form, and the connection that has it.
     pub fn track_by_ref(&self, id: &str) -> Option<(&Arc<Connection>, &Arc<Track>)> {
-        let owner = match self.aliases.get(id) {
-            Some(Aliased::Track(_, connection)) => *connection,
+        let owner = match self.taken(id).map(|taken| taken.by) {
+            Some(Aliased::Track(_, connection)) => connection,
             Some(Aliased::Connection(_)) => return None,
             None => *self.session.as_ref()?.track_owners.get(&track_key(id)?)?,
         };
         let connection = self.connection(owner)?;
         Some((connection, connection.track_by_ref(id)?))
+    }
+
+    /// What an id that a caller brought stands for, in whichever session that was.
+    pub fn taken(&self, id: &str) -> Option<&Taken> {
+        self.aliases.get(id)
+    }
+
+    /// The event that unpublished the track with that id: of any session by the caller's own id, of
+    /// the kept session by the others.
+    pub fn track_gone(&self, id: &str) -> Option<Version> {
+        if let Some(taken) = self.taken(id) {
+            let is_track = matches!(taken.by, Aliased::Track(..));
+            return taken.gone.filter(|_| is_track);
+        }
+        let gone = &self.session.as_ref()?.gone_tracks;
+        gone.get(&track_key(id)?).copied()
+    }
+
+    /// The event that closed the connection with that id of the caller's own, in whichever session.
+    pub fn connection_gone(&self, id: &str) -> Option<Version> {
+        let taken = self.taken(id)?;
+        let is_connection = matches!(taken.by, Aliased::Connection(_));
+        taken.gone.filter(|_| is_connection)
     }
 
     /// Whether an id means a connection or track of this room, in any form, or ever was brought.

@@ -60,7 +60,7 @@ pub struct Room {
     /// The number that the next track gets.
     pub next_track: TrackNumber,
     /// Ids that callers brought, taken for ever.
-    pub aliases: RedBlackTreeMapSync<Arc<str>, Aliased>,
+    pub aliases: RedBlackTreeMapSync<Arc<str>, Taken>,
     /// Those of them that were moved to another room, with the person who has them there: they may
     /// come back with that person.
     pub moved_aliases: RedBlackTreeMapSync<Arc<str>, ParticipantNumber>,
@@ -100,6 +100,8 @@ pub struct Person {
     pub newest: Option<ConnectionNumber>,
     /// Their live connections, oldest first.
     pub live: Vec<ConnectionNumber>,
+    /// The event that closed one of their connections last, in whichever session.
+    pub left: Option<Version>,
 }
 
 /// A ban that stands.
@@ -118,6 +120,17 @@ pub struct Revocation {
     pub before: Timestamp,
     /// The event that set it.
     pub set: Version,
+}
+
+/// An id that a caller brought.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taken {
+    /// What it stands for.
+    pub by: Aliased,
+    /// The event that took it.
+    pub since: Version,
+    /// The event that closed the connection or unpublished the track.
+    pub gone: Option<Version>,
 }
 
 /// What an id that a caller brought stands for.

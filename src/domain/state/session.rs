@@ -45,6 +45,8 @@ pub struct Session {
     pub by_short_id: RedBlackTreeMapSync<u128, ConnectionNumber>,
     /// Whose the open tracks are, by their minted ids' short keys.
     pub track_owners: RedBlackTreeMapSync<u128, ConnectionNumber>,
+    /// The events that unpublished tracks of this run, by the minted ids' short keys.
+    pub gone_tracks: RedBlackTreeMapSync<u128, Version>,
     /// The open tracks that an admin had single connections receive, or not, each with its
     /// connection.
     pub subscribers: RedBlackTreeSetSync<(TrackNumber, ConnectionNumber)>,

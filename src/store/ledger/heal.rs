@@ -41,8 +41,8 @@ fn whole(healed: Recovery) -> Result<Recovery, StoreError> {
         Some(damage) => Err(StoreError::Corrupt {
             position: Position(damage.first_position),
             problem: format!(
-                "{damage}; no other copy has them: stop the server, then `roomledger repair` says \
-                 which rooms are concerned"
+                "{damage}; what else is there cannot heal them: stop the server, then `roomledger \
+                 repair` says what can be had, and which rooms are concerned"
             ),
         }),
     }

@@ -51,8 +51,8 @@ fn taken(room: &state::Room) -> Room {
         };
         (person.identity.clone(), shown)
     });
-    let aliases = room.aliases.iter().map(|(id, named)| {
-        let named = match named {
+    let aliases = room.aliases.iter().map(|(id, taken)| {
+        let named = match taken.by {
             state::Aliased::Connection(number) => Named::Connection(number.0),
             state::Aliased::Track(number, _) => Named::Track(number.0),
         };

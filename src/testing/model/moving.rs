@@ -153,7 +153,6 @@ impl Turn<'_> {
                 (ConnectionNumber(number), rule)
             });
             *rules = renamed.collect();
-            connection.is_publisher = connection.permission.send.enabled;
             is_changed = true;
         }
         if is_changed {

@@ -134,6 +134,11 @@ fn an_empty_filter_is_refused() {
         ("/meetings?limit=", "limit"),
         ("/logs/api?url=", "url"),
         ("/logs/api?source=", "source"),
+        ("/rooms?starting_after=", "starting_after"),
+        ("/rooms?ending_before=", "ending_before"),
+        ("/meetings?starting_after=", "starting_after"),
+        ("/meetings?ending_before=", "ending_before"),
+        ("/logs/api?starting_after=", "starting_after"),
     ] {
         let info = server.get(path).refused(400, "invalid-request-error");
         assert!(info.contains(name), "{path}: {info}");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use roomledger::domain::command::CreateRoom;
 use roomledger::domain::event::RefusalsSuppressed;
 use roomledger::domain::{Actor, Command, Event, Kind};
 use roomledger::engine::{Call, EngineConfig, EngineError, Filter, Status};
@@ -272,4 +273,25 @@ fn a_sum_is_found_by_each_room_that_it_counts() {
             assert!(sum.counts.iter().all(|it| it.room.as_ref() == Some(&room)));
         }
     }
+}
+
+/// Only vendors' calls refuse a name that is taken; the reason is what made the room.
+#[test]
+fn a_name_that_is_taken_names_what_made_the_room() {
+    let (engine, store) = open(10);
+    engine.execute_blocking(create("r")).unwrap();
+    let made = store.read_all(Position(0), 100).unwrap();
+    let made = made
+        .iter()
+        .find(|it| it.event.event.kind() == Kind::RoomCreated);
+    let again = CreateRoom {
+        refuse_existing: true,
+        ..CreateRoom::default()
+    };
+    let told = engine.execute_blocking(call("r", Command::CreateRoom(again)));
+    let Status::Refused(refused) = told.unwrap().status else {
+        panic!("it was made twice");
+    };
+    assert_eq!(refused.because, [made.unwrap().position]);
+    assert_eq!(refused.detail, "name: a room named r already exists");
 }

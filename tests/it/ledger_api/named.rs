@@ -153,3 +153,52 @@ fn a_sum_of_refusals_is_found_by_the_rooms_that_it_names() {
     let last = &everywhere.last().unwrap()["data"];
     assert_eq!(last["counts"].as_array().unwrap().len(), 2);
 }
+
+/// A move names two rooms: who looks under the one that it should have led to finds it as well.
+#[test]
+fn a_move_from_a_room_that_is_not_there_is_found_by_both_names() {
+    let server = Server::new();
+    server.join("there", "bob");
+    let moved = json!({ "command": "move", "target": "identity:alice", "to_room": "there" });
+    let refused = server.post("/rooms/nowhere/commands", &moved).expect(404);
+    for room in ["nowhere", "there"] {
+        let found = self::refused(&server, room);
+        assert_eq!(found.len(), 1, "{room}");
+        assert_eq!(found[0]["position"], refused["position"]);
+        assert_eq!(found[0]["data"]["to_room"], "there");
+    }
+}
+
+/// A call about all rooms is refused on record as well, under `*`.
+#[test]
+fn a_refused_call_about_all_rooms_is_on_record() {
+    let server = Server::new();
+    let grants = Grants {
+        identity: "guest".to_owned(),
+        ledger: LedgerGrant {
+            report: true,
+            admin: true,
+            room: Some("town".to_owned()),
+            ..LedgerGrant::default()
+        },
+        ..Grants::default()
+    };
+    let bearer = format!("Bearer {}", server.token(&grants));
+    let headers = [("authorization", bearer.as_str())];
+    let listing = json!({ "as_of": 0, "connections": [] });
+    for (path, body, call) in [
+        ("/clock/release", json!({}), "release_clock"),
+        ("/reporters/sfu/sync", listing, "close_lost"),
+    ] {
+        let answer = server.post_with(path, &headers, &body).expect(403);
+        let event = server.read(&format!("/events/{}", answer["position"]));
+        assert_eq!(event["kind"], "command_refused", "{path}");
+        assert_eq!(event["data"]["command"], call);
+        assert_eq!(event["data"]["code"], "no-right");
+        assert_eq!(event["actor"]["id"], "guest");
+        assert_eq!(
+            refused(&server, "*").len(),
+            1 + usize::from(call == "close_lost")
+        );
+    }
+}

@@ -58,8 +58,10 @@ fn presence_goes_on_up_to_the_moment_that_is_asked_for() {
     check("end-2s", 5);
     check("2027-01-15T08:00:04Z", 4);
     check(&joined.to_string(), 0);
-    // A moment that is yet to come adds nothing.
-    check("2027-01-15T09:00:00Z", 7);
+    // A moment that is yet to come adds nothing; far ahead it is refused.
+    check("2027-01-15T08:00:30Z", 7);
+    let ahead = "/rooms/town/sessions?at=2027-01-15T09:00:00Z";
+    server.get(ahead).expect(400);
     server.join("elsewhere", "carol");
     server.advance(3);
     check("", 10);

@@ -1,5 +1,6 @@
 //! Every refusal that an event caused names that event, and not one that came after it.
 
+use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::support::Server;
@@ -145,6 +146,88 @@ fn a_command_names_the_event_that_left_nothing_to_act_on() {
         commands,
         &unmute,
     );
+}
+
+/// Publishes a track of alice's connection `c1`, takes it back, and gives the answer to that, and
+/// the id by which answers named the track.
+fn gone_track(server: &Server, sid: Option<&str>) -> (Value, String) {
+    let tracks = "/rooms/r/connections/c1/tracks";
+    let track = json!({ "sid": sid, "type": "audio", "source": "microphone" });
+    let published = server.post(tracks, &track).expect(201);
+    let sid = published["sid"].as_str().unwrap().to_owned();
+    let path = format!("{tracks}/{sid}");
+    let gone = server.send(Method::DELETE, &path, &[], Vec::new());
+    (gone.expect(200), sid)
+}
+
+#[test]
+fn a_command_on_a_track_that_is_gone_names_what_unpublished_it() {
+    for sid in [Some("t1"), None] {
+        let server = Server::new();
+        let alice = json!({ "identity": "alice", "connection": "c1" });
+        server.post("/rooms/r/joins", &alice).expect(201);
+        let (cause, sid) = gone_track(&server, sid);
+        let mute = json!({ "command": "mute_track", "target": "identity:alice", "track": sid,
+            "muted": true });
+        let case = Case::new(server, cause, "no-such-track");
+        case.refuses("/rooms/r/commands", &mute);
+        let never = json!({ "command": "mute_track", "target": "identity:alice", "track": "t2",
+            "muted": true });
+        let refused = case.server.post("/rooms/r/commands", &never).expect(404);
+        assert_eq!(refused["because"], Value::Null, "no such track ever was");
+    }
+}
+
+/// What happened in a session that is over is a reason still.
+#[test]
+fn ids_and_people_of_earlier_sessions_name_their_events() {
+    let server = Server::new();
+    let alice = json!({ "identity": "alice", "connection": "c1" });
+    let joined = server.post("/rooms/r/joins", &alice).expect(201);
+    let tracks = "/rooms/r/connections/c1/tracks";
+    let track = json!({ "sid": "t1", "type": "audio", "source": "microphone" });
+    let published = server.post(tracks, &track).expect(201);
+    let opened = kind_at(&server, "connection_opened");
+    server.command("r", &command("end_session"));
+    let closed = kind_at(&server, "connections_closed");
+    let unpublished = kind_at(&server, "tracks_unpublished");
+    let bob = json!({ "identity": "bob", "connection": "c2" });
+    server.post("/rooms/r/joins", &bob).expect(201);
+    assert_ne!(joined["position"], json!(opened));
+    let taken = json!({ "identity": "carol", "connection": "c1" });
+    let target = json!({ "command": "remove", "target": "identity:alice" });
+    let ban = json!({ "command": "remove", "target": "identity:alice", "ban": true });
+    let mute = json!({ "command": "mute_track", "target": "identity:bob", "track": "t1",
+        "muted": true });
+    let again = "/rooms/r/connections/c2/tracks";
+    let cases = [
+        ("/rooms/r/joins", taken, "id-reused", opened),
+        (
+            again,
+            track,
+            "id-reused",
+            published["position"].as_u64().unwrap(),
+        ),
+        ("/rooms/r/commands", target, "no-such-participant", closed),
+        ("/rooms/r/commands", ban, "no-such-participant", closed),
+        ("/rooms/r/commands", mute, "no-such-track", unpublished),
+        (
+            "/rooms/r/connections/c1/activate",
+            json!({}),
+            "no-such-connection",
+            closed,
+        ),
+    ];
+    for (path, body, kind, cause) in cases {
+        let refused = server.post(path, &body).body;
+        assert_eq!(refused["type"], kind, "{body} {refused}");
+        assert_eq!(refused["because"], json!(cause), "{body} {refused}");
+    }
+}
+
+fn kind_at(server: &Server, kind: &str) -> u64 {
+    let events = server.events(&format!("room=r&kind={kind}"));
+    events[0]["position"].as_u64().unwrap()
 }
 
 #[test]

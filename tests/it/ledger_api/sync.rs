@@ -96,3 +96,27 @@ fn a_position_beyond_the_head_is_of_another_history_and_changes_nothing() {
     let closed = sync(head, &json!([])).expect(200);
     assert_eq!(closed["closed"].as_array().unwrap().len(), 1);
 }
+
+/// A media server may list whom it has under the room that it knew: who was moved is not lost.
+#[test]
+fn a_connection_that_is_listed_where_it_was_moved_from_stays() {
+    for by_sid in [false, true] {
+        let server = Server::new();
+        let join = json!({ "identity": "alice", "connection": "c1", "reporter": "sfu" });
+        let joined = server.post("/rooms/town/joins", &join).expect(201);
+        let lost = json!({ "identity": "bob", "connection": "b1", "reporter": "sfu" });
+        server.post("/rooms/hall/joins", &lost).expect(201);
+        for (from, to) in [("town", "hall"), ("hall", "yard")] {
+            let target = json!({ "command": "move", "target": "identity:alice", "to_room": to });
+            server.command(from, &target);
+        }
+        let id = if by_sid { &joined["sid"] } else { &json!("c1") };
+        let listed = json!([{ "room": "town", "connection": id }]);
+        let body = json!({ "as_of": server.engine.head().0, "connections": listed });
+        let closed = server.post("/reporters/sfu/sync", &body).expect(200);
+        let closed = closed["closed"].as_array().unwrap();
+        assert_eq!(closed.len(), 1, "{closed:?}");
+        assert_eq!(closed[0]["connection"], "b1");
+        assert_eq!(server.read("/rooms/yard/participants/alice")["live"], true);
+    }
+}

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use roomledger::domain::command::{ConfigPatch, CreateRoom};
 use roomledger::domain::{Command, RoomName, Timestamp};
+use roomledger::engine::Clock as _;
 use roomledger::testing::virtual_time::call;
 use serde_json::{Value, json};
 
@@ -363,4 +364,32 @@ fn an_event_tells_the_wall_clock_and_the_rules() {
     let last = server.events("room=r&order=desc&limit=1")[0].clone();
     assert!(last["recorded_at"].as_str() >= one["recorded_at"].as_str());
     assert_eq!(last["wall_at"], json!(back));
+}
+
+/// Nothing is known of a moment that is yet to come; a clock that is a little ahead is no reason.
+#[test]
+fn a_moment_that_is_yet_to_come_is_refused() {
+    let server = Server::new();
+    server.join("r", "alice");
+    let now_s = server.engine.clock().wall().seconds();
+    let at = |ahead_s: i64| Timestamp::from_seconds(now_s + ahead_s).to_string();
+    for path in [
+        "/rooms/r",
+        "/rooms/r/participants/alice",
+        "/rooms/r/present",
+    ] {
+        for (at, status) in [
+            (at(3_600), 400),
+            ("2099-01-01".to_owned(), 400),
+            ("start%2B1h".to_owned(), 400),
+            (at(0), 200),
+            (at(30), 200),
+        ] {
+            let body = server.get(&format!("{path}?at={at}")).expect(status);
+            if status == 400 {
+                let detail = body["detail"].as_str().unwrap();
+                assert!(detail.contains("is yet to come"), "{path} {at}: {detail}");
+            }
+        }
+    }
 }

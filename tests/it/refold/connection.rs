@@ -136,8 +136,11 @@ impl Connection {
         attributes.extend(set.clone());
     }
 
-    pub(super) fn permission(&mut self, after: &Value, position: &Value) {
-        self.publishes = after["send"]["enabled"] == true;
+    /// Where nobody asked for it, a rule follows somebody else who was moved.
+    pub(super) fn permission(&mut self, after: &Value, position: &Value, is_asked: bool) {
+        if is_asked {
+            self.publishes = after["send"]["enabled"] == true;
+        }
         self.set("permission", after.clone());
         self.set("permission_set", position.clone());
     }

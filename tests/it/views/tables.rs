@@ -205,6 +205,7 @@ fn what_happened_to_tracks() {
             tracks: Ranges::one(TrackNumber(1)),
             unknown_tracks: vec!["TR_x".into()],
             subscribe: false,
+            before: Vec::new(),
         },
         "devkey unsubscribed bob (PA_22222222222E) from microphone TR_AM22222222222Y \
          via ledger commands",
@@ -232,6 +233,7 @@ fn what_only_went_on_record() {
         CommandRefused {
             command: "remove".into(),
             room: None,
+            to_room: None,
             who: Some(Selector::Unknown("zed".into())),
             codes: vec!["no-such-participant".into()],
             reason: Personal::new(Rejection::NoSuchParticipant {

@@ -4,14 +4,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::body::{Body, to_bytes};
-use axum::http::Request;
+use axum::http::Request as HttpRequest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use roomledger::dialect::auth::keys::KeyRing;
 use roomledger::dialect::auth::token;
 use roomledger::dialect::ledger::{Ledger, router};
 use roomledger::domain::command::Join;
-use roomledger::domain::{Command, Digest};
+use roomledger::domain::{
+    ActorKind, Command, Digest, Identity, Provenance, Request, RoomName, Trace,
+};
+use roomledger::engine::Call;
 use roomledger::outbox::ReceiverStatus;
 use roomledger::store::Position;
 use serde_json::json;
@@ -75,6 +78,57 @@ fn is_signed(seen: &Seen) {
     assert_eq!(claims.grants.video, None, "it grants nothing");
     let sum = STANDARD.encode(Digest::of(seen.body.as_bytes()).0);
     assert_eq!(claims.grants.sha256, sum);
+}
+
+/// A receiver follows a request through its headers; one that came without ids gets none.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_tracing_ids_of_a_request_stand_in_the_headers() {
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let hook = Hook::good();
+    let stage = Stage::new(&[&hook.url]);
+    let running = stage.start();
+    for (who, trace) in [
+        (
+            "alice",
+            Some(Trace {
+                request_id: Some("inbound-7".to_owned()),
+                traceparent: Some(parent.to_owned()),
+            }),
+        ),
+        (
+            "bob",
+            Some(Trace {
+                request_id: Some("a\r\nx-evil: 1".to_owned()),
+                traceparent: None,
+            }),
+        ),
+        ("carol", None),
+    ] {
+        let join = Join::new(Identity::new(who).unwrap());
+        let request = Request::new(RoomName::new("r").unwrap(), Command::Join(join));
+        let mut provenance = Provenance::of_engine(ActorKind::ApiKey, "devkey");
+        provenance.trace = trace;
+        let engine = &stage.server.engine;
+        engine
+            .execute(Call::new(request, provenance))
+            .await
+            .unwrap();
+    }
+    let told = hook.wait_for(stage.told().len());
+    running.stop().await;
+    let joined = |who: &str| {
+        let is_it = |seen: &&Seen| seen.json()["participant"]["identity"] == who;
+        told.iter().find(is_it).unwrap().headers.clone()
+    };
+    let alice = joined("alice");
+    assert_eq!(alice["x-request-id"], "inbound-7");
+    assert_eq!(alice["traceparent"], parent);
+    for who in ["bob", "carol"] {
+        let headers = joined(who);
+        for name in ["x-request-id", "traceparent", "x-evil"] {
+            assert_eq!(headers.get(name), None, "{who} {name}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -249,7 +303,7 @@ async fn metrics_tell_how_receivers_fare_and_not_who_they_are() {
     );
     let taker = id_of(|status| status.told > 0).unwrap();
     let other = id_of(|status| status.told == 0).unwrap();
-    let request = Request::get("/metrics").body(Body::empty()).unwrap();
+    let request = HttpRequest::get("/metrics").body(Body::empty()).unwrap();
     let response = router(ledger).oneshot(request).await.unwrap();
     let body = to_bytes(response.into_body(), usize::MAX).await.unwrap();
     running.stop().await;

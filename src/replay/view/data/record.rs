@@ -299,6 +299,9 @@ pub(super) struct Refused<'a> {
     /// The room that was named, where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     room: Option<&'a str>,
+    /// The destination of a move, where there is no room to move from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    to_room: Option<&'a str>,
     /// The reason that decided the answer.
     code: &'a str,
     /// Every reason.
@@ -325,6 +328,7 @@ pub(super) fn command_refused<'a>(it: &'a CommandRefused, resolver: &Resolver<'_
     let refused = Refused {
         command: &it.command,
         room: it.room.as_ref().map(RoomName::as_str),
+        to_room: it.to_room.as_ref().map(RoomName::as_str),
         code: it.codes.first().map_or("", String::as_str),
         codes: &it.codes,
         detail: it.reason.value().to_string(),

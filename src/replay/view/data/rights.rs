@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use crate::domain::Personal;
 use crate::domain::event::{
     AttributesChange, ByWhom, PermissionGroup, PermissionsChanged, ProfileChanged,
     SubscriptionsChanged, TextChange, UpdateMode,
 };
+use crate::domain::{Personal, Ranges, TrackNumber};
 use crate::replay::former::Field;
 use crate::replay::view::permission::{PermissionPatchView, PermissionView};
 use crate::replay::view::refer::{
@@ -167,16 +167,45 @@ pub(super) struct Subscriptions<'a> {
     unknown_tracks: Vec<&'a str>,
     /// Received from now on, or no longer.
     subscribe: bool,
+    /// What an admin had said of these tracks before, by connection; nothing of those that are not
+    /// listed.
+    before: Vec<SubscriptionsBefore>,
+}
+
+/// What an admin had said of tracks to a connection.
+#[derive(Serialize)]
+#[cfg_attr(feature = "server", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "server", schemars(rename = "SubscriptionsBefore"))]
+struct SubscriptionsBefore {
+    #[serde(flatten)]
+    connection: ConnectionReference,
+    /// The tracks that it was to receive.
+    subscribed: Vec<String>,
+    /// The tracks that it was not to receive.
+    unsubscribed: Vec<String>,
 }
 
 pub(super) fn subscriptions_changed<'a>(
     it: &'a SubscriptionsChanged,
     resolver: &Resolver<'_>,
 ) -> Subscriptions<'a> {
+    let ids = |tracks: &Ranges<TrackNumber>| -> Vec<String> {
+        let tracks = resolver.tracks(tracks).into_iter();
+        tracks.map(|track| track.sid).collect()
+    };
+    let before = it.before.iter().flat_map(|group| {
+        let connections = resolver.connections(&group.connections).into_iter();
+        connections.map(|connection| SubscriptionsBefore {
+            connection,
+            subscribed: ids(&group.subscribed),
+            unsubscribed: ids(&group.unsubscribed),
+        })
+    });
     Subscriptions {
         whom: resolver.targets(&it.who),
         tracks: resolver.tracks(&it.tracks),
         unknown_tracks: it.unknown_tracks.iter().map(Personal::as_str).collect(),
         subscribe: it.subscribe,
+        before: before.collect(),
     }
 }
