@@ -36,6 +36,7 @@ const TESTS: &[(usize, &[&str])] = &[
         &[
             "rule_04_zeroed_page_in_the_middle_is_damage",
             "rule_04_zeros_are_no_end_when_a_later_segment_has_frames",
+            "rule_04_the_last_seal_again_behind_the_end_is_no_damage",
             "rule_04_the_tail_is_zeroed_durably_before_the_first_append",
         ],
     ),

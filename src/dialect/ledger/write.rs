@@ -4,9 +4,10 @@
 //! read), and because every answer tells where it stands. It knows no command.
 
 use std::fmt::Debug;
+use std::time::Duration;
 
 use axum::Json;
-use axum::body::{Body, Bytes};
+use axum::body::{Body, Bytes, HttpBody as _};
 use axum::extract::{FromRequest, FromRequestParts, Path, Request as HttpRequest};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -84,6 +85,31 @@ impl Asked {
         whole(&body, read).map_err(|wrong| Problem::malformed(wrong.to_string()))
     }
 
+    /// How many bytes the body has at the least, as its head says.
+    fn declared_bytes(&self) -> u64 {
+        match &self.body {
+            Taken::Nothing(body) => body.size_hint().lower(),
+            Taken::Whole(_) => 0,
+        }
+    }
+
+    /// The body of a call that is refused in any case, which the record of it is written from:
+    /// empty where it is long or does not come at once.
+    async fn take_little(&mut self) -> Bytes {
+        let is_little = |body: &Body| {
+            let bytes_max = body.size_hint().upper();
+            bytes_max.is_some_and(|bytes_max| bytes_max <= LITTLE_BYTES_MAX)
+        };
+        if matches!(&self.body, Taken::Nothing(body) if !is_little(body)) {
+            return Bytes::new();
+        }
+        let taken = tokio::time::timeout(LITTLE_WAIT_MAX, self.take()).await;
+        match taken {
+            Ok(Ok(Ok(body))) => body,
+            _ => Bytes::new(),
+        }
+    }
+
     /// The body, or what is wrong with it.
     ///
     /// # Errors
@@ -156,6 +182,8 @@ pub(super) struct Write {
     /// What all commands of a report about several rooms come to.
     whole: Option<Digest>,
     body: Result<Bytes, NoBody>,
+    /// How many bytes the body has, read or not.
+    bytes: u64,
     /// As in [`Asked`].
     stray_query: Option<String>,
 }
@@ -181,12 +209,15 @@ impl Write {
         } else {
             None
         };
-        // Whoever may nothing there is refused whatever the body says.
+        let declared_bytes = asked.declared_bytes();
+        // A caller that may do nothing there is refused whatever the body says.
         let body = if meant.is_some() {
             asked.take().await?
         } else {
-            Ok(Bytes::new())
+            Ok(asked.take_little().await)
         };
+        let read_bytes = body.as_ref().map_or(0, Bytes::len);
+        let bytes = declared_bytes.max(u64::try_from(read_bytes).unwrap_or(u64::MAX));
         let Asked {
             parts,
             claims,
@@ -203,6 +234,7 @@ impl Write {
             digest: body::digest(&parts, body.as_deref().unwrap_or_default()),
             whole: None,
             body,
+            bytes,
             stray_query,
         })
     }
@@ -368,9 +400,7 @@ impl Write {
     fn engine_call(&self, request: Request) -> Result<Call, Problem> {
         let provenance = self.caller.provenance(DIALECT, request.command.name());
         let provenance = provenance.map_err(|error| Problem::malformed(error.to_string()))?;
-        let bytes = self.body.as_ref().map_or(0, Bytes::len);
-        let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        let mut call = Call::decoded(request, provenance, self.digest, bytes);
+        let mut call = Call::decoded(request, provenance, self.digest, self.bytes);
         call.operation = self.operation;
         if let (None, Some(whole)) = (&call.request.objection, self.whole) {
             call.digest = whole;
@@ -426,6 +456,11 @@ fn not_taken_in(error: NoBody) -> Problem {
 
 /// As LiveKit's newer builds: what a message of the largest size needs.
 pub(super) const BODY_BYTES_MAX: usize = body_memory::BODY_BYTES_MAX;
+
+/// Far above a usual command, far below what is worth holding for a caller without the right.
+const LITTLE_BYTES_MAX: u64 = 16 << 10;
+/// A usual client sends the body with the head.
+const LITTLE_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// What a refused call about all rooms is recorded under.
 pub(super) const EVERY_ROOM: &str = "*";
