@@ -9,6 +9,8 @@
 )]
 
 pub mod arbitrary;
+pub mod comparison;
+pub mod facts;
 #[cfg(feature = "sled")]
 pub mod faults;
 pub mod front;

@@ -21,7 +21,9 @@ use proptest::test_runner::Config;
 use roomledger::domain::{ActorKind, Command, Defaults, Request, Room, RoomName};
 use roomledger::engine::Clock as _;
 use roomledger::store::{Position, Record};
-use roomledger::testing::model::{Minted, Model, Outcome, Verdict, difference, seen};
+use roomledger::testing::comparison::{difference, expected, seen};
+use roomledger::testing::facts::{Minted, Outcome, Verdict};
+use roomledger::testing::model::Model;
 use roomledger::testing::program::{ROOMS, Step, programs};
 use serde_json::Value;
 
@@ -136,8 +138,8 @@ impl Driver {
         let head = self.server.engine.head();
         for name in ROOMS {
             let room = self.room(name);
-            let expected = self.model.view(&room.name);
-            let found = difference(&expected, &seen(&room));
+            let view = expected(&self.model.room(&room.name));
+            let found = difference(&view, &seen(&room));
             prop_assert!(
                 found.is_none(),
                 "after {said:#?}\n{name}: {}",
@@ -145,21 +147,20 @@ impl Driver {
             );
             let now = self.server.engine.clock().wall();
             prop_assert!(
-                expected.due.is_none_or(|due| due > now),
+                view.due.is_none_or(|due| due > now),
                 "{name}: a timer rests"
             );
             if room.life.is_none() {
                 continue;
             }
-            let expected = shown::by_model(&expected);
+            let then = shown::by_model(&view);
             if room.name == said.meant.room {
                 let actual = shown::by_us(&self.server, name, None);
-                prop_assert_eq!(&actual, &expected, "after {:#?}", said);
-                let view = self.model.view(&room.name);
+                prop_assert_eq!(&actual, &then, "after {:#?}", said);
                 let [vendor, ..] = chance.to_be_bytes();
                 shown::by_vendor(&self.server, name, &view, vendor)?;
             }
-            self.past.push((head, room.name, expected));
+            self.past.push((head, room.name, then));
         }
         let at = usize::try_from(chance >> 96).unwrap() % self.past.len().max(1);
         if let Some((position, room, then)) = self.past.get(at) {

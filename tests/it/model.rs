@@ -9,7 +9,9 @@ use roomledger::domain::{
     Command, Context, Decision, Defaults, Digest, Kind, NewEvent, Rejection, Request, Room,
     RoomName, Timestamp, Version, decide, decide_move, evolve, refusal, with_refusal,
 };
-use roomledger::testing::model::{Minted, Model, Verdict, difference, seen, verdict};
+use roomledger::testing::comparison::{difference, expected, seen};
+use roomledger::testing::facts::{self, Minted, Verdict};
+use roomledger::testing::model::{Model, verdict};
 use roomledger::testing::program::{Step, programs};
 
 /// Enough steps for sessions to open, fill and end a few times.
@@ -22,6 +24,8 @@ struct Both {
     histories: BTreeMap<RoomName, Vec<(Timestamp, NewEvent)>>,
     model: Model,
     minted: Minted,
+    /// The rooms of the model as each command left them, by version.
+    past: BTreeMap<(RoomName, u64), facts::Room>,
 }
 
 impl Both {
@@ -33,6 +37,7 @@ impl Both {
         Self {
             model: Model::new(defaults.config.clone()),
             minted: Minted::default(),
+            past: BTreeMap::new(),
             rooms: rooms.collect(),
             histories: names
                 .iter()
@@ -109,11 +114,13 @@ impl Both {
         self.rooms.insert(name, decision.room);
     }
 
-    fn compare(&self) -> Result<(), String> {
+    fn compare(&mut self) -> Result<(), String> {
         for (name, room) in &self.rooms {
-            if let Some(difference) = difference(&self.model.view(name), &seen(room)) {
+            let ruled = self.model.room(name);
+            if let Some(difference) = difference(&expected(&ruled), &seen(room)) {
                 return Err(format!("{name}: {difference}"));
             }
+            self.past.insert((name.clone(), ruled.version), ruled);
         }
         Ok(())
     }
@@ -124,10 +131,10 @@ impl Both {
             let mut room = Room::new(name.clone());
             for ((at, event), version) in history.iter().zip(1..) {
                 evolve(&mut room, Version(version), *at, event);
-                let Some(then) = self.model.view_at(name, version) else {
+                let Some(then) = self.past.get(&(name.clone(), version)) else {
                     continue;
                 };
-                if let Some(difference) = difference(then, &seen(&room)) {
+                if let Some(difference) = difference(&expected(then), &seen(&room)) {
                     return Err(format!("{name} at {version}: {difference}"));
                 }
             }

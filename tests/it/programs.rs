@@ -6,7 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 use roomledger::domain::event::{CloseCause, EndReason, Event, PermissionGroup, RoomConfig};
-use roomledger::domain::{Code, Command, Kind, Permission, PermissionPatch, Rejection, Target};
+use roomledger::domain::state::Session;
+use roomledger::domain::{
+    Code, Command, ConnectionNumber, Kind, Permission, PermissionPatch, Rejection, Room, Target,
+};
 use roomledger::testing::program::{Taken, programs, run};
 
 /// How many programs of 80 steps are counted.
@@ -149,6 +152,31 @@ fn programs_give_every_command_and_most_of_each_is_accepted() {
 }
 
 #[test]
+fn revocations_stand_beside_each_other_and_keep_people_out_for_several_reasons() {
+    let mut found = Counts::new();
+    for taken in all_taken() {
+        let singles = taken.before.people.iter().filter(|it| it.revoked.is_some());
+        let are_both = singles.count() > 0 && taken.before.revoked_all.is_some();
+        if are_both && let Command::LiftRevocation { identity } = &taken.request.command {
+            let which = identity
+                .as_ref()
+                .map_or("lifted for all", |_| "lifted for one");
+            count(&mut found, which);
+        }
+        let reasons = taken.refused.iter().flat_map(Rejection::reasons);
+        let kept_out = reasons.filter(|it| [Code::Banned, Code::TokenRevoked].contains(&it.code()));
+        if kept_out.count() > 1 {
+            count(&mut found, "kept out twice");
+        }
+    }
+    at_least(
+        &found,
+        20,
+        ["lifted for all", "lifted for one", "kept out twice"],
+    );
+}
+
+#[test]
 fn moves_carry_rules_and_ids() {
     let mut found = Counts::new();
     for taken in all_taken() {
@@ -183,6 +211,46 @@ fn moves_carry_rules_and_ids() {
         "a rule about a connection that stays behind",
     ];
     at_least(&found, 5, names);
+}
+
+#[test]
+fn those_whom_others_have_rules_about_leave_and_come_back() {
+    let mut found = Counts::new();
+    for taken in all_taken() {
+        let before = &taken.before;
+        if let Command::Join(join) = &taken.request.command
+            && let Some(id) = &join.alias
+            && let Some(one) = before.connection_by_ref(id.as_str())
+            && has_rules_about(before, one.number)
+        {
+            count(&mut found, "a join with an id of before");
+        }
+        let left = taken.arrival.iter().flat_map(|_| &before.session);
+        let mut left = left.flat_map(Session::live).filter(|one| {
+            let after = taken.after.connection(one.number);
+            after.is_some_and(|after| !after.is_live())
+        });
+        if left.any(|one| has_rules_about(&taken.after, one.number)) {
+            count(&mut found, "a move away");
+        }
+        let there = taken.recorded.iter().filter(|it| it.room != before.name);
+        let mut kinds = there.map(|it| it.event.event.kind());
+        if kinds.any(|kind| kind == Kind::PermissionsChanged) {
+            count(&mut found, "a move back");
+        }
+    }
+    at_least(
+        &found,
+        5,
+        ["a join with an id of before", "a move away", "a move back"],
+    );
+}
+
+/// Whether anybody inside may receive more or less of that connection than of others.
+fn has_rules_about(room: &Room, number: ConnectionNumber) -> bool {
+    let session = room.open_session().into_iter();
+    let mut live = session.flat_map(Session::live);
+    live.any(|one| one.permission.receive.by_connection.contains_key(&number))
 }
 
 #[test]

@@ -134,17 +134,22 @@ pub(super) fn unban(scene: &Scene<'_>, draw: &mut Draw) -> Command {
     Command::Unban { identity }
 }
 
+/// Of everybody more often where single people's stand already.
 pub(super) fn revoke_tokens(scene: &Scene<'_>, draw: &mut Draw) -> Command {
-    let identity = (!draw.one_in(4)).then(|| any_identity(draw));
+    let of_all = draw.one_in(if scene.revoked().is_empty() { 4 } else { 2 });
+    let identity = (!of_all).then(|| any_identity(draw));
     Command::RevokeTokens {
         identity,
         before: revocation(scene, draw),
     }
 }
 
-/// Mostly one that stands.
+/// Mostly one that stands; of those that stand beside each other, as often the one for everybody.
 pub(super) fn lift_revocation(scene: &Scene<'_>, draw: &mut Draw) -> Command {
     let revoked = scene.revoked();
+    if scene.is_revoked_twice() && draw.flag() {
+        return Command::LiftRevocation { identity: None };
+    }
     let identity = match draw.pick(&revoked) {
         Some(identity) if !draw.one_in(4) => identity.clone(),
         _ => (!draw.one_in(4)).then(|| any_identity(draw)),
@@ -152,17 +157,22 @@ pub(super) fn lift_revocation(scene: &Scene<'_>, draw: &mut Draw) -> Command {
     Command::LiftRevocation { identity }
 }
 
-pub(super) fn move_to_other(scene: &Scene<'_>, draw: &mut Draw) -> Command {
+/// Mostly of somebody who is like that.
+pub(super) fn move_to_other(
+    scene: &Scene<'_>,
+    draw: &mut Draw,
+    like: impl Fn(&Connection) -> bool,
+) -> Command {
     let stays = draw.one_in(16);
     let to_room: &RoomName = if stays {
         &scene.room.name
     } else {
         &scene.other.name
     };
-    let target = if draw.flag() {
-        Target::Connection(scene.connection(draw, |one| is_tied(scene, one)))
-    } else {
+    let target = if draw.one_in(4) {
         scene.target(draw)
+    } else {
+        Target::Connection(scene.connection(draw, like))
     };
     Command::Move {
         target,
@@ -172,13 +182,9 @@ pub(super) fn move_to_other(scene: &Scene<'_>, draw: &mut Draw) -> Command {
 
 /// Whether a move has more to carry than the connection: it came from another room, or there are
 /// rules about connections that it has or that others have about it.
-fn is_tied(scene: &Scene<'_>, one: &Connection) -> bool {
-    let is_ruled = |other: &Connection| {
-        let rules = &other.permission.receive.by_connection;
-        rules.contains_key(&one.number)
-    };
+pub(super) fn is_tied(scene: &Scene<'_>, one: &Connection) -> bool {
     let has_rules = !one.permission.receive.by_connection.is_empty();
-    one.moved_from.is_some() || has_rules || scene.has(is_ruled)
+    one.moved_from.is_some() || has_rules || scene.is_ruled(one)
 }
 
 /// Up to three tracks, in any of their ids, some of them unknown.

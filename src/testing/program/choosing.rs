@@ -77,8 +77,12 @@ impl Step {
             Choice::Ban => admin::ban(scene, draw),
             Choice::Unban => admin::unban(scene, draw),
             Choice::RevokeTokens => admin::revoke_tokens(scene, draw),
-            Choice::LiftRevocation => admin::lift_revocation(scene, draw),
-            Choice::Move => admin::move_to_other(scene, draw),
+            Choice::LiftRevocation | Choice::LiftOneOfTwo => admin::lift_revocation(scene, draw),
+            Choice::Move => admin::move_to_other(scene, draw, |one| admin::is_tied(scene, one)),
+            Choice::MoveFromRules => admin::move_to_other(scene, draw, |one| scene.is_ruled(one)),
+            Choice::MoveBack => {
+                admin::move_to_other(scene, draw, |one| scene.is_ruled_elsewhere(one))
+            }
             Choice::UpdateSubscriptions => admin::update_subscriptions(scene, draw),
             Choice::SendData => admin::send_data(scene, draw),
             Choice::SetSessionData => admin::set_session_data(draw),
@@ -116,7 +120,10 @@ enum Choice {
     Unban,
     RevokeTokens,
     LiftRevocation,
+    LiftOneOfTwo,
     Move,
+    MoveFromRules,
+    MoveBack,
     UpdateSubscriptions,
     SendData,
     SetSessionData,
@@ -126,21 +133,21 @@ enum Choice {
 impl Choice {
     /// Each with its weight. Joins and tracks come often, since the rest acts on them; ends come
     /// seldom. All weights are below 256 in sum, the reach of [`Step::command`].
-    const ALL: [(Self, u32); 31] = [
+    const ALL: [(Self, u32); 34] = [
         (Self::Join, 24),
         (Self::PublishTrack, 22),
         (Self::UpdateTrack, 8),
         (Self::UnpublishTrack, 5),
         (Self::Activate, 5),
         (Self::Interrupt, 4),
-        (Self::Resume, 4),
+        (Self::Resume, 5),
         (Self::Leave, 8),
         (Self::UpdateOwnProfile, 6),
         (Self::ReportActivity, 3),
         (Self::CloseLost, 4),
         (Self::CreateRoom, 5),
         (Self::UpdateRoom, 6),
-        (Self::OpenRoom, 24),
+        (Self::OpenRoom, 15),
         (Self::DeleteRoom, 1),
         (Self::EndSession, 1),
         (Self::EndSessionIfOpen, 1),
@@ -151,9 +158,12 @@ impl Choice {
         (Self::RemoveEach, 4),
         (Self::Ban, 3),
         (Self::Unban, 4),
-        (Self::RevokeTokens, 3),
+        (Self::RevokeTokens, 5),
         (Self::LiftRevocation, 3),
+        (Self::LiftOneOfTwo, 10),
         (Self::Move, 14),
+        (Self::MoveFromRules, 14),
+        (Self::MoveBack, 14),
         (Self::UpdateSubscriptions, 6),
         (Self::SendData, 4),
         (Self::SetSessionData, 5),
@@ -194,6 +204,9 @@ impl Choice {
             Self::EndSessionIfOpen => is_there && room.session.is_some(),
             Self::Unban => is_there && !scene.banned().is_empty(),
             Self::LiftRevocation => is_there && !scene.revoked().is_empty(),
+            Self::MoveFromRules => scene.has(|one| scene.is_ruled(one)),
+            Self::MoveBack => scene.has(|one| scene.is_ruled_elsewhere(one)),
+            Self::LiftOneOfTwo => is_there && scene.is_revoked_twice(),
             Self::AddNote => room.version > Version(0),
         }
     }

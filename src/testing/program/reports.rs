@@ -10,20 +10,30 @@ use crate::domain::event::{ActivityItem, ConnectionKind, Credential, TrackKind, 
 use crate::domain::state::{Connection, ConnectionState, Session};
 use crate::domain::{Alias, Command, Digest, Personal, Source, Version};
 
-/// Somebody comes in: mostly somebody whom no ban keeps out.
+/// Somebody comes in: mostly somebody whom no ban keeps out, now and then somebody whom more than
+/// one reason does.
 pub(super) fn join(scene: &Scene<'_>, draw: &mut Draw, entropy: u128) -> Command {
     let mut identity = any_identity(draw);
     if scene.is_banned(&identity) && !draw.one_in(4) {
         identity = any_identity(draw);
     }
+    let kept_out = scene.kept_out_twice();
+    let kept_out = draw.pick(&kept_out).filter(|_| draw.one_in(6));
+    let credential = match kept_out {
+        Some(_) => Credential::default(),
+        None => credential(scene, draw),
+    };
+    let identity = kept_out.cloned().unwrap_or(identity);
     Command::Join(Join {
         identity: (!draw.one_in(16)).then_some(identity),
         active: !draw.one_in(4),
         kind: kind(draw),
-        alias: id_of_elsewhere(scene, draw).or_else(|| alias(draw, 'c', entropy)),
+        alias: id_of_elsewhere(scene, draw)
+            .or_else(|| id_of_before(scene, draw))
+            .or_else(|| alias(draw, 'c', entropy)),
         profile: profile(draw),
         reporter: reporter(draw),
-        credential: credential(scene, draw),
+        credential,
         eject_at: draw.one_in(8).then(|| scene.at(50)),
         room_metadata: draw.one_in(6).then(|| text(draw)),
         unheeded: BTreeMap::new(),
@@ -218,6 +228,15 @@ fn id_of_elsewhere(scene: &Scene<'_>, draw: &mut Draw) -> Option<Alias> {
         .flat_map(Session::live);
     let ids: Vec<_> = live.filter_map(|one| one.alias.clone()).collect();
     draw.pick(&ids).filter(|_| draw.one_in(8)).cloned()
+}
+
+/// Seldom the id of a connection that is closed while those inside have rules about it: a new join
+/// does not bring it back.
+fn id_of_before(scene: &Scene<'_>, draw: &mut Draw) -> Option<Alias> {
+    let kept = scene.room.session.iter().flat_map(|it| &it.connections);
+    let ruled = kept.filter(|one| !one.is_live() && scene.is_ruled(one));
+    let ids: Vec<_> = ruled.filter_map(|one| one.alias.clone()).collect();
+    draw.pick(&ids).filter(|_| draw.one_in(4)).cloned()
 }
 
 fn reporter(draw: &mut Draw) -> Option<String> {

@@ -141,6 +141,47 @@ impl<'a> Scene<'a> {
         people.chain(all).collect()
     }
 
+    /// Whether a revocation for everybody stands beside one of a single person.
+    pub(super) fn is_revoked_twice(&self) -> bool {
+        let revoked = self.revoked();
+        revoked.contains(&None) && revoked.iter().any(Option::is_some)
+    }
+
+    /// Whether another inside has rules about a connection of this session.
+    pub(super) fn is_ruled(&self, one: &Connection) -> bool {
+        self.has(|other| {
+            let rules = &other.permission.receive.by_connection;
+            other.number != one.number && rules.contains_key(&one.number)
+        })
+    }
+
+    /// Whether a connection came from the other room, where somebody still has rules about it.
+    pub(super) fn is_ruled_elsewhere(&self, one: &Connection) -> bool {
+        let from = one.moved_from.as_ref();
+        let Some(from) = from.filter(|from| from.room == self.other.name) else {
+            return false;
+        };
+        let there = self.other.open_session().into_iter();
+        let mut rules = there
+            .flat_map(Session::live)
+            .map(|it| &it.permission.receive.by_connection);
+        rules.any(|rules| rules.contains_key(&from.connection))
+    }
+
+    /// Those whom a join would meet with two reasons to keep them out, if its token does not say
+    /// when it was issued.
+    pub(super) fn kept_out_twice(&self) -> Vec<Identity> {
+        let people = self.room.people.iter().filter(|person| {
+            let reasons = [
+                self.is_banned(&person.identity),
+                person.revoked.is_some(),
+                self.room.revoked_all.is_some(),
+            ];
+            reasons.into_iter().filter(|keeps_out| *keeps_out).count() > 1
+        });
+        people.map(|person| person.identity.clone()).collect()
+    }
+
     /// That many seconds from now, or before now.
     pub(super) fn at(&self, after_s: i64) -> Timestamp {
         Timestamp::from_micros(self.now.micros().saturating_add(after_s * 1_000_000))

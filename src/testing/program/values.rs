@@ -32,7 +32,7 @@ pub(super) fn update(scene: &Scene<'_>, draw: &mut Draw) -> PermissionUpdate {
         send_allowed: draw.one_in(3).then(|| allowed(draw, is_coarse)),
         send_is_coarse: is_coarse,
         presence: draw.change(),
-        receive_any: draw.change().filter(|_| is_coarse),
+        receive_any: (is_coarse && !draw.one_in(4)).then(|| draw.flag()),
         receive_base: (!is_coarse && draw.one_in(3)).then(|| rule(draw)),
         receive_by_participant: None,
         receive_by_connection: None,
@@ -42,7 +42,7 @@ pub(super) fn update(scene: &Scene<'_>, draw: &mut Draw) -> PermissionUpdate {
         manage_agent_session: draw.change(),
         // A room of dependents alone ends soon, so that marks are rare.
         recorder: draw.one_in(6).then(|| draw.flag()),
-        agent: draw.one_in(6).then(|| draw.flag()),
+        agent: draw.one_in(5).then(|| draw.flag()),
     };
     let receive_by_identity = (!is_coarse && draw.one_in(3)).then(|| {
         let rules = (0..draw.below(3)).map(|_| (any_identity(draw), rule(draw)));

@@ -6,8 +6,10 @@ use std::sync::Arc;
 
 use crate::domain::{Command, Defaults, Kind, Request, Room, RoomName, Version, evolve};
 use crate::store::{CommandRecord, Outcome, Position, Record, StoredCommit};
+use crate::testing::comparison::{difference, expected, seen};
+use crate::testing::facts::{Minted, Verdict};
 use crate::testing::invariants::broken;
-use crate::testing::model::{Minted, Model as Rules, Verdict, difference, seen};
+use crate::testing::model::Model as Rules;
 
 /// What the log comes to.
 #[derive(Debug)]
@@ -134,7 +136,7 @@ impl Model {
             .collect();
         for name in touched {
             let seen = seen(&self.room(name));
-            if let Some(difference) = difference(&self.rules.view(name), &seen) {
+            if let Some(difference) = difference(&expected(&self.rules.room(name)), &seen) {
                 return Err(format!("{name}: {difference}"));
             }
         }

@@ -1,45 +1,63 @@
 //! Rooms as they are shown: by the model, by our own API at any position, and by the vendors, which
 //! list the people inside. Apart because only here answers are read.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
-use roomledger::domain::Id;
+use roomledger::domain::{Allowed, Id, Identity, ParticipantNumber, Permission};
 use roomledger::store::Position;
-use roomledger::testing::model::{Connection, View};
+use roomledger::testing::comparison::View;
+use roomledger::testing::facts::{Connection, Room};
 use serde_json::{Map, Value, json};
 
 use super::vendors::DAILY;
 use crate::crossing::bearer;
 use crate::videosdk::support::{Server, application};
 
-/// The people of the latest session, as the model has them.
+/// The room as the model has it, in the words of our own API.
 pub(super) fn by_model(view: &View) -> Value {
-    let mut people = Map::new();
-    for one in view.room.connections.values() {
-        let permission = &one.permission;
+    let room = &view.room;
+    let mut people = BTreeMap::<&str, Vec<Value>>::new();
+    for one in room.connections.values() {
         let tracks = one.tracks.values().map(|track| {
             json!({"name": track.name, "source": track.source, "muted": track.muted,
-                "type": track.kind})
+                "type": track.kind, "start": track.published_at})
         });
         let tracks: Vec<Value> = tracks.collect();
+        let closed = one.closed.as_ref();
         let shown = json!({
-            "sid": sid(one.id), "live": one.is_live(), "name": one.name,
+            "sid": sid(one.id), "live": one.is_live(), "kind": one.kind, "name": one.name,
             "metadata": one.metadata, "attributes": one.attributes, "tracks": tracks,
-            "send": permission.send.enabled, "data": permission.data,
-            "presence": permission.presence, "admin": permission.admin,
-            "agent": permission.agent, "recorder": permission.recorder,
-            "start": one.opened_at, "end": one.closed.as_ref().map(|closed| closed.at),
+            "permission": rights(room, &one.permission), "reporter": one.reporter,
+            "start": one.opened_at, "end": closed.map(|it| it.at),
+            "cause": closed.map(|it| it.cause), "confirmed": closed.map(|it| it.confirmed),
+            "eject_at": one.eject_at, "activated_at": one.activated_at,
+            "subscriptions": one.subscriptions.len(),
         });
-        let all = people.entry(one.identity.as_str().to_owned());
-        let all = all.or_insert_with(|| json!([])).as_array_mut().unwrap();
-        all.push(shown);
+        people.entry(one.identity.as_str()).or_default().push(shown);
     }
-    for all in people.values_mut().filter_map(Value::as_array_mut) {
-        all.sort_by_key(|one| one["sid"].to_string());
-    }
-    json!({"people": people, "metadata": view.metadata})
+    let session = room.session.as_ref();
+    let data = session.and_then(|it| it.data.as_deref());
+    let data = data.map(|text| serde_json::from_str::<Value>(text).unwrap());
+    let known = room.people.iter();
+    let banned = known.clone().filter(|(_, it)| it.ban == Some(None));
+    let revoked = known.filter_map(|(identity, it)| Some((Some(identity), it.revoked?)));
+    let revoked = revoked.chain(room.revoked_all.map(|before| (None, before)));
+    let revoked = revoked.map(|(identity, before)| json!([identity.map(Identity::as_str), before]));
+    json!({
+        "people": people.into_iter().map(|(who, all)| (who, listed(all))).collect::<Value>(),
+        "metadata": view.metadata, "generation": room.generation,
+        "counts": {"participants": view.participants, "publishers": view.publishers,
+            "connections": room.live().count()},
+        "session": {"start": session.map(|it| it.opened_at), "by": session.map(|it| it.by),
+            "end": session.and_then(|it| it.ended), "data": data},
+        "bans": banned.map(|(identity, _)| identity.as_str()).collect::<Value>(),
+        "revocations": listed(revoked.collect()),
+    })
 }
 
-/// The same as `GET /api/v1/rooms/{room}` shows it.
+/// The same as `GET /api/v1/rooms/{room}` shows it. A ban with an end stands by the time of the
+/// reader, so that bans for good alone are compared here.
 pub(super) fn by_us(server: &Server, room: &str, at: Option<Position>) -> Value {
     let at = at.map_or_else(String::new, |at| format!("?at={at}"));
     let token = bearer(&json!({"ledger": {"audit": true}}));
@@ -47,31 +65,101 @@ pub(super) fn by_us(server: &Server, room: &str, at: Option<Position>) -> Value 
     let mut people = Map::new();
     for person in shown["participants"].as_array().unwrap() {
         let connections = person["connections"].as_array().unwrap();
+        let stints = |list: &Value| -> Vec<Value> {
+            let stints = list.as_array().unwrap().iter();
+            stints.map(|it| json!([it["start"], it["end"]])).collect()
+        };
+        let timelog = listed(stints(&person["timelog"]));
+        assert_eq!(timelog, listed(stints(&person["connections"])), "{person}");
         let connections = connections.iter().map(|one| {
-            let tracks = one["tracks"].as_array().unwrap().iter().map(|track| {
-                json!({"name": track["name"], "source": track["source"],
-                    "muted": track["muted"], "type": track["type"]})
-            });
+            let tracks = one["tracks"].as_array().unwrap().iter();
+            let tracks =
+                tracks.map(|track| picked(track, &["name", "source", "muted", "type", "start"]));
             let tracks: Vec<Value> = tracks.collect();
-            let permission = &one["permission"];
-            json!({
-                "sid": one["sid"], "live": one["live"], "name": one["name"],
-                "metadata": one["metadata"], "attributes": one["attributes"], "tracks": tracks,
-                "send": permission["send"]["enabled"], "data": permission["data"],
-                "presence": permission["presence"], "admin": permission["admin"],
-                "agent": permission["agent"], "recorder": permission["recorder"],
-                "start": one["start"], "end": one["end"],
-            })
+            let mut shown = picked(one, &CONNECTION);
+            shown["tracks"] = json!(tracks);
+            shown["permission"] = rights_shown(&one["permission"]);
+            shown["cause"] = one["closed"]["cause"].clone();
+            shown["confirmed"] = one["closed"]["confirmed"].clone();
+            shown["subscriptions"] = json!(one["subscriptions"].as_array().unwrap().len());
+            shown
         });
-        let mut connections: Vec<Value> = connections.collect();
-        if connections.is_empty() {
-            continue;
+        let connections: Vec<Value> = connections.collect();
+        if !connections.is_empty() {
+            let identity = person["identity"].as_str().unwrap().to_owned();
+            people.insert(identity, listed(connections));
         }
-        connections.sort_by_key(|one| one["sid"].to_string());
-        let identity = person["identity"].as_str().unwrap().to_owned();
-        people.insert(identity, Value::Array(connections));
     }
-    json!({"people": people, "metadata": shown["metadata"]})
+    let all = |list: &str| shown[list].as_array().unwrap().clone().into_iter();
+    let banned = all("bans").filter(|ban| ban["until"].is_null());
+    let revoked = all("revocations").map(|it| json!([it["identity"], it["before"]]));
+    let ended = [&shown["session_end"], &shown["session_end_reason"]];
+    json!({
+        "people": people, "metadata": shown["metadata"], "generation": shown["generation"],
+        "counts": shown["counts"],
+        "session": {"start": shown["session_start"], "by": shown["session_by"],
+            "end": if ended[0].is_null() { Value::Null } else { json!(ended) },
+            "data": shown["session_data"]},
+        "bans": banned.map(|ban| ban["identity"].clone()).collect::<Value>(),
+        "revocations": listed(revoked.collect()),
+    })
+}
+
+/// A permission with people by identity, and connections without their names.
+fn rights(room: &Room, permission: &Permission) -> Value {
+    let mut shown = json!(permission);
+    let receive = &permission.receive;
+    let people = room.people.iter().filter_map(|(identity, person)| {
+        let rule = receive
+            .by_participant
+            .get(&ParticipantNumber(person.number))?;
+        Some((identity.as_str(), said(&json!(rule))))
+    });
+    let connections = receive
+        .by_connection
+        .values()
+        .map(|rule| said(&json!(rule)));
+    shown["receive"] = json!({"base": said(&json!(receive.base)),
+        "by_participant": people.collect::<Value>(),
+        "by_connection": listed(connections.collect())});
+    shown["send"]["allowed"] = match &permission.send.allowed {
+        Allowed::All => json!("all"),
+        Allowed::Listed(sources) => json!(sources),
+    };
+    shown
+}
+
+fn rights_shown(permission: &Value) -> Value {
+    let mut shown = permission.clone();
+    let receive = &permission["receive"];
+    let rules = |map: &str| receive[map].as_object().unwrap().iter();
+    let people = rules("by_participant").map(|(who, rule)| (who.clone(), said(rule)));
+    let connections = rules("by_connection").map(|(_, rule)| said(rule));
+    shown["receive"] = json!({"base": said(&receive["base"]),
+        "by_participant": people.collect::<Value>(),
+        "by_connection": listed(connections.collect())});
+    shown
+}
+
+/// What a rule says, without what it leaves open.
+fn said(rule: &Value) -> Value {
+    let all = rule.as_object().unwrap().iter();
+    let said = all.filter(|(_, value)| !value.is_null());
+    said.map(|(name, value)| (name.clone(), value.clone()))
+        .collect()
+}
+
+fn picked(from: &Value, members: &[&str]) -> Value {
+    let members = members
+        .iter()
+        .map(|name| ((*name).to_owned(), from[*name].clone()));
+    members.collect()
+}
+
+/// A list whose order says nothing.
+fn listed(mut all: Vec<Value>) -> Value {
+    all.sort_by_key(ToString::to_string);
+    Value::Array(all)
 }
 
 /// Who is inside, as one of the vendors lists it.
@@ -83,7 +171,7 @@ pub(super) fn by_vendor(
 ) -> Result<(), TestCaseError> {
     let live: Vec<&Connection> = view.room.live().map(|(_, one)| one).collect();
     match chance % 3 {
-        0 if view.room.is_open() => by_livekit(server, room, &live),
+        0 if view.room.open().is_some() => by_livekit(server, room, &live),
         1 => by_daily(server, room, &active(&live)),
         2 => by_videosdk(server, view, &active(&live)),
         _ => Ok(()),
@@ -152,3 +240,18 @@ fn sorted(all: impl Iterator<Item = String>) -> Vec<String> {
 fn sid(id: Id) -> String {
     format!("PA_{}", id.short())
 }
+
+/// What a connection is compared by as it is shown.
+const CONNECTION: [&str; 11] = [
+    "sid",
+    "live",
+    "kind",
+    "name",
+    "metadata",
+    "attributes",
+    "reporter",
+    "start",
+    "end",
+    "eject_at",
+    "activated_at",
+];

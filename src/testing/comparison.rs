@@ -1,23 +1,33 @@
-//! Holds the product against the model: what it minted, and its rooms as flat views.
-//! Apart because only here the product's own state is looked at, and no rule stands here.
+//! Holds the product against the model: the ids that it minted, and its rooms in the model's words.
+//! Apart because only here the product's own state is looked at. No rule stands here: what follows
+//! from a room is worked out by the model on one side and said by the product on the other.
 
 use std::collections::BTreeMap;
 
-use super::facts::{Closed, Connection, Life, Named, Person, Room, Session, Track};
-use super::{View, view};
-use crate::domain::event::Event;
+use crate::domain::event::{Event, RoomConfig};
 use crate::domain::state;
-use crate::domain::{Id, Identity, RoomName};
+use crate::domain::{Identity, RoomName, Timestamp};
+use crate::testing::facts::{
+    Closed, Connection, Life, Minted, Named, Person, Room, Session, Track,
+};
 
-/// The ids that the product minted, by room and number.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Minted {
-    /// Of sessions.
-    pub sessions: BTreeMap<(RoomName, u32), Id>,
-    /// Of connections.
-    pub connections: BTreeMap<(RoomName, u32), Id>,
-    /// Of tracks.
-    pub tracks: BTreeMap<(RoomName, u32), Id>,
+/// What a reader sees of a room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct View {
+    /// All that is stored of it.
+    pub room: Room,
+    /// The settings in force.
+    pub config: Option<RoomConfig>,
+    /// The metadata in force.
+    pub metadata: Option<String>,
+    /// Connections that count.
+    pub participants: usize,
+    /// Connections that count and publish or may.
+    pub publishers: usize,
+    /// The open connections of each person, oldest first.
+    pub inside: BTreeMap<Identity, Vec<u32>>,
+    /// When the next timer is due.
+    pub due: Option<Timestamp>,
 }
 
 impl Minted {
@@ -32,6 +42,83 @@ impl Minted {
             self.tracks.insert(key(it.number.0), it.track_id);
         }
     }
+}
+
+/// A room of the model as a reader sees it.
+pub fn expected(room: &Room) -> View {
+    let mut inside: BTreeMap<Identity, Vec<u32>> = BTreeMap::new();
+    for (number, connection) in room.live() {
+        let identity = connection.identity.clone();
+        inside.entry(identity).or_default().push(number);
+    }
+    let publishers = room.live().filter(|(_, it)| it.counts() && it.is_publisher);
+    View {
+        config: room.config().cloned(),
+        metadata: room.metadata().cloned(),
+        participants: room.counted(),
+        publishers: publishers.count(),
+        inside,
+        due: room.due(),
+        room: comparable(room.clone()),
+    }
+}
+
+/// A room of the product as a reader sees it, in what the product says of itself.
+pub fn seen(room: &state::Room) -> View {
+    let open = room.open_session();
+    let inside = room.people.iter().filter(|person| !person.live.is_empty());
+    let inside = inside.map(|person| {
+        let live = person.live.iter().map(|number| number.0).collect();
+        (person.identity.clone(), live)
+    });
+    View {
+        config: room.config().map(|config| (**config).clone()),
+        metadata: room.metadata().map(|text| text.value.to_string()),
+        participants: open.map_or(0, |it| it.counted as usize),
+        publishers: open.map_or(0, |it| it.publishers as usize),
+        inside: inside.collect(),
+        due: room.next_due(),
+        room: comparable(taken(room)),
+    }
+}
+
+/// The first difference between two views, with the path to it; `None` where they are equal.
+pub fn difference(expected: &View, actual: &View) -> Option<String> {
+    if expected == actual {
+        return None;
+    }
+    let (one, other) = (format!("{expected:#?}"), format!("{actual:#?}"));
+    let mut path: Vec<(usize, &str)> = Vec::new();
+    let mut lines = other.lines();
+    for line in one.lines() {
+        let depth = line.len() - line.trim_start().len();
+        path.retain(|(above, _)| *above < depth);
+        let there = lines.next().unwrap_or("nothing");
+        if line != there {
+            let above: Vec<&str> = path.iter().map(|(_, name)| *name).collect();
+            let (line, there) = (line.trim(), there.trim());
+            return Some(format!(
+                "{}: the rules say `{line}`, it is `{there}`",
+                above.join(" ")
+            ));
+        }
+        path.push((depth, line.trim()));
+    }
+    Some("it has more than the rules say".to_owned())
+}
+
+/// Without what one of the two does not keep: metadata of the session is compared as the metadata
+/// in force, the generation of a session is the model's alone, and a closed connection has no
+/// transport.
+fn comparable(mut room: Room) -> Room {
+    if let Some(session) = &mut room.session {
+        session.metadata = None;
+        session.generation = 0;
+    }
+    for connection in room.connections.values_mut() {
+        connection.interrupted &= connection.is_live();
+    }
+    room
 }
 
 /// A room of the product as the model would keep it.
@@ -71,7 +158,7 @@ fn taken(room: &state::Room) -> Room {
         life,
         revoked_all: room.revoked_all.map(|it| it.before),
         people: people.collect(),
-        session: room.session.as_ref().map(|it| session(room, it)),
+        session: room.session.as_ref().map(|it| session(it)),
         sessions: room.next_session.0 - 1,
         connections: connections.collect(),
         connections_ever: room.next_connection.0 - 1,
@@ -81,64 +168,15 @@ fn taken(room: &state::Room) -> Room {
     }
 }
 
-/// A room of the product as the model would show it.
-pub fn seen(room: &state::Room) -> View {
-    // What the product says of itself, rather than what follows from the rest.
-    let open = room.open_session();
-    let inside = room.people.iter().filter(|person| !person.live.is_empty());
-    let inside = inside.map(|person| {
-        let live = person.live.iter().map(|number| number.0).collect();
-        (person.identity.clone(), live)
-    });
-    View {
-        config: room.config().map(|config| (**config).clone()),
-        metadata: room.metadata().map(|text| text.value.to_string()),
-        participants: open.map_or(0, |it| it.counted as usize),
-        publishers: open.map_or(0, |it| it.publishers as usize),
-        inside: inside.collect(),
-        due: room.next_due(),
-        room: view(taken(room)).room,
-    }
-}
-
-/// The first difference between two views, with the path to it; `None` where they are equal.
-pub fn difference(expected: &View, actual: &View) -> Option<String> {
-    if expected == actual {
-        return None;
-    }
-    let (one, other) = (format!("{expected:#?}"), format!("{actual:#?}"));
-    let mut path: Vec<(usize, &str)> = Vec::new();
-    let mut lines = other.lines();
-    for line in one.lines() {
-        let depth = line.len() - line.trim_start().len();
-        path.retain(|(above, _)| *above < depth);
-        let there = lines.next().unwrap_or("nothing");
-        if line != there {
-            let above: Vec<&str> = path.iter().map(|(_, name)| *name).collect();
-            let (line, there) = (line.trim(), there.trim());
-            return Some(format!(
-                "{}: the rules say `{line}`, it is `{there}`",
-                above.join(" ")
-            ));
-        }
-        path.push((depth, line.trim()));
-    }
-    Some("it has more than the rules say".to_owned())
-}
-
-fn session(room: &state::Room, it: &state::Session) -> Session {
-    let of_this_life = room
-        .life
-        .as_ref()
-        .is_some_and(|life| life.created < it.opened);
+fn session(it: &state::Session) -> Session {
     Session {
         number: it.number.0,
-        generation: if of_this_life { room.generation } else { 0 },
+        generation: 0,
         id: it.id,
         opened_at: it.opened_at,
         by: it.by,
         config: (*it.config).clone(),
-        metadata: it.metadata.as_ref().map(|text| text.value.to_string()),
+        metadata: None,
         data: it.data.as_ref().map(|text| text.value.to_string()),
         ended: it.ended.map(|ended| (ended.at, ended.reason)),
         joined_ever: it.joined_ever,
