@@ -236,8 +236,10 @@ fn repeats_to_nothing(command: &Command) -> bool {
     )
 }
 
+/// Of the room of the request: at the destination of a move only rules about who comes back change.
 fn check_unpublished(step: &Taken) -> Result<(), TestCaseError> {
-    let changed = step.recorded.iter().find_map(|recorded| {
+    let own = |recorded: &&Recorded| recorded.room == step.before.name;
+    let changed = step.recorded.iter().filter(own).find_map(|recorded| {
         if let Event::PermissionsChanged(it) = &recorded.event.event {
             Some((recorded.version, it))
         } else {
@@ -260,7 +262,7 @@ fn check_unpublished(step: &Taken) -> Result<(), TestCaseError> {
         }
     }
     let mut gone = Vec::new();
-    for recorded in &step.recorded {
+    for recorded in step.recorded.iter().filter(own) {
         let Event::TracksUnpublished(it) = &recorded.event.event else {
             continue;
         };

@@ -41,7 +41,7 @@ impl Step {
         let weighed = Choice::ALL
             .map(|(choice, weight)| (choice, weight * u32::from(is_wild || choice.fits(scene))));
         let all: u32 = weighed.iter().map(|(_, weight)| weight).sum();
-        let mut left = u32::from(self.command) % all.max(1);
+        let mut left = u32::from(self.command) * all / (u32::from(u8::MAX) + 1);
         for (choice, weight) in weighed {
             if left < weight {
                 return choice;
@@ -132,7 +132,7 @@ enum Choice {
 
 impl Choice {
     /// Each with its weight. Joins and tracks come often, since the rest acts on them; ends come
-    /// seldom. All weights are below 256 in sum, the reach of [`Step::command`].
+    /// seldom, and what the room seldom makes possible comes often where it does.
     const ALL: [(Self, u32); 34] = [
         (Self::Join, 24),
         (Self::PublishTrack, 22),
@@ -147,7 +147,7 @@ impl Choice {
         (Self::CloseLost, 4),
         (Self::CreateRoom, 5),
         (Self::UpdateRoom, 6),
-        (Self::OpenRoom, 15),
+        (Self::OpenRoom, 24),
         (Self::DeleteRoom, 1),
         (Self::EndSession, 1),
         (Self::EndSessionIfOpen, 1),
@@ -160,10 +160,10 @@ impl Choice {
         (Self::Unban, 4),
         (Self::RevokeTokens, 5),
         (Self::LiftRevocation, 3),
-        (Self::LiftOneOfTwo, 10),
+        (Self::LiftOneOfTwo, 16),
         (Self::Move, 14),
-        (Self::MoveFromRules, 14),
-        (Self::MoveBack, 14),
+        (Self::MoveFromRules, 40),
+        (Self::MoveBack, 240),
         (Self::UpdateSubscriptions, 6),
         (Self::SendData, 4),
         (Self::SetSessionData, 5),
