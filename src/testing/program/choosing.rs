@@ -140,7 +140,7 @@ impl Choice {
         (Self::UnpublishTrack, 5),
         (Self::Activate, 5),
         (Self::Interrupt, 4),
-        (Self::Resume, 5),
+        (Self::Resume, 9),
         (Self::Leave, 8),
         (Self::UpdateOwnProfile, 6),
         (Self::ReportActivity, 3),

@@ -230,13 +230,13 @@ fn id_of_elsewhere(scene: &Scene<'_>, draw: &mut Draw) -> Option<Alias> {
     draw.pick(&ids).filter(|_| draw.one_in(8)).cloned()
 }
 
-/// Seldom the id of a connection that is closed while those inside have rules about it: a new join
+/// Half of the time the id of a connection that is closed while those inside have rules about it: a new join
 /// does not bring it back.
 fn id_of_before(scene: &Scene<'_>, draw: &mut Draw) -> Option<Alias> {
     let kept = scene.room.session.iter().flat_map(|it| &it.connections);
     let ruled = kept.filter(|one| !one.is_live() && scene.is_ruled(one));
     let ids: Vec<_> = ruled.filter_map(|one| one.alias.clone()).collect();
-    draw.pick(&ids).filter(|_| draw.one_in(4)).cloned()
+    draw.pick(&ids).filter(|_| draw.flag()).cloned()
 }
 
 fn reporter(draw: &mut Draw) -> Option<String> {
