@@ -230,8 +230,8 @@ fn id_of_elsewhere(scene: &Scene<'_>, draw: &mut Draw) -> Option<Alias> {
     draw.pick(&ids).filter(|_| draw.one_in(8)).cloned()
 }
 
-/// Half of the time the id of a connection that is closed while those inside have rules about it: a new join
-/// does not bring it back.
+/// In half of the cases the id of a closed connection about which those inside have rules, where
+/// there is one: a new join does not bring it back.
 fn id_of_before(scene: &Scene<'_>, draw: &mut Draw) -> Option<Alias> {
     let kept = scene.room.session.iter().flat_map(|it| &it.connections);
     let ruled = kept.filter(|one| !one.is_live() && scene.is_ruled(one));
