@@ -239,11 +239,9 @@ fn those_whom_others_have_rules_about_leave_and_come_back() {
             count(&mut found, "a move back");
         }
     }
-    at_least(
-        &found,
-        5,
-        ["a join with an id of before", "a move away", "a move back"],
-    );
+    at_least(&found, 5, ["a move away", "a move back"]);
+    // Seldom is one who had an id of their own gone while such rules stand.
+    at_least(&found, 1, ["a join with an id of before"]);
 }
 
 /// Whether anybody inside may receive more or less of that connection than of others.
