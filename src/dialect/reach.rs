@@ -64,7 +64,10 @@ impl HostName {
 /// the request names no host.
 pub fn base(parts: &Parts) -> Option<String> {
     let scheme = parts.extensions.get::<Scheme>().copied();
-    let authority = parts.uri.authority().map(|authority| authority.as_str());
+    let authority = parts
+        .uri
+        .authority()
+        .map(axum::http::uri::Authority::as_str);
     let host = host(&parts.headers).or(authority.filter(|host| HostName::parse(host).is_some()));
     host.map(|host| format!("{}://{host}", scheme.unwrap_or_default().name()))
 }

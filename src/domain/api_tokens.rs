@@ -33,29 +33,27 @@ impl ApiRevocations {
 
     /// Folds an event in; whether it changed anything.
     pub fn apply(&mut self, event: &Event) -> bool {
-        match event {
-            Event::ApiTokensRevoked(it) => {
-                let revoked = self.0.entry(it.key.clone()).or_default();
-                let is_later = it.before > revoked.before;
-                if is_later {
-                    revoked.before = it.before;
-                }
-                it.tag.is_some_and(|tag| revoked.tags.insert(tag)) || is_later
+        if let Event::ApiTokensRevoked(it) = event {
+            let revoked = self.0.entry(it.key.clone()).or_default();
+            let is_later = it.before > revoked.before;
+            if is_later {
+                revoked.before = it.before;
             }
-            Event::ApiTokenRevocationLifted(it) => {
-                let Some(tag) = it.tag else {
-                    return self.0.remove(&it.key).is_some();
-                };
-                let Some(revoked) = self.0.get_mut(&it.key) else {
-                    return false;
-                };
-                let is_lifted = revoked.tags.remove(&tag);
-                if *revoked == RevokedTokens::default() {
-                    self.0.remove(&it.key);
-                }
-                is_lifted
+            it.tag.is_some_and(|tag| revoked.tags.insert(tag)) || is_later
+        } else if let Event::ApiTokenRevocationLifted(it) = event {
+            let Some(tag) = it.tag else {
+                return self.0.remove(&it.key).is_some();
+            };
+            let Some(revoked) = self.0.get_mut(&it.key) else {
+                return false;
+            };
+            let is_lifted = revoked.tags.remove(&tag);
+            if *revoked == RevokedTokens::default() {
+                self.0.remove(&it.key);
             }
-            _ => false,
+            is_lifted
+        } else {
+            false
         }
     }
 }

@@ -93,13 +93,14 @@ impl Writer {
     fn changes(&self, what: &What) -> bool {
         match what {
             What::ReleaseClock => self.time.is_held(),
-            What::Record(event) => match &**event {
-                Event::ApiTokensRevoked(_) | Event::ApiTokenRevocationLifted(_) => {
-                    let mut revoked = (**self.shared.api_revocations.load()).clone();
-                    revoked.apply(event)
-                }
-                _ => true,
-            },
+            What::Record(event) => {
+                let is_of_tokens = matches!(
+                    &**event,
+                    Event::ApiTokensRevoked(_) | Event::ApiTokenRevocationLifted(_)
+                );
+                let mut revoked = (**self.shared.api_revocations.load()).clone();
+                !is_of_tokens || revoked.apply(event)
+            }
         }
     }
 }

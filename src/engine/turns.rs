@@ -162,10 +162,7 @@ fn found<T>(
         all.push_back(new());
         all.len().saturating_sub(1)
     });
-    #[expect(
-        clippy::indexing_slicing,
-        reason = "the place was found or made just now"
-    )]
+    // The place was found or made just now.
     &mut all[place]
 }
 

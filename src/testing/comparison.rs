@@ -158,7 +158,7 @@ fn taken(room: &state::Room) -> Room {
         life,
         revoked_all: room.revoked_all.map(|it| it.before),
         people: people.collect(),
-        session: room.session.as_ref().map(|it| session(it)),
+        session: room.session.as_ref().map(session),
         sessions: room.next_session.0 - 1,
         connections: connections.collect(),
         connections_ever: room.next_connection.0 - 1,

@@ -160,7 +160,8 @@ fn subscriptions(data: &Map<String, Value>, found: &mut Vec<String>) {
             by_value.entry(old).or_default().push(target);
         }
         let id = id.as_str().unwrap_or_default();
-        by_value.retain(|old, _| *old != new.to_string());
+        let shown = new.to_string();
+        by_value.retain(|old, _| *old != shown);
         for (old, connections) in by_value {
             let whose = whose(&connections);
             found.push(format!("subscriptions.{id}: {old} -> {new}{whose}"));

@@ -131,11 +131,13 @@ impl Asked {
     /// # Errors
     /// 403.
     pub(super) async fn allow(&self) -> Result<(), Error> {
-        let named = match self.call {
-            Call::CreateRoom => self.text_of_body("name"),
-            Call::CreateMeetingToken => self.token_room(),
-            call if call.path().starts_with(ONE_ROOM) => Some(self.named().to_owned()),
-            _ => None,
+        let named = if self.call == Call::CreateRoom {
+            self.text_of_body("name")
+        } else if self.call == Call::CreateMeetingToken {
+            self.token_room()
+        } else {
+            let is_of_one = self.call.path().starts_with(ONE_ROOM);
+            is_of_one.then(|| self.named().to_owned())
         };
         if self.key.may(self.call, named.as_deref()) {
             return Ok(());

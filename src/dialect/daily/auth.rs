@@ -51,16 +51,24 @@ impl Shown {
     /// Whether the key may make the call about that room; about all of them, or one that is not
     /// named yet, where there is none. A meeting token's room stands in its properties.
     pub(super) fn may(&self, call: Call, room: Option<&str>) -> bool {
-        let rights: &[KeyRight] = match call {
-            Call::GetDomainConfig | Call::ValidateMeetingToken => return true,
-            Call::CreateMeetingToken => &[KeyRight::Join],
-            Call::CreateRoom | Call::DeleteRoom | Call::BatchRoomCreate | Call::BatchRoomDelete => {
+        let makes_or_deletes = matches!(
+            call,
+            Call::CreateRoom | Call::DeleteRoom | Call::BatchRoomCreate | Call::BatchRoomDelete
+        );
+        let rights: &[KeyRight] =
+            if matches!(call, Call::GetDomainConfig | Call::ValidateMeetingToken) {
+                return true;
+            } else if call == Call::CreateMeetingToken {
+                &[KeyRight::Join]
+            } else if makes_or_deletes {
                 &[KeyRight::Create]
-            }
-            Call::ListRooms => &[KeyRight::List, KeyRight::Audit],
-            call if call.answered() == Answered::Read => &[KeyRight::Admin, KeyRight::Audit],
-            _ => &[KeyRight::Admin],
-        };
+            } else if call == Call::ListRooms {
+                &[KeyRight::List, KeyRight::Audit]
+            } else if call.answered() == Answered::Read {
+                &[KeyRight::Admin, KeyRight::Audit]
+            } else {
+                &[KeyRight::Admin]
+            };
         self.limits.grants(rights, room)
     }
 }

@@ -76,10 +76,11 @@ pub fn failed(error: &EngineError) -> TwirpError {
         EngineError::RequestIdReused { .. } => (ErrorCode::AlreadyExists, None),
         EngineError::Opening => (ErrorCode::Unavailable, Some(1)),
         EngineError::Closed => (ErrorCode::Unavailable, Some(5)),
-        EngineError::TooSlow => (ErrorCode::Unavailable, None),
         // One command alone: less of it would fit.
         EngineError::Store(StoreError::TooLarge { .. }) => (ErrorCode::InvalidArgument, None),
-        EngineError::Store(_) | EngineError::Poisoned { .. } => (ErrorCode::Unavailable, None),
+        EngineError::TooSlow | EngineError::Store(_) | EngineError::Poisoned { .. } => {
+            (ErrorCode::Unavailable, None)
+        }
         EngineError::Broken { .. } | EngineError::Start { .. } => (ErrorCode::Internal, None),
     };
     let mut failed = TwirpError::new(code, error.to_string());

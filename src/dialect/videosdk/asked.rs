@@ -93,10 +93,16 @@ impl Asked {
 
     /// What the key of the caller has one of.
     fn rights(&self) -> &'static [KeyRight] {
-        match self.call {
-            Call::CreateMeeting | Call::CreateRoom | Call::DeactivateRoom => &[KeyRight::Create],
-            call if call.answered() == Answered::Recorded => &[KeyRight::Admin],
-            _ => &[KeyRight::Admin, KeyRight::Audit],
+        let makes_or_ends = matches!(
+            self.call,
+            Call::CreateMeeting | Call::CreateRoom | Call::DeactivateRoom
+        );
+        if makes_or_ends {
+            &[KeyRight::Create]
+        } else if self.call.answered() == Answered::Recorded {
+            &[KeyRight::Admin]
+        } else {
+            &[KeyRight::Admin, KeyRight::Audit]
         }
     }
 

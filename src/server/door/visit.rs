@@ -148,26 +148,23 @@ impl Entrance {
         let (parts, body) = request.into_parts();
         let (lent, home) = Lent::new(body);
         let headers = parts.headers.clone();
-        let mut response = match self.hosts.check(&parts) {
-            Err((status, words)) => {
-                drop(lent);
-                plain(status, words)
-            }
-            Ok(()) => {
-                let mut request = Request::from_parts(parts, Body::new(lent));
-                let (caller, scheme) = self.proxies.caller(peer, scheme, &headers);
-                request.extensions_mut().insert(ConnectInfo(caller));
-                request.extensions_mut().insert(scheme);
-                // Held until the answer begins: a reader keeps a body longer than its request.
-                let lease = self.bodies.lease(caller.ip());
-                request.extensions_mut().insert(lease.clone());
-                let answer = self.router.clone().oneshot(request);
-                let answer = timeout(self.limits.answer_max, answer).await;
-                drop(lease);
-                match answer {
-                    Ok(Ok(answer)) => answer,
-                    Err(_) => plain(StatusCode::REQUEST_TIMEOUT, TOO_SLOW),
-                }
+        let mut response = if let Err((status, words)) = self.hosts.check(&parts) {
+            drop(lent);
+            plain(status, words)
+        } else {
+            let mut request = Request::from_parts(parts, Body::new(lent));
+            let (caller, scheme) = self.proxies.caller(peer, scheme, &headers);
+            request.extensions_mut().insert(ConnectInfo(caller));
+            request.extensions_mut().insert(scheme);
+            // Held until the answer begins: a reader keeps a body longer than its request.
+            let lease = self.bodies.lease(caller.ip());
+            request.extensions_mut().insert(lease.clone());
+            let answer = self.router.clone().oneshot(request);
+            let answer = timeout(self.limits.answer_max, answer).await;
+            drop(lease);
+            match answer {
+                Ok(Ok(answer)) => answer,
+                Err(_) => plain(StatusCode::REQUEST_TIMEOUT, TOO_SLOW),
             }
         };
         let is_read = home.is_read_off(&headers).await;

@@ -216,7 +216,7 @@ impl Turn<'_> {
             Command::Ban { identity, until } => self.ban(identity, *until)?,
             Command::Unban { identity } => self.unban(identity),
             Command::RevokeTokens { identity, before } => {
-                self.revoke_tokens(identity.as_ref(), *before)?
+                self.revoke_tokens(identity.as_ref(), *before)?;
             }
             Command::LiftRevocation { identity } => self.lift_revocation(identity.as_ref()),
             Command::CloseLost {

@@ -104,7 +104,7 @@ impl Turn<'_> {
         let track = self.track(found);
         let before = track.clone();
         track.muted = muted.unwrap_or(before.muted);
-        track.name = name.unwrap_or(&before.name).clone();
+        track.name.clone_from(name.unwrap_or(&before.name));
         track.shape = shape.unwrap_or(&before.shape).clone();
         let is_muted = track.muted != before.muted;
         let is_updated = track.name != before.name || track.shape != before.shape;
