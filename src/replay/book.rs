@@ -95,6 +95,12 @@ impl NamesBook {
         let names = self.at_hand(record.room.as_ref());
         names.absorb(record)?;
         names.catch_up(store, last)?;
+        // Those who are moved together have rules about each other, and open one by one.
+        if let Event::ConnectionOpened(it) = &record.event.event
+            && let Some((number, _)) = it.permission.receive.by_connection.last_key_value()
+        {
+            names.know(store, *number)?;
+        }
         let window = Window::of(&record.event.event, names_after, self.names_max);
         self.formers = Formers::read(store, record, window)?;
         Ok(())

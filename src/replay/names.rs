@@ -169,7 +169,27 @@ impl Names {
     /// # Errors
     /// As [`EventStore::read_room`] and [`Self::absorb`].
     pub fn catch_up(&mut self, store: &dyn EventStore, version: Version) -> Result<(), StoreError> {
-        while self.version < version {
+        self.read_until(store, |names| names.version >= version)
+    }
+
+    /// Reads on until a connection is known, or the stream ends.
+    ///
+    /// # Errors
+    /// As [`Self::catch_up`].
+    pub fn know(
+        &mut self,
+        store: &dyn EventStore,
+        number: ConnectionNumber,
+    ) -> Result<(), StoreError> {
+        self.read_until(store, |names| names.last_connection() >= number)
+    }
+
+    fn read_until(
+        &mut self,
+        store: &dyn EventStore,
+        is_enough: impl Fn(&Self) -> bool,
+    ) -> Result<(), StoreError> {
+        while !is_enough(self) {
             let records = store.read_room(self.room.as_ref(), self.version, BATCH_RECORDS)?;
             let before = self.version;
             for record in &records {

@@ -243,7 +243,7 @@ const QUESTIONS: &[(&str, Exit, &str)] = &[
     (
         "who town-hall --removed --at 14:10",
         Exit::Success,
-        "mod-1 (stage)",
+        "mod-1 (key stage)",
     ),
     (
         "who town-hall --removed --at 14:00 --exit-code",

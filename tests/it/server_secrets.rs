@@ -170,8 +170,11 @@ fn no_call_of_any_dialect_puts_a_token_or_a_secret_into_a_log_line() {
     fs::write(&keys, format!("canarykey: {SECRET}\n")).expect("written");
     fs::set_permissions(&keys, fs::Permissions::from_mode(0o600)).expect("set");
     let hook = format!("http://127.0.0.1:9/{HOOK}?key={HOOK}");
-    let keys = keys.display().to_string();
-    let options = ["--keys", &keys, "--webhook", &hook];
+    let hooks = place.path().join("hooks");
+    fs::write(&hooks, format!("{hook}\n")).expect("written");
+    fs::set_permissions(&hooks, fs::Permissions::from_mode(0o600)).expect("set");
+    let (keys, hooks) = (keys.display().to_string(), hooks.display().to_string());
+    let options = ["--keys", &keys, "--webhooks", &hooks];
     let served = Served::begin(&place.path().join("data"), &options, "trace");
     let sign = |claims: Value| {
         let header = r#"{"alg":"HS256","typ":"JWT"}"#;

@@ -51,7 +51,7 @@ pub(super) fn by_model(view: &View) -> Value {
             "connections": room.live().count()},
         "session": {"start": session.map(|it| it.opened_at), "by": session.map(|it| it.by),
             "end": session.and_then(|it| it.ended), "data": data},
-        "bans": banned.map(|(identity, _)| identity.as_str()).collect::<Value>(),
+        "bans": listed(banned.map(|(identity, _)| json!(identity.as_str())).collect()),
         "revocations": listed(revoked.collect()),
     })
 }
@@ -100,7 +100,7 @@ pub(super) fn by_us(server: &Server, room: &str, at: Option<Position>) -> Value 
         "session": {"start": shown["session_start"], "by": shown["session_by"],
             "end": if ended[0].is_null() { Value::Null } else { json!(ended) },
             "data": shown["session_data"]},
-        "bans": banned.map(|ban| ban["identity"].clone()).collect::<Value>(),
+        "bans": listed(banned.map(|ban| ban["identity"].clone()).collect()),
         "revocations": listed(revoked.collect()),
     })
 }
