@@ -1,5 +1,5 @@
-//! How much of a caller's words a refusal repeats and records. Apart because it bounds every kind of
-//! refusal at one place.
+//! How much of a caller's words a refusal repeats and records. Apart because it bounds every kind
+//! of refusal at one place.
 
 use super::Rejection;
 use crate::domain::words::cut;
