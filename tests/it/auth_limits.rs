@@ -11,8 +11,9 @@ use crate::videosdk::support::Server;
 
 /// A key `k` with these lines in its block.
 fn keys(lines: &[&str]) -> KeyRing {
-    let lines: String = lines.iter().map(|line| format!("  {line}\n")).collect();
-    let text = format!("k:\n  secret: {SECRET}\n{lines}");
+    let secret = format!("secret: {SECRET}");
+    let lines = [&[secret.as_str()], lines].concat();
+    let text = format!("k:\n  {}\n", lines.join("\n  "));
     KeyRing::parse(&text, ShortSecrets::Allow).unwrap()
 }
 
@@ -178,120 +179,69 @@ fn a_narrowed_key_reads_its_rooms_and_no_list_of_all() {
     }
 }
 
-/// What proves nothing but the key is narrowed too, and so are the tokens of joins.
+/// What proves nothing but the key is narrowed too.
 #[test]
-fn rooms_and_rights_hold_in_every_dialect() {
-    let daily = format!("Bearer {SECRET}");
-    let crawler = || token(&json!({"apikey": "k", "roles": ["crawler"]}));
-    let joins = |token: &str, room: &str| {
-        let by = bearer(&json!({"ledger": {"report": true}}));
-        (
-            by,
-            format!("/api/v1/rooms/{room}/joins"),
-            json!({"token": token}),
-        )
-    };
-    let video = |room: &str| {
-        token(&json!({"iss": "k", "sub": "ann",
-        "video": {"roomJoin": true, "room": room}}))
-    };
-    let rtc = || {
-        token(&json!({"apikey": "k", "participantId": "ann",
-        "permissions": ["allow_join"]}))
-    };
-    let meeting = |room: &str| token(&json!({"d": "roomledger", "r": room, "ud": "ann"}));
-    let in_rooms = "rooms: town*";
-    let post = |by: &str, path: &str, body: Value| (by.to_owned(), path.to_owned(), body);
-    let cases = [
-        (
-            in_rooms,
-            post(&daily, "/daily/v1/rooms", json!({"name": "town1"})),
-            200,
-        ),
-        (
-            in_rooms,
-            post(&daily, "/daily/v1/rooms", json!({"name": "other"})),
-            403,
-        ),
-        (in_rooms, post(&daily, "/daily/v1/rooms", json!({})), 403),
-        (
-            in_rooms,
-            post(&daily, "/daily/v1/rooms/other", json!({})),
-            403,
-        ),
-        (
-            in_rooms,
-            post(&daily, "/daily/v1/batch/rooms", json!({"rooms": []})),
-            403,
-        ),
-        (
-            in_rooms,
-            post(&daily, "/daily/v1/meeting-tokens", json!({})),
-            403,
-        ),
-        (
-            in_rooms,
-            post(
-                &daily,
-                "/daily/v1/meeting-tokens",
-                json!({"properties": {"room_name": "other"}}),
-            ),
-            403,
-        ),
-        (
-            "rights: audit",
-            post(&daily, "/daily/v1/rooms", json!({"name": "town1"})),
-            403,
-        ),
-        (
-            "rights: admin",
-            post(&daily, "/daily/v1/meeting-tokens", json!({})),
-            403,
-        ),
-        (
-            in_rooms,
-            post(
-                &crawler(),
-                "/videosdk/v2/rooms",
-                json!({"customRoomId": "town1"}),
-            ),
-            200,
-        ),
-        (
-            in_rooms,
-            post(
-                &crawler(),
-                "/videosdk/v2/rooms",
-                json!({"customRoomId": "other"}),
-            ),
-            403,
-        ),
-        (
-            "rights: admin",
-            post(
-                &crawler(),
-                "/videosdk/v2/rooms",
-                json!({"customRoomId": "t"}),
-            ),
-            403,
-        ),
-        (in_rooms, joins(&video("town1"), "town1"), 201),
-        (in_rooms, joins(&rtc(), "town1"), 201),
-        ("rights: report", joins(&video("town1"), "town1"), 403),
-        ("rights: report", joins(&rtc(), "town1"), 403),
-        ("rights: report", joins(&meeting("town1"), "town1"), 403),
-    ];
-    for (line, (by, path, body), want) in cases {
-        let server = Server::with(keys(&[line]), None);
-        let (status, answer) = server.call_as(&by, "POST", &path, &body.to_string());
-        let is_refused = want == 403 && [400, 403].contains(&status);
-        assert!(
-            status == want || is_refused,
-            "{line}: {path} {body}: {status} {answer}"
-        );
+fn rooms_and_rights_hold_for_a_key_that_is_shown_by_itself() {
+    let key = format!("Bearer {SECRET}");
+    let (rooms, tokens) = ("/daily/v1/rooms", "/daily/v1/meeting-tokens");
+    let of_other = json!({"properties": {"room_name": "other"}});
+    for (line, path, body, want) in [
+        (IN_TOWN, rooms, json!({"name": "town1"}), 200),
+        (IN_TOWN, rooms, json!({"name": "other"}), 403),
+        (IN_TOWN, rooms, json!({}), 403),
+        (IN_TOWN, "/daily/v1/rooms/other", json!({}), 403),
+        (IN_TOWN, "/daily/v1/batch/rooms", json!({"rooms": []}), 403),
+        (IN_TOWN, tokens, json!({}), 403),
+        (IN_TOWN, tokens, of_other, 403),
+        ("rights: audit", rooms, json!({"name": "town1"}), 403),
+        ("rights: admin", tokens, json!({}), 403),
+    ] {
+        narrowed(line, &key, path, &body, want);
     }
 }
 
+/// Tokens that name no room, and those of joins.
+#[test]
+fn rooms_and_rights_hold_in_every_dialect() {
+    let crawler = token(&json!({"apikey": "k", "roles": ["crawler"]}));
+    let rooms = "/videosdk/v2/rooms";
+    for (line, room, want) in [
+        (IN_TOWN, "town1", 200),
+        (IN_TOWN, "other", 403),
+        ("rights: admin", "t", 403),
+    ] {
+        narrowed(line, &crawler, rooms, &json!({"customRoomId": room}), want);
+    }
+    let reporter = bearer(&json!({"ledger": {"report": true}}));
+    let video = json!({"roomJoin": true, "room": "town1"});
+    let video = token(&json!({"iss": "k", "sub": "ann", "video": video}));
+    let rtc = json!({"apikey": "k", "participantId": "ann", "permissions": ["allow_join"]});
+    let rtc = token(&rtc);
+    let meeting = token(&json!({"d": "roomledger", "r": "town1", "ud": "ann"}));
+    let joins = "/api/v1/rooms/town1/joins";
+    for (line, join, want) in [
+        (IN_TOWN, &video, 201),
+        (IN_TOWN, &rtc, 201),
+        ("rights: report", &video, 403),
+        ("rights: report", &rtc, 403),
+        ("rights: report", &meeting, 403),
+    ] {
+        narrowed(line, &reporter, joins, &json!({"token": join}), want);
+    }
+}
+
+/// Calls with a key that has that line in its block.
+fn narrowed(line: &str, by: &str, path: &str, body: &Value, want: u16) {
+    let server = Server::with(keys(&[line]), None);
+    let (status, answer) = server.call_as(by, "POST", path, &body.to_string());
+    let is_refused = want == 403 && [400, 403].contains(&status);
+    assert!(
+        status == want || is_refused,
+        "{line}: {path} {body}: {status} {answer}"
+    );
+}
+
+const IN_TOWN: &str = "rooms: town*";
 const SECRET: &str = "a secret that signs for one key";
 const NOW_S: i64 = 1_795_310_400;
 const RIGHTS: &[&str] = &["join", "admin", "create", "list", "report", "audit"];

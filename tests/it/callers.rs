@@ -151,42 +151,7 @@ fn a_command_in_the_name_of_a_participant_keeps_the_subject() {
 #[test]
 fn nobody_speaks_for_somebody_else_unless_the_key_allows_it() {
     let allowed = "devkey:\n  secret: secret\n  on_behalf_of: allowed\n";
-    let vera = token(&json!({"roles": ["crawler"], "participantId": "alice-m"}));
-    let alice_m = |claims: Value| {
-        let mut all = json!({"sub": "alice-m", "jti": "tok-77"});
-        let own = claims.as_object().unwrap().clone();
-        all.as_object_mut().unwrap().extend(own);
-        bearer(&all)
-    };
-    let ban = json!({"command": "ban", "identity": "x"});
-    let unread = json!({"command": "no such command"});
-    let note = json!({"kind": "speaking"});
-    let cases = [
-        (alice_m(json!({"video": admin()})), REMOVE, alice()),
-        (
-            alice_m(json!({"video": admin()})),
-            DELETE,
-            json!({"room": "r"}),
-        ),
-        (alice_m(json!({"ledger": {"admin": true}})), COMMANDS, ban),
-        (
-            alice_m(json!({"ledger": {"admin": true}})),
-            COMMANDS,
-            unread,
-        ),
-        (
-            alice_m(json!({"ledger": {"report": true}})),
-            JOINS,
-            json!({"identity": "eve"}),
-        ),
-        (
-            alice_m(json!({"ledger": {"report": true}})),
-            ACTIVITY,
-            json!({"items": [note]}),
-        ),
-        (vera, END, json!({"roomId": "r"})),
-    ];
-    for (by, path, body) in cases {
+    for (by, path, body) in claims_of_others() {
         for keys in ["devkey: secret", allowed] {
             let keys = KeyRing::parse(keys, ShortSecrets::Allow).unwrap();
             let may = keys.key("devkey").unwrap().limits.may_speak_for_others;
@@ -230,6 +195,45 @@ fn nobody_speaks_for_somebody_else_unless_the_key_allows_it() {
             assert!(events(&server, "&actor=alice-m").contains(event));
         }
     }
+}
+
+/// Calls of `alice-m` that are proven by her token.
+fn claims_of_others() -> Vec<(String, &'static str, Value)> {
+    let vera = token(&json!({"roles": ["crawler"], "participantId": "alice-m"}));
+    let alice_m = |claims: Value| {
+        let mut all = json!({"sub": "alice-m", "jti": "tok-77"});
+        let own = claims.as_object().unwrap().clone();
+        all.as_object_mut().unwrap().extend(own);
+        bearer(&all)
+    };
+    let ban = json!({"command": "ban", "identity": "x"});
+    let unread = json!({"command": "no such command"});
+    let note = json!({"kind": "speaking"});
+    vec![
+        (alice_m(json!({"video": admin()})), REMOVE, alice()),
+        (
+            alice_m(json!({"video": admin()})),
+            DELETE,
+            json!({"room": "r"}),
+        ),
+        (alice_m(json!({"ledger": {"admin": true}})), COMMANDS, ban),
+        (
+            alice_m(json!({"ledger": {"admin": true}})),
+            COMMANDS,
+            unread,
+        ),
+        (
+            alice_m(json!({"ledger": {"report": true}})),
+            JOINS,
+            json!({"identity": "eve"}),
+        ),
+        (
+            alice_m(json!({"ledger": {"report": true}})),
+            ACTIVITY,
+            json!({"items": [note]}),
+        ),
+        (vera, END, json!({"roomId": "r"})),
+    ]
 }
 
 /// What proves the caller is on record: the digest of the very token. A claim to be oneself is

@@ -24,9 +24,11 @@ pub(crate) fn signed(header: &str, claims: &str, algorithm: Algorithm, secret: &
     format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature))
 }
 
+type Hash = fn(&[u8]) -> Vec<u8>;
+
 /// `H(K ^ opad, H(K ^ ipad, text))` with K padded to a block, and hashed first where it is longer.
 fn hmac(algorithm: Algorithm, key: &[u8], text: &[u8]) -> Vec<u8> {
-    let (block_bytes, hash): (usize, fn(&[u8]) -> Vec<u8>) = match algorithm {
+    let (block_bytes, hash): (usize, Hash) = match algorithm {
         Algorithm::HS256 => (64, |bytes| Sha256::digest(bytes).to_vec()),
         Algorithm::HS384 => (128, |bytes| Sha384::digest(bytes).to_vec()),
         Algorithm::HS512 => (128, |bytes| Sha512::digest(bytes).to_vec()),
@@ -64,9 +66,11 @@ fn the_token_of_rfc_7515_is_verified_with_its_key() {
 /// that a longer key is replaced by.
 #[test]
 fn the_vectors_of_rfc_4231_hold() {
-    let hex = |bytes: Vec<u8>| -> String { bytes.iter().map(|b| format!("{b:02x}")).collect() };
     let check = |key: &[u8], text: &str, tag: &str| {
-        assert_eq!(hex(hmac(Algorithm::HS256, key, text.as_bytes())), tag);
+        let tag: Vec<u8> = (0..tag.len() / 2)
+            .map(|at| u8::from_str_radix(&tag[at * 2..at * 2 + 2], 16).unwrap())
+            .collect();
+        assert_eq!(hmac(Algorithm::HS256, key, text.as_bytes()), tag);
     };
     check(
         b"Jefe",
@@ -99,17 +103,12 @@ proptest::proptest! {
     }
 }
 
-/// What a token may be like on the wire, and what is not taken for one.
+/// What the header and the claims may be like.
 #[test]
 fn one_form_of_a_token_is_taken() {
-    let keys = KeyRing::parse("k: secret", ShortSecrets::Allow).unwrap();
-    let claims = r#"{"iss":"k","exp":2000000000}"#;
-    let at = |header: &str, claims: &str| signed(header, claims, Algorithm::HS256, "secret");
-    let check = |token: &str, want: Result<(), TokenError>| {
-        let got = verify(&keys, token, 1_795_310_400).map(drop);
-        assert_eq!(got, want, "{token}");
-    };
-    let unreadable = || Err(TokenError::Unreadable);
+    let check = |token: &str, want| taken(token, &want);
+    let at = made;
+    let claims = CLAIMS;
     let other = |algorithm: &str| {
         Err(TokenError::Algorithm {
             algorithm: algorithm.into(),
@@ -142,7 +141,14 @@ fn one_form_of_a_token_is_taken() {
         &at(r#"{"alg":"HS256","b64":false,"crit":["b64"]}"#, claims),
         unreadable(),
     );
+}
 
+/// What the three parts may be like on the wire.
+#[test]
+fn one_spelling_of_a_signature_is_taken() {
+    let check = |token: &str, want| taken(token, &want);
+    let at = made;
+    let claims = CLAIMS;
     let good = at(r#"{"alg":"HS256"}"#, claims);
     let (message, signature) = good.rsplit_once('.').unwrap();
     let bytes = URL_SAFE_NO_PAD.decode(signature).unwrap();
@@ -185,6 +191,21 @@ fn one_form_of_a_token_is_taken() {
     check(&at(r#"{"alg":"HS256"}"#, &large.to_string()), Ok(()));
 }
 
+/// Whether a token is taken.
+fn taken(token: &str, want: &Result<(), TokenError>) {
+    let keys = KeyRing::parse("k: secret", ShortSecrets::Allow).unwrap();
+    let got = verify(&keys, token, 1_795_310_400).map(drop);
+    assert_eq!(got, *want, "{token}");
+}
+
+fn made(header: &str, claims: &str) -> String {
+    signed(header, claims, Algorithm::HS256, "secret")
+}
+
+const fn unreadable() -> Result<(), TokenError> {
+    Err(TokenError::Unreadable)
+}
+
 /// A token without the name of its key is tried with every key.
 #[test]
 fn a_token_that_names_no_key_finds_its_own() {
@@ -195,3 +216,5 @@ fn a_token_that_names_no_key_finds_its_own() {
     assert_eq!(found("two"), Ok("b".into()));
     assert_eq!(found("three"), Err(TokenError::Signature));
 }
+
+const CLAIMS: &str = r#"{"iss":"k","exp":2000000000}"#;

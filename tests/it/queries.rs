@@ -12,56 +12,12 @@ fn a_query_where_none_is_taken_is_refused() {
     let ledger = bearer(&json!({"ledger": {"admin": true, "report": true, "audit": true}}));
     let videosdk = token(&json!({"roles": ["crawler"]}));
     let daily = "Bearer secret".to_owned();
-    let calls = [
-        (&ledger, "POST", COMMANDS, json!({"command": "end_session"})),
-        (
-            &ledger,
-            "POST",
-            "/api/v1/rooms/r/joins",
-            json!({"identity": "bob"}),
-        ),
-        (
-            &ledger,
-            "POST",
-            "/api/v1/rooms/r/activity",
-            json!({"items": []}),
-        ),
-        (
-            &ledger,
-            "POST",
-            "/api/v1/reporters/x/sync",
-            json!({"as_of": 1, "connections": []}),
-        ),
-        (&ledger, "POST", "/api/v1/batch", json!({"items": []})),
-        (&ledger, "POST", "/api/v1/clock/release", json!({})),
-        (&ledger, "GET", "/api/v1/rooms/r/sessions", Value::Null),
-        (&daily, "POST", EJECT, json!({"user_ids": ["alice"]})),
-        (&daily, "POST", "/daily/v1/rooms", json!({"name": "other"})),
-        (&daily, "DELETE", "/daily/v1/rooms/r", Value::Null),
-        (&daily, "GET", "/daily/v1/rooms/r", Value::Null),
-        (&daily, "GET", "/daily/v1/", Value::Null),
-        (
-            &daily,
-            "GET",
-            "/daily/v1/rooms/r/get-session-data",
-            Value::Null,
-        ),
-        (&videosdk, "POST", "/videosdk/v2/rooms", json!({})),
-        (
-            &videosdk,
-            "POST",
-            "/videosdk/v2/sessions/end",
-            json!({"roomId": "r"}),
-        ),
-        (&videosdk, "GET", "/videosdk/v2/rooms/r", Value::Null),
-        (
-            &videosdk,
-            "GET",
-            "/videosdk/v2/rooms/validate/r",
-            Value::Null,
-        ),
-    ];
-    for (by, method, path, body) in calls {
+    for (by, method, path, body) in calls() {
+        let by = match by {
+            By::Ledger => &ledger,
+            By::Daily => &daily,
+            By::VideoSdk => &videosdk,
+        };
         let server = Server::new();
         server.join("r", "alice");
         let body = if body.is_null() {
@@ -86,4 +42,73 @@ fn a_query_where_none_is_taken_is_refused() {
             .filter(|event| event["kind"] == "connection_opened");
         assert_eq!((made.count(), joined.count()), (1, 1), "{method} {path}");
     }
+}
+
+/// With what a call is made.
+enum By {
+    Ledger,
+    Daily,
+    VideoSdk,
+}
+
+fn calls() -> Vec<(By, &'static str, &'static str, Value)> {
+    vec![
+        (
+            By::Ledger,
+            "POST",
+            COMMANDS,
+            json!({"command": "end_session"}),
+        ),
+        (
+            By::Ledger,
+            "POST",
+            "/api/v1/rooms/r/joins",
+            json!({"identity": "bob"}),
+        ),
+        (
+            By::Ledger,
+            "POST",
+            "/api/v1/rooms/r/activity",
+            json!({"items": []}),
+        ),
+        (
+            By::Ledger,
+            "POST",
+            "/api/v1/reporters/x/sync",
+            json!({"as_of": 1, "connections": []}),
+        ),
+        (By::Ledger, "POST", "/api/v1/batch", json!({"items": []})),
+        (By::Ledger, "POST", "/api/v1/clock/release", json!({})),
+        (By::Ledger, "GET", "/api/v1/rooms/r/sessions", Value::Null),
+        (By::Daily, "POST", EJECT, json!({"user_ids": ["alice"]})),
+        (
+            By::Daily,
+            "POST",
+            "/daily/v1/rooms",
+            json!({"name": "other"}),
+        ),
+        (By::Daily, "DELETE", "/daily/v1/rooms/r", Value::Null),
+        (By::Daily, "GET", "/daily/v1/rooms/r", Value::Null),
+        (By::Daily, "GET", "/daily/v1/", Value::Null),
+        (
+            By::Daily,
+            "GET",
+            "/daily/v1/rooms/r/get-session-data",
+            Value::Null,
+        ),
+        (By::VideoSdk, "POST", "/videosdk/v2/rooms", json!({})),
+        (
+            By::VideoSdk,
+            "POST",
+            "/videosdk/v2/sessions/end",
+            json!({"roomId": "r"}),
+        ),
+        (By::VideoSdk, "GET", "/videosdk/v2/rooms/r", Value::Null),
+        (
+            By::VideoSdk,
+            "GET",
+            "/videosdk/v2/rooms/validate/r",
+            Value::Null,
+        ),
+    ]
 }

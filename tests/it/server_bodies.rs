@@ -10,7 +10,7 @@ use roomledger::dialect::body_memory::{BODY_BYTES_MAX, BodyMemory, NoMemory};
 use roomledger::engine::{Clock, SystemClock};
 
 use crate::served::Served;
-use crate::server_protection::{Wire, head, header, token};
+use crate::server_protection::{Header, Wire, head, header, token};
 
 const COMMANDS: &str = "/api/v1/rooms/r/commands";
 const CREATE_ROOM: &str = "/twirp/livekit.RoomService/CreateRoom";
@@ -171,7 +171,7 @@ fn a_body_that_decides_nothing_is_not_waited_for() {
     let stranger = ("X-Nobody", "");
     let joins = "/api/v1/rooms/r/joins";
     let track = "/api/v1/rooms/r/connections/c/tracks";
-    let cases: &[(&str, (&str, &str), (&str, &str), &[u16])] = &[
+    let cases: &[(&str, Header<'_>, Header<'_>, &[u16])] = &[
         ("/anything", stranger, FORM, &[404]),
         ("/", stranger, FORM, &[200]),
         ("/twirp/livekit.RoomService/Nothing", stranger, FORM, &[404]),

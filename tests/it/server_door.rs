@@ -5,7 +5,7 @@ use roomledger::server::{Hosts, Network};
 use serde_json::json;
 
 use crate::served::{Caller, Served, all_rights, output, roomledger};
-use crate::server_protection::{Wire, head, header, token};
+use crate::server_protection::{Header, Wire, head, header, token};
 
 /// What the first answer to these bytes is.
 fn told(served: &Served, bytes: &str) -> Option<u16> {
@@ -257,105 +257,6 @@ fn recorded(served: &Served, number: usize, headers: &[(&str, &str)]) -> (String
 /// as nginx's `real_ip_recursive`).
 #[test]
 fn a_caller_behind_a_trusted_proxy_has_its_own_address() {
-    let here = "127.0.0.1";
-    let cases: &[(&[(&str, &str)], &str, &str)] = &[
-        (&[], here, "http"),
-        (&[("X-Forwarded-For", "203.0.113.9")], "203.0.113.9", "http"),
-        (
-            &[("X-Forwarded-For", "198.51.100.1, 203.0.113.9")],
-            "203.0.113.9",
-            "http",
-        ),
-        (
-            &[("X-Forwarded-For", "203.0.113.9, 10.1.2.3")],
-            "203.0.113.9",
-            "http",
-        ),
-        (
-            &[("X-Forwarded-For", "10.9.9.9, 10.1.2.3")],
-            "10.9.9.9",
-            "http",
-        ),
-        (
-            &[
-                ("X-Forwarded-For", "198.51.100.1"),
-                ("X-Forwarded-For", "203.0.113.9"),
-            ],
-            "203.0.113.9",
-            "http",
-        ),
-        (
-            &[("X-Forwarded-For", "203.0.113.9:4711")],
-            "203.0.113.9",
-            "http",
-        ),
-        (
-            &[("X-Forwarded-For", "[2001:db8::9]:4711")],
-            "2001:db8::9",
-            "http",
-        ),
-        (&[("X-Forwarded-For", "2001:db8::9")], "2001:db8::9", "http"),
-        (
-            &[("X-Forwarded-For", "::ffff:203.0.113.9")],
-            "203.0.113.9",
-            "http",
-        ),
-        (&[("X-Forwarded-For", "203.0.113.9, unknown")], here, "http"),
-        (
-            &[("X-Forwarded-For", "203.0.113.9, nonsense, 10.1.2.3")],
-            "10.1.2.3",
-            "http",
-        ),
-        (&[("X-Forwarded-For", "203.0.113.9,")], here, "http"),
-        (
-            &[("Forwarded", "for=203.0.113.9;proto=https")],
-            "203.0.113.9",
-            "https",
-        ),
-        (
-            &[("Forwarded", "For=\"[2001:db8::9]:4711\"")],
-            "2001:db8::9",
-            "http",
-        ),
-        (
-            &[(
-                "Forwarded",
-                "for=198.51.100.1, for=203.0.113.9;by=\"a,b;c\"",
-            )],
-            "203.0.113.9",
-            "http",
-        ),
-        (
-            &[("Forwarded", "for=203.0.113.9, for=_hidden")],
-            here,
-            "http",
-        ),
-        (
-            &[
-                ("Forwarded", "for=198.51.100.1"),
-                ("X-Forwarded-For", "203.0.113.9"),
-            ],
-            "203.0.113.9",
-            "http",
-        ),
-        (
-            &[
-                ("X-Forwarded-For", ""),
-                ("X-Forwarded-For", "203.0.113.9"),
-                ("Forwarded", "for=198.51.100.1"),
-            ],
-            "203.0.113.9",
-            "http",
-        ),
-        (
-            &[("X-Forwarded-For", ""), ("Forwarded", "for=198.51.100.1")],
-            here,
-            "http",
-        ),
-        (&[("X-Forwarded-Proto", "https")], here, "https"),
-        (&[("X-Forwarded-Proto", "https, http")], here, "http"),
-        (&[("X-Forwarded-Proto", "gopher")], here, "http"),
-    ];
     let trusting = [
         "--trusted-proxy",
         "127.0.0.1",
@@ -371,15 +272,117 @@ fn a_caller_behind_a_trusted_proxy_has_its_own_address() {
         };
         let served = Served::with(place.path(), options);
         Caller::new(&served.url).await_history();
-        for (number, (headers, address, scheme)) in cases.iter().enumerate() {
+        for (number, (headers, address, scheme)) in HOPS.iter().enumerate() {
             let found = recorded(&served, number, headers);
             let expected = if is_trusted {
                 (*address, *scheme)
             } else {
-                (here, "http")
+                (HERE, "http")
             };
             let expected = (expected.0.to_owned(), expected.1.to_owned());
             assert_eq!(found, expected, "trusted: {is_trusted}, {headers:?}");
         }
     }
 }
+
+const HERE: &str = "127.0.0.1";
+
+/// What a proxy says, and the address and the scheme of the caller.
+const HOPS: &[(&[Header<'_>], &str, &str)] = &[
+    (&[], HERE, "http"),
+    (&[("X-Forwarded-For", "203.0.113.9")], "203.0.113.9", "http"),
+    (
+        &[("X-Forwarded-For", "198.51.100.1, 203.0.113.9")],
+        "203.0.113.9",
+        "http",
+    ),
+    (
+        &[("X-Forwarded-For", "203.0.113.9, 10.1.2.3")],
+        "203.0.113.9",
+        "http",
+    ),
+    (
+        &[("X-Forwarded-For", "10.9.9.9, 10.1.2.3")],
+        "10.9.9.9",
+        "http",
+    ),
+    (
+        &[
+            ("X-Forwarded-For", "198.51.100.1"),
+            ("X-Forwarded-For", "203.0.113.9"),
+        ],
+        "203.0.113.9",
+        "http",
+    ),
+    (
+        &[("X-Forwarded-For", "203.0.113.9:4711")],
+        "203.0.113.9",
+        "http",
+    ),
+    (
+        &[("X-Forwarded-For", "[2001:db8::9]:4711")],
+        "2001:db8::9",
+        "http",
+    ),
+    (&[("X-Forwarded-For", "2001:db8::9")], "2001:db8::9", "http"),
+    (
+        &[("X-Forwarded-For", "::ffff:203.0.113.9")],
+        "203.0.113.9",
+        "http",
+    ),
+    (&[("X-Forwarded-For", "203.0.113.9, unknown")], HERE, "http"),
+    (
+        &[("X-Forwarded-For", "203.0.113.9, nonsense, 10.1.2.3")],
+        "10.1.2.3",
+        "http",
+    ),
+    (&[("X-Forwarded-For", "203.0.113.9,")], HERE, "http"),
+    (
+        &[("Forwarded", "for=203.0.113.9;proto=https")],
+        "203.0.113.9",
+        "https",
+    ),
+    (
+        &[("Forwarded", "For=\"[2001:db8::9]:4711\"")],
+        "2001:db8::9",
+        "http",
+    ),
+    (
+        &[(
+            "Forwarded",
+            "for=198.51.100.1, for=203.0.113.9;by=\"a,b;c\"",
+        )],
+        "203.0.113.9",
+        "http",
+    ),
+    (
+        &[("Forwarded", "for=203.0.113.9, for=_hidden")],
+        HERE,
+        "http",
+    ),
+    (
+        &[
+            ("Forwarded", "for=198.51.100.1"),
+            ("X-Forwarded-For", "203.0.113.9"),
+        ],
+        "203.0.113.9",
+        "http",
+    ),
+    (
+        &[
+            ("X-Forwarded-For", ""),
+            ("X-Forwarded-For", "203.0.113.9"),
+            ("Forwarded", "for=198.51.100.1"),
+        ],
+        "203.0.113.9",
+        "http",
+    ),
+    (
+        &[("X-Forwarded-For", ""), ("Forwarded", "for=198.51.100.1")],
+        HERE,
+        "http",
+    ),
+    (&[("X-Forwarded-Proto", "https")], HERE, "https"),
+    (&[("X-Forwarded-Proto", "https, http")], HERE, "http"),
+    (&[("X-Forwarded-Proto", "gopher")], HERE, "http"),
+];

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::net::Shutdown;
 
 use crate::served::Served;
-use crate::server_protection::{Wire, head, header, token};
+use crate::server_protection::{Header, Wire, head, header, token};
 
 const COMMANDS: &str = "/api/v1/rooms/r/commands";
 
@@ -22,7 +22,7 @@ fn an_answer_before_the_body_says_that_the_connection_ends() {
     let create = "/twirp/livekit.RoomService/CreateRoom";
     let json = ("Content-Type", "application/json");
     let packed = ("Content-Encoding", "gzip");
-    let cases: &[(&str, &str, &str, &[(&str, &str)], u16)] = &[
+    let cases: &[(&str, &str, &str, &[Header<'_>], u16)] = &[
         ("POST", COMMANDS, &bad, &[json], 401),
         ("POST", create, &bad, &[json], 401),
         ("POST", "/daily/v1/rooms", &bad, &[json], 401),

@@ -105,6 +105,9 @@ fn status(head: &str) -> u16 {
     status.expect("a status")
 }
 
+/// A header, its name and its value.
+pub(crate) type Header<'a> = (&'a str, &'a str);
+
 pub(crate) fn header(head: &str, name: &str) -> Option<String> {
     let mut fields = head.lines().filter_map(|line| line.split_once(':'));
     let found = fields.find(|(given, _)| given.eq_ignore_ascii_case(name));

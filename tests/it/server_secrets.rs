@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::hs256::{Algorithm, signed};
 use crate::served::Served;
-use crate::server_protection::{self as protection, Wire, token};
+use crate::server_protection::{self as protection, Header, Wire, token};
 
 /// A request that wants no other after it.
 fn head(method: &str, path: &str, headers: &[(&str, &str)]) -> String {
@@ -166,14 +166,14 @@ fn no_call_of_any_dialect_puts_a_token_or_a_secret_into_a_log_line() {
     const SECRET: &str = "CANARY-secret-of-more-than-32-characters";
     const HOOK: &str = "CANARYhook";
     let place = tempfile::tempdir().expect("a directory");
-    let keys = place.path().join("keys");
-    fs::write(&keys, format!("canarykey: {SECRET}\n")).expect("written");
-    fs::set_permissions(&keys, fs::Permissions::from_mode(0o600)).expect("set");
-    let hook = format!("http://127.0.0.1:9/{HOOK}?key={HOOK}");
-    let hooks = place.path().join("hooks");
-    fs::write(&hooks, format!("{hook}\n")).expect("written");
-    fs::set_permissions(&hooks, fs::Permissions::from_mode(0o600)).expect("set");
-    let (keys, hooks) = (keys.display().to_string(), hooks.display().to_string());
+    let file = |name: &str, line: String| {
+        let path = place.path().join(name);
+        fs::write(&path, line + "\n").expect("written");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("set");
+        path.display().to_string()
+    };
+    let keys = file("keys", format!("canarykey: {SECRET}"));
+    let hooks = file("hooks", format!("http://127.0.0.1:9/{HOOK}?key={HOOK}"));
     let options = ["--keys", &keys, "--webhooks", &hooks];
     let served = Served::begin(&place.path().join("data"), &options, "trace");
     let sign = |claims: Value| {
@@ -209,28 +209,12 @@ fn no_call_of_any_dialect_puts_a_token_or_a_secret_into_a_log_line() {
     let made: Value = serde_json::from_str(made).unwrap_or_else(|_| panic!("{made}"));
     let meeting = made["token"].as_str().expect("a token").to_owned();
     let form = ("Content-Type", "application/x-www-form-urlencoded");
-    let mut answered = 0;
-    for (method, path) in calls(&served, &meeting) {
-        for bearer in &bearers {
-            for (kind, body) in [
-                (
-                    JSON,
-                    json!({"token": meeting, "access_token": livekit}).to_string(),
-                ),
-                (form, format!("token={meeting}&access_token={livekit}")),
-            ] {
-                let length = body.len().to_string();
-                let headers = [
-                    ("Authorization", bearer.as_str()),
-                    kind,
-                    ("Content-Length", &length),
-                ];
-                let mut wire = Wire::open(&served);
-                wire.send((head(&method, &path, &headers) + &body).as_bytes());
-                answered += usize::from(wire.rest().starts_with("HTTP/1.1 "));
-            }
-        }
-    }
+    let json = json!({"token": meeting, "access_token": livekit}).to_string();
+    let bodies = [
+        (JSON, json),
+        (form, format!("token={meeting}&access_token={livekit}")),
+    ];
+    let answered = answers(&served, &meeting, &bearers, &bodies);
     assert!(answered > 500, "only {answered} requests were answered");
     let (code, said) = served.stop();
     assert_eq!(code, Some(0));
@@ -242,6 +226,29 @@ fn no_call_of_any_dialect_puts_a_token_or_a_secret_into_a_log_line() {
         }
         assert!(!line.contains(SECRET) && !line.contains(HOOK), "{line:?}");
     }
+}
+
+/// How many requests are answered when every call is made with each bearer and each body.
+fn answers(
+    served: &Served,
+    meeting: &str,
+    bearers: &[String],
+    bodies: &[(Header<'_>, String)],
+) -> usize {
+    let mut answered = 0;
+    for (method, path) in calls(served, meeting) {
+        for bearer in bearers {
+            for (kind, body) in bodies {
+                let length = body.len().to_string();
+                let length = ("Content-Length", length.as_str());
+                let headers = [("Authorization", bearer.as_str()), *kind, length];
+                let mut wire = Wire::open(served);
+                wire.send((head(&method, &path, &headers) + body).as_bytes());
+                answered += usize::from(wire.rest().starts_with("HTTP/1.1 "));
+            }
+        }
+    }
+    answered
 }
 
 /// Tokens that are good, expired, badly signed, of an unknown key, unsigned, and no tokens at all.

@@ -16,7 +16,7 @@ use roomledger::domain::{
 fn targets_of_data_are_a_set() {
     let room = with_people(50, |_| {});
     let everyone = vec![Target::Everyone; 100_000];
-    let three = vec![
+    let three = [
         target("p0"),
         Target::Everyone,
         target("p0"),

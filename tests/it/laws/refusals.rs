@@ -117,10 +117,12 @@ impl Told<'_> {
                 }
             }
             ("version-conflict", _) => !kind.is_record_only(),
-            ("connection-closed" | "no-such-participant", Event::ConnectionsClosed(_))
+            (
+                "connection-closed" | "no-such-participant" | "no-such-connection",
+                Event::ConnectionsClosed(_),
+            )
             | ("no-open-session", Event::SessionEnded(_))
             | ("no-such-track", Event::TracksUnpublished(_))
-            | ("no-such-connection", Event::ConnectionsClosed(_))
             | ("invalid", Event::RoomCreated(_))
             | ("id-reused", Event::ConnectionOpened(_) | Event::TrackPublished(_)) => true,
             _ if OF_SETTINGS.contains(&code) => SETS.contains(&kind),

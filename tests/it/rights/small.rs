@@ -286,7 +286,7 @@ fn a_guest_at_full_speed_adds_less_than_a_mebibyte_a_minute() {
         "{bytes} bytes in {} records",
         records.len()
     );
-    println!("a guest at full speed: {bytes} bytes a minute");
+    crate::journal::tell(&format!("a guest at full speed: {bytes} bytes a minute"));
 }
 
 #[test]
