@@ -49,7 +49,7 @@ impl Request {
 }
 
 /// Whom a command means.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Target {
     /// Every open connection that no other key of the same command names.
     Everyone,

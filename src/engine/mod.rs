@@ -23,6 +23,7 @@ mod on_disk;
 mod open;
 mod operator;
 mod plan;
+mod priority;
 mod readers;
 mod reading;
 mod refusals;

@@ -1,7 +1,8 @@
 //! Threads that read the log for async callers. Apart because stores block and an async caller must
 //! not; the engine spawns no task of anybody's runtime.
 //!
-//! What answers a command has threads of its own, so that no command waits for somebody's reading.
+//! What answers a command has threads of its own, so that no command waits for somebody's reading,
+//! and those that read give way where the processor is scarce.
 //! On either kind of thread callers take turns: first the keys, then the callers of a key. No
 //! caller has all threads at a time, and work that nobody waits for any more ends at its next look
 //! at the log.
@@ -17,6 +18,7 @@ use tokio::sync::oneshot;
 use super::clock::Clock;
 use super::config::EngineConfig;
 use super::error::EngineError;
+use super::priority::give_way;
 use super::turns::{Reader, Turns, Work};
 use super::watched::Patience;
 
@@ -132,7 +134,12 @@ impl Pool {
                 Lane::Reads => "read",
             };
             let named = thread::Builder::new().name(format!("roomledger-{kind}-{number}"));
-            let spawned = named.spawn(move || queue.serve());
+            let spawned = named.spawn(move || {
+                if lane == Lane::Reads {
+                    give_way();
+                }
+                queue.serve();
+            });
             spawned.map_err(|error| EngineError::Start {
                 problem: error.to_string(),
             })?;

@@ -73,7 +73,10 @@ const OWNED: &[(&str, &[&str])] = &[
     ("bincode", &["store/codec.rs"]),
     ("sled", &["store/sled/"]),
     ("crc32c", &["store/", "testing/fuzz_log.rs"]),
-    ("rustix", &["store/", "server/descriptors.rs"]),
+    (
+        "rustix",
+        &["store/", "server/descriptors.rs", "engine/priority.rs"],
+    ),
     // The chain and trees of audit/, the one digest that events carry, and HMAC.
     (
         "sha2",

@@ -206,7 +206,13 @@ impl Batch {
             left = left.saturating_sub(body.len());
             let begin = format!(r#"{{"status":{},"body":"#, status.as_u16());
             piece.extend_from_slice(begin.as_bytes());
-            piece.extend_from_slice(&body);
+            if body.len() < PIECE_BYTES {
+                piece.extend_from_slice(&body);
+            } else {
+                // Megabytes are not copied: other calls wait for this thread.
+                pieces.send(std::mem::take(&mut piece).into()).await.ok()?;
+                pieces.send(body).await.ok()?;
+            }
             piece.push(b'}');
             if piece.len() >= PIECE_BYTES {
                 pieces.send(std::mem::take(&mut piece).into()).await.ok()?;

@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 use crate::dialect::ledger::command_body;
 use crate::dialect::ledger::openapi::{Answer, Operation};
@@ -63,7 +64,8 @@ struct Commanded {
     /// The room's version after it.
     version: Version,
     /// What it recorded.
-    events: Vec<EventView>,
+    #[schemars(with = "Vec<EventView>")]
+    events: Box<RawValue>,
 }
 
 pub(super) const COMMAND: Operation = Operation::command(

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use serde_json::value::{RawValue, to_raw_value};
 
 use crate::dialect::auth::claims::{Claims, Right};
 use crate::dialect::auth::rate::RateLimits;
@@ -21,7 +22,7 @@ use crate::domain::RoomName;
 use crate::engine::{Engine, Receipt};
 use crate::outbox::Watch;
 use crate::replay::view::EventView;
-use crate::store::Record;
+use crate::store::{Record, StoreError};
 
 /// The state behind the routes; cheap to clone.
 #[derive(Clone, Debug)]
@@ -190,16 +191,21 @@ impl Ledger {
         Ok(read.await?)
     }
 
-    /// The events of a call as readers see them.
-    pub(super) async fn views(&self, receipt: &Receipt) -> Result<Vec<EventView>, Problem> {
+    /// The events of a call as readers see them, in JSON that is made on the thread that answers:
+    /// megabytes of it would keep others from theirs.
+    pub(super) async fn views(&self, receipt: &Receipt) -> Result<Box<RawValue>, Problem> {
         let live = self.live.clone();
-        let records = receipt.records.clone();
+        let (records, position) = (receipt.records.clone(), receipt.position);
         let shown = self.engine.answer(move |store| {
             let show = |record: &Arc<Record>| {
                 let book = live.of(record.room.as_ref());
                 book.lock().show(store, record)
             };
-            records.iter().map(show).collect()
+            let shown: Vec<EventView> = records.iter().map(show).collect::<Result<_, _>>()?;
+            to_raw_value(&shown).map_err(|error| StoreError::Corrupt {
+                position,
+                problem: error.to_string(),
+            })
         });
         Ok(shown.await?)
     }
