@@ -24,9 +24,22 @@ pub(crate) fn room_at(
     }
     let span = debug_span!("fold", room = name.as_str(), seq = version.0);
     let _entered = span.enter();
-    let caches = store.caches();
-    let from = caches.and_then(|caches| snapshot(caches, &new, version));
-    fold_on(store, from.unwrap_or(new), Moment::Version(version)).map(Arc::new)
+    fold_to(store, new, version).map(Arc::new)
+}
+
+/// The state of a room at a version, folded on from an earlier state of it or from the nearest
+/// snapshot, whichever is later.
+pub(crate) fn fold_to(
+    store: &dyn EventStore,
+    from: Room,
+    version: Version,
+) -> Result<Room, StoreError> {
+    let is_near = version.0.saturating_sub(from.version.0) <= NEAR_EVENTS;
+    let caches = store.caches().filter(|_| !is_near);
+    let later = caches
+        .and_then(|caches| snapshot(caches, &from, version))
+        .filter(|snapshot| snapshot.version > from.version);
+    fold_on(store, later.unwrap_or(from), Moment::Version(version))
 }
 
 /// The room's version at a moment, found by halving.
@@ -71,3 +84,6 @@ pub(crate) fn positions(
     }
     Ok(found)
 }
+
+/// So many events are folded sooner than a snapshot is found and decoded.
+const NEAR_EVENTS: u64 = 64;

@@ -22,6 +22,7 @@ mod keeper;
 mod on_disk;
 mod open;
 mod operator;
+pub(crate) mod past;
 mod plan;
 mod priority;
 mod readers;

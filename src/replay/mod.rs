@@ -27,7 +27,7 @@ pub use former::{Field, Former};
 pub use names::{ConnectionName, Directory, Names, SessionName, TrackName};
 pub use page::{EventPage, EventQuery, Order, read_page};
 pub use removals::removals;
-pub use sessions::session_views;
+pub use sessions::{session_views, sessions_by};
 pub use stints::EarlierStints;
 pub use verify::{Finding, Verified, Verifier, verify};
 pub use view::{Presence, PresencePage, Removal, RemovalPage};

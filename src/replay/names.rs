@@ -249,6 +249,11 @@ impl Names {
         self.sessions.get(number.index())
     }
 
+    /// All sessions, oldest first.
+    pub fn sessions(&self) -> &[SessionName] {
+        &self.sessions
+    }
+
     /// The session with that id: LiveKit's form or a UUID.
     pub fn session_by_ref(&self, id: &str) -> Option<&SessionName> {
         self.sessions.iter().find(|session| session.answers_to(id))

@@ -30,6 +30,10 @@ pub trait Front: Send + Sync {
     fn reads_history(&self) -> Result<(), StoreError> {
         Ok(())
     }
+    /// Told how many records a read of history gave.
+    fn gave(&self, records: usize) {
+        let _ = records;
+    }
     /// Told of each read of commits.
     fn reads_commits(&self, after: Position) {
         let _ = after;
@@ -60,17 +64,23 @@ impl<F: Front> EventStore for Fronted<F> {
         limit: usize,
     ) -> Result<Vec<Record>, StoreError> {
         self.0.reads_history()?;
-        self.0.log().read_room(room, after, limit)
+        let records = self.0.log().read_room(room, after, limit)?;
+        self.0.gave(records.len());
+        Ok(records)
     }
 
     fn read_all(&self, after: Position, limit: usize) -> Result<Vec<Record>, StoreError> {
         self.0.reads_history()?;
-        self.0.log().read_all(after, limit)
+        let records = self.0.log().read_all(after, limit)?;
+        self.0.gave(records.len());
+        Ok(records)
     }
 
     fn read_linked(&self, after: Position, limit: usize) -> Result<Linked, StoreError> {
         self.0.reads_history()?;
-        self.0.log().read_linked(after, limit)
+        let records = self.0.log().read_linked(after, limit)?;
+        self.0.gave(records.len());
+        Ok(records)
     }
 
     fn read_commits(&self, after: Position) -> Result<Commits<'_>, StoreError> {

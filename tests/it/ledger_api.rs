@@ -9,6 +9,8 @@ mod ending;
 pub(crate) mod metrics;
 mod moved;
 mod named;
+#[cfg(feature = "sled")]
+mod past;
 mod people;
 mod reading;
 mod reasons;

@@ -17,9 +17,12 @@ use crate::dialect::ledger::query::Query;
 use crate::dialect::ledger::rendered::Rendered;
 use crate::dialect::ledger::state::{Ledger, State};
 use crate::dialect::ledger::write::Named;
-use crate::domain::{Code, Identity, ParticipantNumber, RoomName, Timestamp, Version};
+use crate::domain::{
+    Code, Identity, ParticipantNumber, Room, RoomName, SessionNumber, Timestamp, Version,
+};
+use crate::engine::past;
 use crate::replay::view::{ParticipantView, RoomSummary, RoomView, SessionView};
-use crate::replay::{EarlierStints, Moment, Names, as_of, instant_of, session_views};
+use crate::replay::{EarlierStints, Moment, Names};
 
 /// `GET /rooms`
 pub(super) async fn list(
@@ -244,15 +247,10 @@ pub(super) async fn sessions(
     query: Query,
 ) -> Result<Rendered, Problem> {
     let (room, moment) = asked(&ledger, &headers, &room, query).await?;
-    let name = room.clone();
-    let now = ledger.engine.now();
-    let sessions = ledger
-        .engine
-        .read(move |store| {
-            let sessions = session_views(store, &name, moment, now)?;
-            Ok(Rendered::of(&Sessions { sessions }))
-        })
-        .await?;
+    let sessions = ledger.sessions_at(&room, moment, None, |sessions| {
+        Rendered::of(&Sessions { sessions })
+    });
+    let sessions = sessions.await?;
     let known = ledger.engine.room(&room).await?;
     if known.is_none() {
         return Err(no_room(&room));
@@ -266,7 +264,7 @@ pub(super) async fn session(
     headers: HeaderMap,
     Named(session): Named<String>,
     query: Query,
-) -> Result<Json<SessionView>, Problem> {
+) -> Result<Rendered, Problem> {
     let claims = ledger.reader(&headers)?;
     let unknown = || {
         let detail = format!("there is no session {session:?} that the token may read");
@@ -275,14 +273,10 @@ pub(super) async fn session(
     let place = ledger.session_place(&claims, &session).await?;
     let place = place.ok_or_else(unknown)?;
     let (room, moment) = asked(&ledger, &headers, place.room.as_str(), query).await?;
-    let now = ledger.engine.now();
-    let sessions = ledger
-        .engine
-        .read(move |store| session_views(store, &room, moment, now))
-        .await?;
-    let mut sessions = sessions.into_iter();
-    let found = sessions.find(|session| session.number == place.number.0);
-    found.map(Json).ok_or_else(unknown)
+    let found = ledger.sessions_at(&room, moment, Some(place.number), |mut found| {
+        found.pop().map(|session| Rendered::of(&session))
+    });
+    found.await?.ok_or_else(unknown)
 }
 
 /// The room and moment that a reader who may read it asks for.
@@ -324,7 +318,7 @@ impl Ledger {
         &self,
         room: &RoomName,
         moment: Moment,
-        show: impl Fn(&crate::domain::Room, &Names, Timestamp) -> Option<T> + Send + 'static,
+        show: impl Fn(&Room, &Names, Timestamp) -> Option<T> + Send + 'static,
     ) -> Result<Option<T>, Problem> {
         let now = self.engine.now();
         if moment == Moment::Head
@@ -338,14 +332,28 @@ impl Ledger {
             });
             return Ok(shown.await?);
         }
+        let book = self.past.of(Some(room));
+        let room = room.clone();
+        let shown = self
+            .engine
+            .read(move |store| past::room(store, || book.lock(), (&room, moment, now), show));
+        Ok(shown.await?)
+    }
+
+    /// Shows the sessions of a room up to a moment, or one of them.
+    async fn sessions_at<T: Send + 'static>(
+        &self,
+        room: &RoomName,
+        moment: Moment,
+        only: Option<SessionNumber>,
+        show: impl FnOnce(Vec<SessionView>) -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let now = self.engine.now();
+        let book = self.past.of(Some(room));
         let room = room.clone();
         let shown = self.engine.read(move |store| {
-            let folded = as_of(store, &room, moment)?;
-            let happened = folded.room.version > Version(0);
-            let now = instant_of(store, moment, now)?;
-            Ok(happened
-                .then(|| show(&folded.room, &folded.names, now))
-                .flatten())
+            let sessions = past::sessions(store, || book.lock(), (&room, moment, now), only)?;
+            Ok(show(sessions))
         });
         Ok(shown.await?)
     }

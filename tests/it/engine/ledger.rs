@@ -88,7 +88,7 @@ fn a_closed_engine_opens_from_its_checkpoint_or_without_it_to_the_same() {
 
 /// The digest of the sources that say what a fold comes to and how it is kept, as build.rs is to
 /// come to it: were it a constant, a cache of another reducer would be believed.
-fn reducer_of_the_sources() -> Digest {
+pub(crate) fn reducer_of_the_sources() -> Digest {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     let mut folders = vec![root.join("src/domain")];

@@ -7,7 +7,7 @@ mod clock;
 mod execute;
 mod failure;
 #[cfg(feature = "sled")]
-mod ledger;
+pub(crate) mod ledger;
 mod refusals;
 mod restart;
 mod rules;
