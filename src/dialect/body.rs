@@ -3,12 +3,14 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody as _};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
+use tokio::time::timeout;
 
-use crate::dialect::body_memory::{Lease, NoMemory};
+use crate::dialect::body_memory::{BODY_BYTES_MAX, Lease, NoMemory};
 use crate::domain::Digest;
 
 /// Why there is no body.
@@ -90,6 +92,16 @@ pub async fn taken(parts: &Parts, body: Body, bytes_max: usize) -> Result<Bytes,
     Ok(whole.into())
 }
 
+/// The body of a call that is refused whatever it says: what a record of it is written from. `None`
+/// where it is longer than that, or does not come at once; nothing of a longer one is read.
+pub async fn little(parts: &Parts, body: Body, bytes_max: u64) -> Option<Bytes> {
+    let upper = body.size_hint().upper();
+    let is_little = upper.is_some_and(|upper| upper <= bytes_max);
+    let taken = taken(parts, body, BODY_BYTES_MAX);
+    let read = is_little.then(|| timeout(LITTLE_WAIT_MAX, taken))?.await;
+    read.ok()?.ok()
+}
+
 /// Makes room for so many bytes: twice what there was, so that each is moved a few times at most,
 /// but no more than what is declared needs. What is only declared holds nothing.
 fn grow(
@@ -129,5 +141,9 @@ pub fn digest(parts: &Parts, body: &[u8]) -> Digest {
     Digest::of(&whole)
 }
 
+/// Far above a usual command, far below what is worth holding for a caller without the right.
+pub const LITTLE_BYTES_MAX: u64 = 16 << 10;
+/// A usual client sends the body with the head.
+const LITTLE_WAIT_MAX: Duration = Duration::from_secs(1);
 /// Most bodies fit in it.
 const CAPACITY_MIN: usize = 1024;

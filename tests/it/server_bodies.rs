@@ -9,8 +9,11 @@ use roomledger::dialect::auth::token::mint;
 use roomledger::dialect::body_memory::{BODY_BYTES_MAX, BodyMemory, NoMemory};
 use roomledger::engine::{Clock, SystemClock};
 
+use serde_json::json;
+
 use crate::served::Served;
 use crate::server_protection::{Header, Wire, head, header, token};
+use crate::videosdk::support::token as attendee_token;
 
 const COMMANDS: &str = "/api/v1/rooms/r/commands";
 const CREATE_ROOM: &str = "/twirp/livekit.RoomService/CreateRoom";
@@ -168,6 +171,10 @@ fn a_body_that_decides_nothing_is_not_waited_for() {
     let guest = mint(&grants, "devkey", &Secret::new("secret"), now_s, 3_600).expect("a token");
     let guest = format!("Bearer {guest}");
     let guest = ("Authorization", guest.as_str());
+    let attendee = json!({ "apikey": "devkey", "permissions": ["allow_join"], "roles": ["rtc"],
+        "participantId": "guest" });
+    let attendee = attendee_token(&attendee);
+    let attendee = ("Authorization", attendee.as_str());
     let stranger = ("X-Nobody", "");
     let joins = "/api/v1/rooms/r/joins";
     let track = "/api/v1/rooms/r/connections/c/tracks";
@@ -193,9 +200,17 @@ fn a_body_that_decides_nothing_is_not_waited_for() {
         (track, guest, JSON, &[403]),
         ("/api/v1/rooms/r/activity", guest, JSON, &[403]),
         ("/api/v1/reporters/one/sync", guest, JSON, &[403]),
+        ("/api/v1/batch", guest, JSON, &[403]),
+        (CREATE_ROOM, guest, JSON, &[401]),
+        ("/twirp/livekit.RoomService/SendData", guest, JSON, &[401]),
+        ("/videosdk/v2/rooms", attendee, JSON, &[401, 403]),
+        ("/videosdk/v2/sessions/end", attendee, JSON, &[401, 403]),
     ];
     for (path, who, kind, expected) in cases {
-        for length in ["60000", "10485760", "60000000"] {
+        // LiveKit's own refusal of too much metadata comes before its refusal of the caller.
+        let is_livekits = path.starts_with("/twirp") && *kind == JSON;
+        let least = if is_livekits { "1100000" } else { "60000" };
+        for length in [least, "10485760", "60000000"] {
             let headers = [*who, *kind, ("Content-Length", length)];
             let mut wire = Wire::open(&served);
             wire.send(head("POST", path, &headers).as_bytes());

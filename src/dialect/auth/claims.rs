@@ -104,6 +104,15 @@ impl Claims {
         rooms.any(|room| self.may(right(room)))
     }
 
+    /// Whether it allows anything beside joining: without that, no call is for its bearer.
+    pub fn may_act(&self) -> bool {
+        self.may_somewhere(Right::RoomCreate)
+            || self.may(Right::RoomList)
+            || self.may_somewhere(Right::Report)
+            || self.may_somewhere(Right::Admin)
+            || self.may_somewhere(|room| Right::Audit(Some(room)))
+    }
+
     /// The rooms that its grants name.
     pub fn rooms(&self) -> impl Iterator<Item = &str> {
         let Grants { video, ledger, .. } = &self.grants;

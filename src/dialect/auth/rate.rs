@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
-use crate::dialect::auth::claims::{Claims, Right};
+use crate::dialect::auth::claims::Claims;
 use crate::engine::Clock;
 
 /// So many calls a second, and so many at once after a pause. Written `100/s`, or `100/s:500`.
@@ -141,12 +141,7 @@ impl fmt::Debug for RateLimits {
 fn bucket(claims: &Claims) -> Bucket {
     let video = claims.grants.video.as_ref();
     let joins = video.is_some_and(|video| video.room_join);
-    let may_any = claims.may_somewhere(Right::RoomCreate)
-        || claims.may(Right::RoomList)
-        || claims.may_somewhere(Right::Report)
-        || claims.may_somewhere(Right::Admin)
-        || claims.may_somewhere(|room| Right::Audit(Some(room)));
-    let guest = joins || !may_any;
+    let guest = joins || !claims.may_act();
     Bucket {
         key_id: claims.key_id.clone(),
         guest: guest.then(|| claims.subject.clone().unwrap_or_default()),

@@ -4,7 +4,6 @@
 //! read), and because every answer tells where it stands. It knows no command.
 
 use std::fmt::Debug;
-use std::time::Duration;
 
 use axum::Json;
 use axum::body::{Body, Bytes, HttpBody as _};
@@ -16,7 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::dialect::auth::claims::{Claims, Right};
-use crate::dialect::body::{self, NoBody};
+use crate::dialect::body::{self, LITTLE_BYTES_MAX, NoBody};
 use crate::dialect::body_memory;
 use crate::dialect::caller::Caller;
 use crate::dialect::ledger::fields::{Fields, Wrong};
@@ -71,14 +70,17 @@ impl Asked {
     /// Reads the body of a call about no one room.
     ///
     /// # Errors
-    /// 400 when it cannot be read, 413 when it is too large, 503 when others hold all that bodies
-    /// may; none recorded.
+    /// 400 when it cannot be read, 403 when it is long and the caller may do nothing, 413 when it
+    /// is too large, 503 when others hold all that bodies may; none recorded.
     pub(super) async fn read_alone<T>(
         &mut self,
         read: impl FnOnce(&mut Fields) -> Result<T, Wrong>,
     ) -> Result<T, Problem> {
         if let Some(detail) = &self.stray_query {
             return Err(Problem::malformed(detail.clone()));
+        }
+        if !self.claims.may_act() && self.take_little().await.is_none() {
+            return Err(Problem::no_right("the token allows nothing but joining"));
         }
         let body = self.take().await?;
         let body = body.map_err(not_taken_in)?;
@@ -93,20 +95,16 @@ impl Asked {
         }
     }
 
-    /// The body of a call that is refused in any case, which the record of it is written from:
-    /// empty where it is long or does not come at once.
-    async fn take_little(&mut self) -> Bytes {
-        let is_little = |body: &Body| {
-            let bytes_max = body.size_hint().upper();
-            bytes_max.is_some_and(|bytes_max| bytes_max <= LITTLE_BYTES_MAX)
-        };
-        if matches!(&self.body, Taken::Nothing(body) if !is_little(body)) {
-            return Bytes::new();
-        }
-        let taken = tokio::time::timeout(LITTLE_WAIT_MAX, self.take()).await;
-        match taken {
-            Ok(Ok(Ok(body))) => body,
-            _ => Bytes::new(),
+    /// As [`body::little`], once.
+    async fn take_little(&mut self) -> Option<Bytes> {
+        match &mut self.body {
+            Taken::Nothing(body) => {
+                let body = std::mem::take(body);
+                let little = body::little(&self.parts, body, LITTLE_BYTES_MAX).await;
+                self.body = Taken::Whole(Ok(little.clone().unwrap_or_default()));
+                little
+            }
+            Taken::Whole(taken) => taken.clone().ok(),
         }
     }
 
@@ -214,7 +212,7 @@ impl Write {
         let body = if meant.is_some() {
             asked.take().await?
         } else {
-            Ok(asked.take_little().await)
+            Ok(asked.take_little().await.unwrap_or_default())
         };
         let read_bytes = body.as_ref().map_or(0, Bytes::len);
         let bytes = declared_bytes.max(u64::try_from(read_bytes).unwrap_or(u64::MAX));
@@ -456,11 +454,6 @@ fn not_taken_in(error: NoBody) -> Problem {
 
 /// As LiveKit's newer builds: what a message of the largest size needs.
 pub(super) const BODY_BYTES_MAX: usize = body_memory::BODY_BYTES_MAX;
-
-/// Far above a usual command, far below what is worth holding for a caller without the right.
-const LITTLE_BYTES_MAX: u64 = 16 << 10;
-/// A usual client sends the body with the head.
-const LITTLE_WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// What a refused call about all rooms is recorded under.
 pub(super) const EVERY_ROOM: &str = "*";

@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{Request, header};
 
 use crate::dialect::auth::limits::KeyRight;
-use crate::dialect::body;
+use crate::dialect::body::{self, LITTLE_BYTES_MAX};
 use crate::dialect::caller::{Said, header_text};
 use crate::dialect::coverage::Answered;
 use crate::dialect::reach;
@@ -131,10 +131,13 @@ impl VideoSdk {
             limits.admit_as(&token.key_id, guest)?;
         }
         let has_body = route.call.answered() == Answered::Recorded;
-        let body = if has_body {
-            body::whole(&parts, body, BODY_BYTES_MAX).await?
-        } else {
-            Bytes::new()
+        let body = match token.may_call() {
+            _ if !has_body => Bytes::new(),
+            Ok(()) => body::whole(&parts, body, BODY_BYTES_MAX).await?,
+            Err(fault) => match body::little(&parts, body, LITTLE_BYTES_MAX).await {
+                Some(little) => little,
+                None => return Err(fault.into()),
+            },
         };
         let query = parts.uri.query().unwrap_or_default();
         let query = urlencoded::pairs(query)
