@@ -76,6 +76,9 @@ pub enum Command {
     /// Trust the clock of a server again after it jumped.
     #[command(subcommand)]
     Clock(ClockCommand),
+    /// Take tokens of a server's API keys back, or believe them again.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -341,6 +344,57 @@ pub enum ClockCommand {
 /// Arguments of `clock release`.
 #[derive(Args, Debug)]
 pub struct ReleaseArgs {
+    /// The server, and how its answer is written.
+    #[command(flatten)]
+    pub operated: OperatedArgs,
+}
+
+/// What can be done about API keys.
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Believe one token of a key no more, or all that were issued before a moment.
+    Revoke(RevokeArgs),
+    /// Believe a token again that was taken back, or all of the key.
+    Lift(LiftArgs),
+}
+
+/// Arguments of `keys revoke`.
+#[derive(Args, Debug)]
+pub struct RevokeArgs {
+    /// The API key, by its id.
+    pub key: String,
+    /// The token with this `jti`.
+    #[arg(long, value_name = "ID", required_unless_present = "before")]
+    pub jti: Option<String>,
+    /// All tokens issued before: now, '10m ago', 2026-11-22T14:03:00Z
+    #[arg(
+        long,
+        value_name = "MOMENT",
+        conflicts_with = "jti",
+        allow_hyphen_values = true
+    )]
+    pub before: Option<String>,
+    /// The server, and how its answer is written.
+    #[command(flatten)]
+    pub operated: OperatedArgs,
+}
+
+/// Arguments of `keys lift`.
+#[derive(Args, Debug)]
+pub struct LiftArgs {
+    /// The API key, by its id.
+    pub key: String,
+    /// The token with this `jti` [default: all of the key]
+    #[arg(long, value_name = "ID")]
+    pub jti: Option<String>,
+    /// The server, and how its answer is written.
+    #[command(flatten)]
+    pub operated: OperatedArgs,
+}
+
+/// A server that is told to do something, and how its answer is written.
+#[derive(Args, Debug)]
+pub struct OperatedArgs {
     /// The server, asked with LIVEKIT_API_KEY and LIVEKIT_API_SECRET.
     #[arg(
         long,

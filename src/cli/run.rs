@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use clap::{CommandFactory, Parser};
 
-use crate::cli::args::{Cli, ClockCommand, Command, ReadArgs, ShowAs};
+use crate::cli::args::{Cli, ClockCommand, Command, KeysCommand, ReadArgs, ShowAs};
 use crate::cli::commands::{self, Asking};
 use crate::cli::demo::demo;
 use crate::cli::failure::{Exit, Failure};
@@ -75,8 +75,22 @@ pub fn run(command: &Command, terminal: &mut Terminal<'_>) -> Result<(), Failure
         Command::Clock(ClockCommand::Release(args)) => {
             let key = Key::of_environment()?;
             let bearer = || key.operating(now_us());
-            let format = format_of(&args.show, terminal);
-            commands::release(args, &bearer, format, terminal)
+            let format = format_of(&args.operated.show, terminal);
+            commands::release(&args.operated.server, &bearer, format, terminal)
+        }
+        Command::Keys(command) => {
+            let key = Key::of_environment()?;
+            let bearer = || key.operating(now_us());
+            match command {
+                KeysCommand::Revoke(args) => {
+                    let format = format_of(&args.operated.show, terminal);
+                    commands::revoke(args, now_us(), &bearer, format, terminal)
+                }
+                KeysCommand::Lift(args) => {
+                    let format = format_of(&args.operated.show, terminal);
+                    commands::lift(args, &bearer, format, terminal)
+                }
+            }
         }
         Command::Restore(args) => {
             exists(&args.from)?;

@@ -1,7 +1,7 @@
 //! The client of `--server`, against a server that answers from a script: paths, problems, and
 //! a stream that is cut off.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read as _, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::thread::{self, JoinHandle};
 
@@ -10,9 +10,10 @@ use roomledger::cli::failure::{Exit, Failure};
 use roomledger::cli::http::Client;
 use roomledger::cli::read::{Reader, ServerReader};
 use roomledger::cli::sse::{Message, Messages};
-use serde_json::json;
+use serde_json::{Value, json};
 
-/// Answers one connection with each text, then goes; gives back the head of every request.
+/// Answers one connection with each text, then goes; gives back the head of every request, with its
+/// body as a last line where it has one.
 fn serve(answers: Vec<String>) -> (SocketAddr, JoinHandle<Vec<String>>) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("an address");
@@ -20,11 +21,23 @@ fn serve(answers: Vec<String>) -> (SocketAddr, JoinHandle<Vec<String>>) {
         let mut heads = Vec::new();
         for answer in answers {
             let (mut connection, _) = listener.accept().expect("a connection");
-            let lines = BufReader::new(connection.try_clone().expect("a handle")).lines();
-            let head: Vec<String> = lines
+            let mut reader = BufReader::new(connection.try_clone().expect("a handle"));
+            let lines = reader.by_ref().lines();
+            let mut head: Vec<String> = lines
                 .map(|line| line.expect("a line"))
                 .take_while(|line| !line.is_empty())
                 .collect();
+            let length = head.iter().find_map(|line| {
+                let (name, value) = line.split_once(": ")?;
+                name.eq_ignore_ascii_case("content-length")
+                    .then(|| value.parse::<u64>())
+            });
+            if let Some(length) = length {
+                let mut body = String::new();
+                let mut rest = reader.take(length.expect("a number"));
+                rest.read_to_string(&mut body).expect("a body");
+                head.push(body);
+            }
             heads.push(head.join("\n"));
             connection.write_all(answer.as_bytes()).expect("a reader");
         }
@@ -281,6 +294,96 @@ fn a_release_of_the_clock_is_posted_and_its_outcome_shown() {
         let heads = server.join().expect("the server");
         let request = heads[0].lines().next().expect("a request line");
         assert_eq!(request, "POST /api/v1/clock/release HTTP/1.1");
+    }
+}
+
+/// `keys revoke` and `keys lift` say which tokens, and what came of it.
+#[test]
+fn tokens_are_taken_back_by_the_command_line_and_given_again() {
+    let (done, idle) = (
+        r#"{"changed": true, "position": 7}"#,
+        r#"{"changed": false, "position": 7}"#,
+    );
+    let problem = r#"{"type": "no-right", "title": "Not allowed", "detail": "needs admin"}"#;
+    let one = json!({ "jti": "tok-7" });
+    let before = json!({ "before": "2026-11-22T14:03:00.000000Z" });
+    let at = "2026-11-22T14:03:00Z";
+    let cases: &[(&[&str], _, _, i32, Value, &str)] = &[
+        (
+            &["revoke", "dev key", "--jti", "tok-7"],
+            "200 OK",
+            done,
+            0,
+            one,
+            "#7\nKEY\tdev key",
+        ),
+        (
+            &["revoke", "dev key", "--before", at],
+            "200 OK",
+            done,
+            0,
+            before.clone(),
+            "#7",
+        ),
+        (
+            &["revoke", "dev key", "--before", at],
+            "200 OK",
+            idle,
+            1,
+            before,
+            "nothing changed",
+        ),
+        (
+            &["lift", "dev key"],
+            "200 OK",
+            done,
+            0,
+            json!({ "lift": true }),
+            "#7",
+        ),
+        (
+            &["lift", "dev key", "--jti", "x"],
+            "403 Forbidden",
+            problem,
+            4,
+            json!({ "lift": true, "jti": "x" }),
+            "needs admin",
+        ),
+    ];
+    for (words, status, body, code, sent, said) in cases {
+        let (address, server) = serve(vec![answer(status, body)]);
+        let words: Vec<&str> = ["keys"].iter().chain(*words).copied().collect();
+        let mut command = crate::cli_run::roomledger(&words);
+        command.env("ROOMLEDGER_SERVER", format!("http://{address}"));
+        command
+            .env("LIVEKIT_API_KEY", "devkey")
+            .env("LIVEKIT_API_SECRET", "secret");
+        let output = command.output().expect("it runs");
+        let told = [output.stdout, output.stderr].concat();
+        let told = String::from_utf8(told).expect("text");
+        assert_eq!(output.status.code(), Some(*code), "{words:?}: {told}");
+        assert!(told.contains(said), "{words:?}: {told}");
+        let heads = server.join().expect("the server");
+        let request = heads[0].lines().next().expect("a request line");
+        assert_eq!(request, "POST /api/v1/keys/dev%20key/revocations HTTP/1.1");
+        assert!(
+            heads[0].ends_with(&sent.to_string()),
+            "{words:?}: {}",
+            heads[0]
+        );
+    }
+    for wrong in [
+        &["revoke", "k"][..],
+        &["revoke", "k", "--before", "#7"],
+        &["revoke", "k", "--jti", "a", "--before", "now"],
+    ] {
+        let words: Vec<&str> = ["keys"].iter().chain(wrong).copied().collect();
+        let mut command = crate::cli_run::roomledger(&words);
+        command
+            .env("LIVEKIT_API_KEY", "devkey")
+            .env("LIVEKIT_API_SECRET", "secret");
+        let output = command.output().expect("it runs");
+        assert_eq!(output.status.code(), Some(2), "{words:?}: {output:?}");
     }
 }
 

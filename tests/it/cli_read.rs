@@ -98,6 +98,7 @@ pub(crate) fn answer(line: &str, format: Format, reader: &dyn Reader) -> (Exit, 
         | Command::Backup(_)
         | Command::Restore(_)
         | Command::Clock(_)
+        | Command::Keys(_)
         | Command::Completions { .. } => panic!("{line} reads nothing"),
     };
     let exit = ended

@@ -42,7 +42,7 @@ fn every_command_has_help_on_stdout() {
         .take_while(|line| !line.is_empty())
         .filter_map(|line| line.split_whitespace().next())
         .collect();
-    assert_eq!(commands.len(), 17, "{help}");
+    assert_eq!(commands.len(), 18, "{help}");
     for command in commands.iter().filter(|command| **command != "help") {
         let (code, help, err) = output(&[command, "--help"]);
         assert_eq!((code, err.as_str()), (Some(0), ""), "{command}");

@@ -178,6 +178,17 @@ fn who_may_not_and_what_cannot_be_revokes_nothing() {
         let (status, _) = server.call_as(&by, "DELETE", REVOCATIONS, "");
         assert_eq!(status, 403);
     }
+    let all = bearer(&json!({"ledger": {"audit": true}}));
+    let query = "/api/v1/events?kind=command_refused";
+    let (_, refused) = server.call_as(&all, "GET", query, "");
+    for call in ["revoke_api_tokens", "lift_api_token_revocations"] {
+        let events = refused["events"].as_array().unwrap();
+        let of_it = events
+            .iter()
+            .filter(|event| event["data"]["command"] == *call);
+        assert!(of_it.count() >= 4, "{call}: {refused}");
+    }
+    assert!(!refused.to_string().contains("tok-77"), "{refused}");
     for body in [
         "{}",
         r#"{"jti":"a","before":"2027-01-01T00:00:00Z"}"#,

@@ -1,9 +1,7 @@
-//! `roomledger clock release`. Apart because it alone among the commands changes what a server
-//! does.
+//! `roomledger clock release`. Apart because it changes what a server does.
 
 use serde_json::json;
 
-use crate::cli::args::ReleaseArgs;
 use crate::cli::failure::{Exit, Failure};
 use crate::cli::http::Client;
 use crate::cli::output::{Format, Row, write_record};
@@ -15,17 +13,17 @@ use crate::cli::terminal::Terminal;
 /// `Refused` where the server does not answer or does not allow it; `No` where its clock is not
 /// held.
 pub fn release(
-    args: &ReleaseArgs,
+    server: &str,
     bearer: &dyn Fn() -> Result<String, Failure>,
     format: Format,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
-    let client = Client::new(&args.server, bearer)?;
+    let client = Client::new(server, bearer)?;
     let answer = client.post(&["clock", "release"], &json!({}))?;
     let member = |path: &str| answer.pointer(path).cloned().unwrap_or_default();
     let text = |path: &str| member(path).as_str().unwrap_or_default().to_owned();
     if member("/released") != true {
-        let failure = format!("the clock of {} is not held", args.server);
+        let failure = format!("the clock of {server} is not held");
         return Err(Failure::new(Exit::No, failure)
             .because("its timers run, and nothing was recorded")
             .hint("'/readyz' of the server shows its clock"));

@@ -7,14 +7,14 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::dialect::auth::claims::Right;
+use crate::dialect::auth::claims::{ALL_ROOMS, Right};
 use crate::dialect::auth::keys::Key;
 use crate::dialect::caller::Caller;
 use crate::dialect::ledger::fields::{Fields, Wrong};
 use crate::dialect::ledger::openapi::{Answer, Body, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::state::{DIALECT, Ledger, State};
-use crate::dialect::ledger::write::{Asked, Named};
+use crate::dialect::ledger::write::{Asked, EVERY_ROOM, Named, Need, Write};
 use crate::dialect::recorded::Recorded;
 use crate::domain::event::{ApiTokenRevocationLifted, ApiTokensRevoked};
 use crate::domain::limits::{API_TOKENS_REVOKED_MAX, TOKEN_ID_BYTES_MAX};
@@ -25,9 +25,9 @@ use crate::store::Position;
 pub(super) async fn revoke(
     State(ledger): State<Ledger>,
     Named(key_id): Named<String>,
-    mut asked: Asked,
+    asked: Asked,
 ) -> Result<Response, Problem> {
-    may(&asked)?;
+    let mut asked = may(&ledger, asked, REVOKE_CALL).await?;
     let wish = asked.read_alone(read).await?;
     let ring = ledger.keys.ring();
     let known = ring.key(&key_id);
@@ -79,9 +79,9 @@ pub(super) async fn revoke(
 pub(super) async fn lift(
     State(ledger): State<Ledger>,
     Named(key_id): Named<String>,
-    mut asked: Asked,
+    asked: Asked,
 ) -> Result<Response, Problem> {
-    may(&asked)?;
+    let mut asked = may(&ledger, asked, LIFT_CALL).await?;
     asked.read_alone(|_| Ok(())).await?;
     let lifted = ApiTokenRevocationLifted {
         key: key_id,
@@ -147,14 +147,19 @@ fn read(fields: &mut Fields) -> Result<Wish, Wrong> {
     }
 }
 
-/// Keys are those of all rooms.
-fn may(asked: &Asked) -> Result<(), Problem> {
+/// Hands the request back to a caller that may change all rooms: keys are theirs.
+///
+/// # Errors
+/// 403, recorded.
+async fn may(ledger: &Ledger, asked: Asked, call: &'static str) -> Result<Asked, Problem> {
     if asked.claims().may(Right::Admin(ALL_ROOMS)) {
-        return Ok(());
+        return Ok(asked);
     }
     let detail = "API keys are those of all rooms: the token needs the ledger's `admin`, and must \
                   not be for one room";
-    Err(Problem::no_right(detail))
+    let problem = Problem::no_right(detail);
+    let write = Write::begin(ledger, asked, EVERY_ROOM, Need::Admin).await?;
+    Err(write.not_granted(call, problem).await)
 }
 
 async fn record(
@@ -193,5 +198,3 @@ const DAY_S: u32 = 86_400;
 /// How events name the calls.
 const REVOKE_CALL: &str = "revoke_api_tokens";
 const LIFT_CALL: &str = "lift_api_token_revocations";
-/// A room that no token is for: only one for all rooms allows anything in it.
-const ALL_ROOMS: &str = "";
