@@ -3,6 +3,7 @@
 
 #[cfg(feature = "engine")]
 mod backup;
+mod blocks;
 mod caches;
 #[cfg(feature = "engine")]
 mod campaign;

@@ -83,6 +83,13 @@ impl Ledger {
         scrub::pass(&self.shared, &|_| true)
     }
 
+    /// How many blocks of the indexed copy were read and hashed to answer, since the open: the
+    /// price of reading history. Blocks that are still in memory are not counted.
+    pub fn blocks_decoded(&self) -> u64 {
+        let copy = self.shared.copy_now();
+        copy.map_or(0, |copy| copy.decoded())
+    }
+
     /// Stops the scrub and the applier; the second call finds it gone.
     fn end(&self, ending: Ending) {
         if let Some(scrubber) = guard(&self.scrubber).take() {

@@ -193,10 +193,10 @@ pub(crate) fn commits_of_copy(
     let mut next = first;
     while next <= last {
         let before = next;
-        for frame in copy.block_at(next)?.unwrap_or_default() {
-            if next <= last && holds(next)(&&frame) {
+        for frame in copy.block_at(next)?.iter() {
+            if next <= last && holds(next)(&frame) {
                 next = frame.link().next_position;
-                found.push(frame);
+                found.push(frame.clone());
             }
         }
         if next == before {
@@ -272,7 +272,7 @@ impl RoomWalk<'_> {
     fn take(&mut self, (_, position): (u64, u64)) -> Result<Met, CopyError> {
         let before = self.next;
         let mut met = Met::Other;
-        for frame in self.copy.block_at(position)?.unwrap_or_default() {
+        for frame in self.copy.block_at(position)?.iter() {
             if frame.last_position() < position {
                 continue;
             }
@@ -287,7 +287,7 @@ impl RoomWalk<'_> {
                     .next_back()
                     .map_or(self.next, |last| last.version.0);
                 self.next = end + 1;
-                self.found.push(frame);
+                self.found.push(frame.clone());
             }
         }
         Ok(if self.next > before { Met::Next } else { met })

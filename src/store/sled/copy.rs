@@ -3,13 +3,15 @@
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::block::{self, Entry};
 use super::contain::Contained;
 use super::error::CopyError;
 use super::files;
 use super::key::{self, BlockKey, MARK};
+use super::recent::RecentBlocks;
 use crate::store::journal::{Frame, Link as ChainEnd};
 
 /// An open copy.
@@ -22,6 +24,9 @@ pub(crate) struct SledCopy {
     writer: Mutex<Budget>,
     /// Through which link the copy is complete.
     mark: Mutex<ChainEnd>,
+    recent: RecentBlocks,
+    /// How many blocks were decoded to answer.
+    decoded: AtomicU64,
 }
 
 /// What may still be written before a sync.
@@ -55,6 +60,8 @@ impl SledCopy {
             file,
             writer: Mutex::default(),
             mark: Mutex::new(mark),
+            recent: RecentBlocks::default(),
+            decoded: AtomicU64::new(0),
         };
         copy.check_mark(mark)?;
         Ok(copy)
@@ -77,6 +84,8 @@ impl SledCopy {
             sled,
             writer: Mutex::default(),
             mark: Mutex::new(ChainEnd::GENESIS),
+            recent: RecentBlocks::default(),
+            decoded: AtomicU64::new(0),
         })
     }
 
@@ -127,12 +136,27 @@ impl SledCopy {
         self.sync_within(&mut guard(&self.writer))
     }
 
-    /// The block that has the frame of `position`, or the last one before it; `None` when there is
-    /// no such block.
+    /// The block that has the frame of `position`, or the last one before it; none of its frames
+    /// when there is no such block. One that was read lately is not read again.
     ///
     /// # Errors
     /// `Damaged` when it does not hash to what it should; any other.
-    pub(crate) fn block_at(&self, position: u64) -> Result<Option<Vec<Frame>>, CopyError> {
+    pub(crate) fn block_at(&self, position: u64) -> Result<Arc<[Frame]>, CopyError> {
+        if let Some(frames) = self.recent.holding(position) {
+            return Ok(frames);
+        }
+        self.decoded.fetch_add(1, Ordering::Relaxed);
+        let frames = Arc::from(self.block_before(position)?.unwrap_or_default());
+        self.recent.keep(&frames);
+        Ok(frames)
+    }
+
+    /// How many blocks [`Self::block_at`] has decoded.
+    pub(crate) fn decoded(&self) -> u64 {
+        self.decoded.load(Ordering::Relaxed)
+    }
+
+    fn block_before(&self, position: u64) -> Result<Option<Vec<Frame>>, CopyError> {
         let (least, greatest) = BlockKey::up_to(position);
         self.block_in(&least, &greatest)
     }
@@ -166,7 +190,7 @@ impl SledCopy {
     /// Whether it has a frame after which the chain is `end`.
     ///
     /// # Errors
-    /// As [`Self::block_at`].
+    /// As [`Self::block_at`], which it passes by.
     pub(crate) fn ends_at(&self, end: &ChainEnd) -> Result<bool, CopyError> {
         let ends = |frames: Option<Vec<Frame>>| {
             frames.is_some_and(|frames| frames.iter().any(|frame| frame.link() == *end))
@@ -174,7 +198,7 @@ impl SledCopy {
         // A seal after the last commit has the next position, and may be a block of its own, which
         // the commit that follows must not hide.
         let (least, greatest) = BlockKey::up_to_seal(end.next_position);
-        Ok(ends(self.block_at(end.position())?) || ends(self.block_in(&least, &greatest)?))
+        Ok(ends(self.block_before(end.position())?) || ends(self.block_in(&least, &greatest)?))
     }
 
     /// Where the records of streams with a number begin, in blocks: from the last such place at or

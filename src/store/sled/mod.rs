@@ -10,6 +10,7 @@ mod copy;
 mod error;
 mod files;
 mod key;
+mod recent;
 mod salvage;
 mod snapshot;
 mod source;
