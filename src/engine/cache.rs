@@ -54,11 +54,17 @@ impl Rooms {
 
     /// Every room in memory, by name.
     pub(crate) fn all(&self) -> Vec<Arc<Room>> {
+        let mut found = self.unsorted();
+        found.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        found
+    }
+
+    /// Every room in memory, in no order: what the writer can do while commands wait.
+    pub(crate) fn unsorted(&self) -> Vec<Arc<Room>> {
         let mut found: Vec<Arc<Room>> = Vec::new();
         for shard in &self.shards {
             found.extend(shard.load().values().map(|slot| slot.load_full()));
         }
-        found.sort_unstable_by(|one, other| one.name.cmp(&other.name));
         found
     }
 

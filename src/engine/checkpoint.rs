@@ -55,7 +55,21 @@ impl Checkpoint {
         Some((decoded.ok()?, saved.link))
     }
 
-    pub(crate) fn save(&self, caches: &dyn Caches, link: Link) -> Result<(), StoreError> {
+    /// About how many events take as many bytes: one for each room, and for each person and
+    /// connection that a room has.
+    pub(crate) fn weight(&self) -> u64 {
+        let parts = self.rooms.iter().map(|room| {
+            let session = room.session.as_ref();
+            let connections = session.map_or(0, |session| session.connections.len());
+            1 + room.people.len() + connections
+        });
+        u64::try_from(parts.sum::<usize>()).unwrap_or(u64::MAX)
+    }
+
+    pub(crate) fn save(&mut self, caches: &dyn Caches, link: Link) -> Result<(), StoreError> {
+        // The same state gives the same bytes.
+        self.rooms
+            .sort_unstable_by(|one, other| one.name.cmp(&other.name));
         let bytes = encode_cache(self).map_err(|error| StoreError::Corrupt {
             position: link.position,
             problem: error.to_string(),

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
@@ -22,6 +23,8 @@ pub(crate) struct Keeper {
     /// The version of each room's last snapshot, as far as this process knows.
     snapshots: BTreeMap<RoomName, u64>,
     checkpointed: Position,
+    /// What the last checkpoint held.
+    weight: Arc<AtomicU64>,
     snapshot_events: u64,
     checkpoint_events: u64,
 }
@@ -45,7 +48,9 @@ impl Keeper {
         let (queue, work) = sync_channel(WAITING_MAX);
         let store = Arc::clone(&shared.store);
         let named = thread::Builder::new().name("roomledger-caches".to_owned());
-        let thread = named.spawn(move || keep(&*store, &work));
+        let weight = Arc::new(AtomicU64::new(0));
+        let weighed = Arc::clone(&weight);
+        let thread = named.spawn(move || keep(&*store, &work, &weighed));
         let thread = thread.map_err(|error| EngineError::Start {
             problem: error.to_string(),
         })?;
@@ -54,6 +59,7 @@ impl Keeper {
             thread,
             snapshots: BTreeMap::new(),
             checkpointed,
+            weight,
             snapshot_events: shared.config.snapshot_events,
             checkpoint_events: shared.config.checkpoint_events,
         }))
@@ -77,9 +83,11 @@ impl Keeper {
     }
 
     /// Whether enough has happened since the last checkpoint: opening folds at most this again.
+    /// It is as much as the checkpoint holds, so that many rooms are not written over and over.
     pub(crate) fn wants_checkpoint(&self, head: Position, outcomes: usize) -> bool {
         let outcomes = u64::try_from(outcomes).unwrap_or(u64::MAX);
-        head.0 - self.checkpointed.0 >= outcomes.max(self.checkpoint_events)
+        let held = outcomes.max(self.weight.load(Ordering::Relaxed));
+        head.0 - self.checkpointed.0 >= held.max(self.checkpoint_events)
     }
 
     pub(crate) fn checkpoint(&mut self, state: (Checkpoint, Outcomes), link: Link) {
@@ -98,7 +106,7 @@ impl Keeper {
     }
 }
 
-fn keep(store: &dyn EventStore, work: &Receiver<Work>) {
+fn keep(store: &dyn EventStore, work: &Receiver<Work>, weight: &AtomicU64) {
     let Some(caches) = store.caches() else {
         return;
     };
@@ -106,6 +114,7 @@ fn keep(store: &dyn EventStore, work: &Receiver<Work>) {
         let kept = match work {
             Work::Checkpoint(state, link) => {
                 let (mut checkpoint, outcomes) = *state;
+                weight.store(checkpoint.weight(), Ordering::Relaxed);
                 checkpoint.outcomes = outcomes.saved();
                 checkpoint.save(caches, link)
             }
@@ -120,3 +129,68 @@ fn keep(store: &dyn EventStore, work: &Receiver<Work>) {
 
 /// Rooms that may wait to be written: more are left out until they change again.
 const WAITING_MAX: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::mpsc::sync_channel;
+
+    use super::{Keeper, WAITING_MAX, Work};
+    use crate::domain::{ApiRevocations, Digest, Room, RoomName, Timestamp, Version};
+    use crate::engine::checkpoint::Checkpoint;
+    use crate::engine::idempotency::{Bounds, Outcomes};
+    use crate::store::{Link, Position};
+
+    fn of_rooms(rooms: usize) -> Checkpoint {
+        let room = |number| RoomName::new(&format!("room {number}")).map(Room::new);
+        let rooms = (0..rooms).map(|number| Arc::new(room(number).expect("a name")));
+        Checkpoint {
+            system: Version(0),
+            last: Timestamp::EPOCH,
+            held: false,
+            clean: false,
+            defaults: None,
+            api_revocations: Arc::new(ApiRevocations::default()),
+            rooms: rooms.collect(),
+            outcomes: Vec::new(),
+        }
+    }
+
+    /// The rooms of all checkpoints together, beside the events that were written meanwhile.
+    #[test]
+    fn checkpoints_hold_no_more_than_what_was_written_meanwhile() {
+        let (rooms, events) = (500, 20_000);
+        let (queue, work) = sync_channel(WAITING_MAX);
+        let weight = Arc::new(AtomicU64::new(0));
+        let mut keeper = Keeper {
+            queue,
+            thread: std::thread::spawn(|| ()),
+            snapshots: std::collections::BTreeMap::new(),
+            checkpointed: Position(0),
+            weight: Arc::clone(&weight),
+            snapshot_events: 500,
+            checkpoint_events: 20,
+        };
+        let mut held = 0;
+        for position in (1..=events).map(Position) {
+            if keeper.wants_checkpoint(position, 0) {
+                let chain = Digest::of(b"the chain there");
+                let bounds = Bounds {
+                    at_most: 1,
+                    at_least: 1,
+                    for_s: 1,
+                };
+                let state = (of_rooms(rooms), Outcomes::new(bounds));
+                keeper.checkpoint(state, Link { position, chain });
+                let Ok(Work::Checkpoint(state, _)) = work.try_recv() else {
+                    panic!("it waits to be written");
+                };
+                held += state.0.rooms.len();
+                weight.store(state.0.weight(), Ordering::Relaxed);
+            }
+        }
+        let written = usize::try_from(events).expect("few");
+        assert!(held > 0 && held <= written + rooms, "{held} of {written}");
+    }
+}

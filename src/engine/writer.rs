@@ -256,7 +256,7 @@ impl Writer {
             clean,
             defaults: self.defaults.clone(),
             api_revocations: self.shared.api_revocations.load_full(),
-            rooms: self.shared.rooms.all(),
+            rooms: self.shared.rooms.unsorted(),
             outcomes: Vec::new(),
         };
         (state, self.outcomes.clone())
