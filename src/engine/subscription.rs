@@ -89,6 +89,11 @@ impl Subscription {
         self.ready.pop_front()
     }
 
+    /// What [`Subscription::next_ready`] will give, in order.
+    pub(crate) fn ready(&self) -> impl Iterator<Item = &Delivery> {
+        self.ready.iter()
+    }
+
     /// Lets go of what is at hand, and keeps only the place: for whoever has to wait for a slow
     /// reader. It is read again later.
     pub fn rest(&mut self) {
@@ -211,6 +216,6 @@ fn system_version(store: &dyn EventStore, at: Position) -> Result<Version, Store
     Ok(Version(low))
 }
 
-/// Records fetched at a time: enough to make a read of the log worth its while, few enough for a
-/// thousand who catch up at once.
-const PAGE: usize = 128;
+/// Records fetched at a time: about as many as one piece of a stream shows, so that no read is
+/// done for nothing, and few enough for a thousand who catch up at once.
+const PAGE: usize = 256;

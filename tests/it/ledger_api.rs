@@ -6,6 +6,7 @@ mod clock;
 mod commands;
 mod contract;
 mod ending;
+mod following;
 pub(crate) mod metrics;
 mod moved;
 mod named;

@@ -3,7 +3,6 @@
 //! them.
 
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::Bytes;
@@ -25,34 +24,25 @@ struct Kept {
 }
 
 impl Lines {
-    /// The lines of a position, by `show` unless they are at hand.
-    ///
-    /// # Errors
-    /// As `show`.
-    pub(super) async fn shown<E>(
-        &self,
-        position: Position,
-        head: Position,
-        show: impl Future<Output = Result<Bytes, E>>,
-    ) -> Result<Bytes, E> {
-        if let Some(lines) = self.at_hand(position) {
-            return Ok(lines);
-        }
-        if head.0.saturating_sub(position.0) > RECENT {
-            // Whoever catches up reads what nobody else does now.
-            return show.await;
-        }
-        let _turn = self.turn.lock().await;
-        if let Some(lines) = self.at_hand(position) {
-            return Ok(lines);
-        }
-        let lines = show.await?;
-        self.lock().keep(position, lines.clone());
-        Ok(lines)
+    /// Whether readers of a position are likely to be many: whoever catches up reads what nobody
+    /// else does now.
+    pub(super) const fn are_shared(position: Position, head: Position) -> bool {
+        head.0.saturating_sub(position.0) <= RECENT
     }
 
-    fn at_hand(&self, position: Position) -> Option<Bytes> {
+    /// The lines of a position, if they are at hand.
+    pub(super) fn at_hand(&self, position: Position) -> Option<Bytes> {
         self.lock().by_position.get(&position).cloned()
+    }
+
+    /// Waits until nobody else shows events: what it showed is at hand then.
+    pub(super) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
+    /// Keeps the lines of a position in place of those of the first ones.
+    pub(super) fn keep(&self, position: Position, lines: Bytes) {
+        self.lock().keep(position, lines);
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {

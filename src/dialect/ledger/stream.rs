@@ -4,7 +4,7 @@
 //! keeps nothing but one piece that was not sent yet.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::pin::pin;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -17,6 +17,7 @@ use tokio::sync::mpsc::{Sender, channel};
 use crate::dialect::auth::claims::Right;
 use crate::dialect::auth::token;
 use crate::dialect::caller::header_text;
+use crate::dialect::ledger::lines::Lines;
 use crate::dialect::ledger::moments::other_history;
 use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
@@ -24,7 +25,8 @@ use crate::dialect::ledger::query::Query;
 use crate::dialect::ledger::state::{Ledger, State};
 use crate::dialect::pieces::Pieces;
 use crate::domain::{Digest, Kind, RoomName};
-use crate::engine::{Delivery, EngineError, Filter, Reader, Subscription};
+use crate::engine::{Delivery, Engine, EngineError, Filter, Reader, Subscription};
+use crate::replay::view::EventView;
 use crate::store::Position;
 
 /// `GET /stream`
@@ -173,7 +175,7 @@ fn ended(kind: &str, detail: &str) -> Bytes {
 }
 
 /// Sends what comes until the reader is gone, its token is over, or the engine is shut down. While
-/// the reader takes nothing, it holds one piece of the answer and its place, and reads the log
+/// the reader takes nothing, it holds two pieces of the answer and its place, and reads the log
 /// again from there.
 async fn feed(follower: Follower, subscription: Subscription, pieces: Sender<Bytes>) {
     let mut subscription = subscription;
@@ -188,8 +190,15 @@ async fn feed(follower: Follower, subscription: Subscription, pieces: Sender<Byt
             }
         };
         if let Err(TrySendError::Full(unsent)) = pieces.try_send(piece) {
-            subscription.rest();
-            if pieces.send(unsent).await.is_err() {
+            let mut sending = pin!(pieces.send(unsent));
+            let sent = match tokio::time::timeout(SLOW, &mut sending).await {
+                Ok(sent) => sent,
+                Err(_) => {
+                    subscription.rest();
+                    sending.await
+                }
+            };
+            if sent.is_err() {
                 return;
             }
         }
@@ -229,23 +238,21 @@ async fn gathered(
     let mut piece = Vec::new();
     let mut following = Some(first);
     while let Some(delivery) = following {
-        let position = delivery.record.position;
-        let lines = loop {
-            let head = ledger.engine.head();
-            let show = show(ledger, &delivery);
-            // Of a sum, readers of different rooms see different parts.
-            let is_alike = delivery.record.event.event.kind() != Kind::RefusalsSuppressed;
-            let shown = if is_alike {
-                ledger.lines.shown(position, head, show).await
-            } else {
-                show.await
-            };
-            match shown {
-                Ok(lines) => break lines,
+        let left_bytes = PIECE_BYTES - piece.len();
+        let run = || {
+            let run = std::iter::once(&delivery).chain(subscription.ready());
+            run.cloned().collect()
+        };
+        let shown = loop {
+            match show(ledger, &delivery, run, left_bytes).await {
+                Ok(shown) => break shown,
                 Err(error) => wait_out(&error).await?,
             }
         };
-        piece.extend_from_slice(&lines);
+        piece.extend_from_slice(&shown.text);
+        for _ in 1..shown.ends.len() {
+            subscription.next_ready();
+        }
         following = (piece.len() < PIECE_BYTES)
             .then(|| subscription.next_ready())
             .flatten();
@@ -253,24 +260,119 @@ async fn gathered(
     Some(piece.into())
 }
 
-async fn show(ledger: &Ledger, delivery: &Delivery) -> Result<Bytes, EngineError> {
-    let live = ledger.live.of(delivery.record.room.as_ref());
-    let chain = short(delivery.commit.chain);
-    let id = format!("{}-{chain}", delivery.record.position);
-    let record = Arc::clone(&delivery.record);
+/// An event, and perhaps some of those after it, up to the one that reaches `bytes_max`. What
+/// several readers are likely to want is shown once.
+async fn show(
+    ledger: &Ledger,
+    first: &Delivery,
+    run: impl FnOnce() -> Vec<Delivery>,
+    bytes_max: usize,
+) -> Result<Shown, EngineError> {
+    let position = first.record.position;
+    if !Lines::are_shared(position, ledger.engine.head()) {
+        return show_run(ledger, &ledger.engine, run(), bytes_max).await;
+    }
+    let at_hand = || {
+        let lines = is_alike(first).then(|| ledger.lines.at_hand(position))?;
+        lines.map(Shown::one)
+    };
+    if let Some(shown) = at_hand() {
+        return Ok(shown);
+    }
+    let _turn = ledger.lines.turn().await;
+    if let Some(shown) = at_hand() {
+        return Ok(shown);
+    }
+    let run = run();
+    let places: Vec<_> = run
+        .iter()
+        .map(|it| (it.record.position, is_alike(it)))
+        .collect();
     // All who follow wait for it, so it takes no turn of this one's caller.
-    let event = ledger
-        .engine
-        .reading_as(Reader::default())
-        .read(move |store| live.lock().show(store, &record))
-        .await?;
-    let data = serde_json::to_string(&event).unwrap_or_default();
-    let lines = format!("id: {id}\nevent: {}\ndata: {data}\n\n", event.kind);
-    Ok(lines.into())
+    let engine = ledger.engine.reading_as(Reader::default());
+    let shown = show_run(ledger, &engine, run, bytes_max).await?;
+    for ((position, is_alike), lines) in places.into_iter().zip(shown.each()) {
+        if is_alike {
+            ledger.lines.keep(position, Bytes::copy_from_slice(lines));
+        }
+    }
+    Ok(shown)
 }
 
+/// Of a sum, readers of different rooms see different parts.
+fn is_alike(delivery: &Delivery) -> bool {
+    delivery.record.event.event.kind() != Kind::RefusalsSuppressed
+}
+
+/// The first events of a run, at least one. They are shown on one thread, in one go; the names of
+/// a room are locked for one event at a time.
+async fn show_run(
+    ledger: &Ledger,
+    engine: &Engine,
+    run: Vec<Delivery>,
+    bytes_max: usize,
+) -> Result<Shown, EngineError> {
+    let live = ledger.live.clone();
+    let shown = engine.read(move |store| {
+        let mut shown = Shown::default();
+        for delivery in &run {
+            let record = &delivery.record;
+            let book = live.of(record.room.as_ref());
+            let event = book.lock().show(store, record);
+            match event {
+                Ok(event) => shown.push(delivery, &event),
+                Err(error) if shown.ends.is_empty() => return Err(error),
+                // The next piece begins with it.
+                Err(_) => break,
+            }
+            if shown.text.len() >= bytes_max {
+                break;
+            }
+        }
+        Ok(shown)
+    });
+    shown.await
+}
+
+/// Events as the lines of a stream, one behind another.
+#[derive(Default)]
+struct Shown {
+    text: Vec<u8>,
+    /// Where the lines of each end.
+    ends: Vec<usize>,
+}
+
+impl Shown {
+    fn one(lines: Bytes) -> Self {
+        Self {
+            ends: vec![lines.len()],
+            text: lines.into(),
+        }
+    }
+
+    fn push(&mut self, delivery: &Delivery, event: &EventView) {
+        let (position, chain) = (delivery.record.position, short(delivery.commit.chain));
+        let head = format!("id: {position}-{chain}\nevent: {}\ndata: ", event.kind);
+        self.text.extend_from_slice(head.as_bytes());
+        let start = self.text.len();
+        if serde_json::to_writer(&mut self.text, event).is_err() {
+            self.text.truncate(start);
+        }
+        self.text.extend_from_slice(b"\n\n");
+        self.ends.push(self.text.len());
+    }
+
+    fn each(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        let stretches = starts.zip(&self.ends);
+        stretches.filter_map(|(start, end)| self.text.get(start..*end))
+    }
+}
+
+/// The first digits of a chain hash.
 fn short(chain: Digest) -> String {
-    chain.to_string().chars().take(CHAIN_DIGITS).collect()
+    let [first, second, third, fourth, ..] = chain.0;
+    format!("{first:02x}{second:02x}{third:02x}{fourth:02x}")
 }
 
 /// Waits where waiting helps: readers are many, and threads that read are few.
@@ -291,8 +393,11 @@ const EXPIRED: &str =
     "the token of this stream has expired: come again with a new one and Last-Event-ID";
 const NOT_GRANTED: &str = "the token of this stream does not grant it any more";
 /// A piece ends after the event that makes it so long: small enough for a thousand readers that
-/// stopped reading.
-const PIECE_BYTES: usize = 16 * 1024;
+/// stopped reading, large enough that handing it on costs little beside what is in it.
+const PIECE_BYTES: usize = 64 * 1024;
+/// A reader that takes nothing for so long is slow: what is at hand for it is read again later.
+/// Others take a piece in a few milliseconds.
+const SLOW: Duration = Duration::from_millis(100);
 /// The one piece that waits for a slow reader; the subscription keeps its place meanwhile.
 const PIECES_MAX: usize = 1;
 const CROWDED_PAUSE: Duration = Duration::from_millis(20);
