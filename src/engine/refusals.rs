@@ -5,6 +5,8 @@
 //! Two bounds hold in each minute, each for one actor: so many refusals of one call on one target,
 //! and so many in all, of which repeats on targets that are recorded already take at most half.
 //! So a client in a loop hides neither what others try nor what else the same key tries.
+//! A third bound is for all who have a token of one key without the right that they need: guests
+//! may be as many as there are browsers.
 //! A sum is recorded when counting begins, whenever it has doubled, a second after it has grown,
 //! and when its minute ends: a kill loses at most what was counted in the last second.
 //!
@@ -23,6 +25,8 @@ pub(crate) struct Refusals {
     by_actor: BTreeMap<Key, Minute>,
     /// Of the actors who are beyond a bound.
     sums: BTreeMap<Key, Sum>,
+    /// For want of a right, by API key: since when, and how many are recorded.
+    without_right: BTreeMap<String, (Timestamp, u32)>,
     /// When the first of the minutes ends.
     next_end: Option<Timestamp>,
     per_minute_max: u32,
@@ -79,6 +83,7 @@ impl Refusals {
         Self {
             by_actor: BTreeMap::new(),
             sums: BTreeMap::new(),
+            without_right: BTreeMap::new(),
             next_end: None,
             per_minute_max,
         }
@@ -89,7 +94,9 @@ impl Refusals {
         let each_max = (self.per_minute_max / EACH_PART).max(1);
         let repeats_max = self.per_minute_max / 2;
         let mut key = (actor.key.clone(), actor.id.clone());
-        if self.by_actor.len() >= ACTORS_MAX && !self.by_actor.contains_key(&key) {
+        let is_one_more = self.by_actor.len() >= ACTORS_MAX && !self.by_actor.contains_key(&key);
+        let without_right = actor.key.as_ref().filter(|_| attempt.code == Code::NoRight);
+        if is_one_more || without_right.is_some_and(|key| self.has_many_guests(key, now)) {
             // All that are one too many share the place of their key.
             key.1 = Personal::new(actor.key.clone().unwrap_or_default());
         }
@@ -112,6 +119,9 @@ impl Refusals {
             minute.recorded += 1;
             minute.repeats += u32::from(!is_first);
             minute.targets.insert(target, seen + 1);
+            if let Some(of_key) = without_right.and_then(|key| self.without_right.get_mut(key)) {
+                of_key.1 += 1;
+            }
             return true;
         }
         let ends = minute.started.plus_seconds(MINUTE_S);
@@ -119,6 +129,16 @@ impl Refusals {
         let sum = sum.or_insert_with(|| Sum::new(actor, now, ends));
         sum.add(actor, attempt, now);
         false
+    }
+
+    /// Whether callers without the right have taken what the log has for those of their key in a
+    /// minute.
+    fn has_many_guests(&mut self, key: &str, now: Timestamp) -> bool {
+        let of_key = self.without_right.entry(key.to_owned()).or_insert((now, 0));
+        if of_key.0.plus_seconds(MINUTE_S) <= now {
+            *of_key = (now, 0);
+        }
+        of_key.1 >= self.per_minute_max.saturating_mul(GUESTS)
     }
 
     /// Ends the minutes that are over, or all of them; gives the sums that are to be recorded now.
@@ -272,6 +292,9 @@ const STEP_S: u32 = 1;
 const COUNTS_MAX: usize = 100;
 /// Kinds that a sum which goes on tells apart: sixty of them a minute stay below 200 KiB.
 const INTERIM_MAX: usize = 8;
+/// As many guests of one key have a bound of their own: at 600 a minute and a kibibyte each, all
+/// guests of a key add some six megabytes a minute.
+const GUESTS: u32 = 10;
 /// Actors that are told apart in a minute. They are as many as tokens can be signed, and each
 /// takes some hundred bytes.
 const ACTORS_MAX: usize = 10_000;

@@ -1,9 +1,15 @@
 //! Tokens of API keys that are taken back: in every dialect, at once, over restarts, and lifted.
 
+use std::future::poll_fn;
+use std::pin::Pin;
+
+use axum::body::{Body, HttpBody as _};
+use axum::http::Request;
 use roomledger::dialect::auth::keys::{KeyRing, ShortSecrets};
 use roomledger::domain::event::{ApiTokenRevocationLifted, ApiTokensRevoked};
 use roomledger::domain::{ApiRevocations, Digest, Event, Timestamp};
 use serde_json::{Value, json};
+use tower::ServiceExt as _;
 
 use crate::crossing::bearer;
 use crate::videosdk::support::{Server, token};
@@ -215,6 +221,46 @@ fn who_may_not_and_what_cannot_be_revokes_nothing() {
         before,
         "nothing to lift, and nothing recorded"
     );
+}
+
+/// A token that is taken back ends the streams that were opened with it, before they tell more.
+#[test]
+fn a_stream_ends_when_its_token_is_taken_back() {
+    let server = Server::new();
+    let admin = bearer(&json!({"ledger": {"admin": true, "report": true}}));
+    let reader = bearer(&json!({"ledger": {"audit": true}, "jti": "tok-77"}));
+    let open = || {
+        let request = Request::get("/api/v1/stream").header("authorization", &reader);
+        let request = request.body(Body::empty()).unwrap();
+        let answer = server.router.clone().oneshot(request);
+        server.runtime.block_on(answer).unwrap()
+    };
+    let next = |stream: &mut Body| {
+        let frame = poll_fn(|context| Pin::new(&mut *stream).poll_frame(context));
+        let data = server.runtime.block_on(frame)?.unwrap().into_data();
+        Some(String::from_utf8(data.unwrap().to_vec()).unwrap())
+    };
+    let mut stream = open().into_body();
+    assert_eq!(next(&mut stream).as_deref(), Some(": still here\n\n"));
+    let revoke = |body: &str| {
+        let (status, answer) = server.call_as(&admin, "POST", REVOCATIONS, body);
+        assert_eq!(
+            (status, &answer["changed"]),
+            (200, &json!(true)),
+            "{answer}"
+        );
+    };
+    revoke(r#"{"jti":"tok-77"}"#);
+    let end = next(&mut stream).unwrap();
+    assert!(end.starts_with("event: stream_ended\ndata: {"), "{end}");
+    assert!(
+        end.contains("token-refused") && !end.contains("tok-77"),
+        "{end}"
+    );
+    assert_eq!(next(&mut stream), None);
+    assert_eq!(open().status(), 401);
+    revoke(r#"{"jti":"tok-77","lift":true}"#);
+    assert_eq!(open().status(), 200);
 }
 
 /// The tag of an id is another for every key, and no key's signature.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use roomledger::domain::command::CreateRoom;
 use roomledger::domain::event::RefusalsSuppressed;
-use roomledger::domain::{Actor, Command, Event, Kind};
+use roomledger::domain::{Actor, Command, Event, Kind, Rejection};
 use roomledger::engine::{Call, EngineConfig, EngineError, Filter, Status};
 use roomledger::replay::{self, EventQuery, NamesBook, read_page};
 use roomledger::store::{EventStore, MemoryStore, Position, Record};
@@ -91,6 +91,37 @@ proptest! {
         }
         prop_assert_eq!(found, counted);
     }
+}
+
+/// Guests are as many as there are browsers: together they have ten times what one of them has, and
+/// take nothing from a moderator of their key, from a guest of another, or from the next minute.
+#[test]
+fn guests_of_one_key_have_a_bound_together() {
+    let (engine, _) = open(10);
+    engine.execute_blocking(create("r")).unwrap();
+    let of = |key: &str, subject: &str, place: usize| {
+        let mut call = remove("r", &format!("p{place}"));
+        call.provenance.actor = Actor::of_key(key, Some(subject));
+        call.request.objection = Some(Rejection::NotGranted {
+            room: "r".to_owned(),
+            key_id: key.to_owned(),
+            call: "remove".to_owned(),
+        });
+        call
+    };
+    let flood = || {
+        let attempts = (0..50).flat_map(|guest| (0..5).map(move |place| (guest, place)));
+        let recorded = |&(guest, place): &(u32, usize)| {
+            is_recorded(&engine, of("devkey", &format!("guest-{guest}"), place))
+        };
+        attempts.filter(recorded).count()
+    };
+    // And under the name of the key, each of five targets once.
+    assert_eq!(flood(), 105);
+    assert!(is_recorded(&engine, by("moderator", remove("r", "nobody"))));
+    assert!(is_recorded(&engine, of("other", "guest-1", 0)));
+    engine.advance(Duration::from_secs(61)).unwrap();
+    assert_eq!(flood(), 105);
 }
 
 #[test]

@@ -24,7 +24,7 @@ use crate::hs256::{Algorithm, signed};
 pub(crate) struct Server {
     pub(crate) engine: VirtualEngine,
     pub(crate) router: Router,
-    runtime: Runtime,
+    pub(crate) runtime: Runtime,
 }
 
 impl Server {
