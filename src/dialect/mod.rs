@@ -21,3 +21,4 @@ pub mod reach;
 pub mod recorded;
 pub mod urlencoded;
 pub mod videosdk;
+pub mod written;

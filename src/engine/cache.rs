@@ -1,7 +1,9 @@
 //! The rooms in memory. Apart because readers and the writer meet here and nowhere else: a read is
 //! two pointer loads and never waits for a writer. It never decides what a room is.
 
-use std::collections::BTreeMap;
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, BinaryHeap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -68,6 +70,37 @@ impl Rooms {
         found
     }
 
+    /// Up to `limit` rooms with an open session after a name, in order.
+    pub(crate) fn live_after(&self, after: Option<&RoomName>, limit: usize) -> Vec<Arc<Room>> {
+        let shards: Vec<_> = self.shards.iter().map(ArcSwap::load_full).collect();
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut rest: Vec<_> = shards
+            .iter()
+            .map(|shard| shard.range::<RoomName, _>((start, Bound::Unbounded)))
+            .collect();
+        // The next room of each shard.
+        let mut next = BinaryHeap::new();
+        let mut found = Vec::new();
+        let mut go_on = |next: &mut BinaryHeap<_>, shard: usize| {
+            let rooms = rest.get_mut(shard).into_iter().flatten();
+            let mut rooms = rooms.map(|(_, slot)| slot.load_full());
+            if let Some(room) = rooms.find(|room| room.open_session().is_some()) {
+                next.push(Reverse((ByName(room), shard)));
+            }
+        };
+        for shard in 0..shards.len() {
+            go_on(&mut next, shard);
+        }
+        while found.len() < limit {
+            let Some(Reverse((ByName(room), shard))) = next.pop() else {
+                break;
+            };
+            found.push(room);
+            go_on(&mut next, shard);
+        }
+        found
+    }
+
     fn shard(&self, name: &RoomName) -> Option<&ArcSwap<Shard>> {
         // FNV-1a: names are short, and who chooses them badly only slows down their own shard.
         let hash = name.as_str().bytes().fold(FNV_BASIS, |hash, byte| {
@@ -75,6 +108,29 @@ impl Rooms {
         });
         let index = usize::try_from(hash >> 32).unwrap_or_default() % SHARDS;
         self.shards.get(index)
+    }
+}
+
+/// A room beside its name, which alone is compared.
+struct ByName(Arc<Room>);
+
+impl PartialEq for ByName {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name == other.0.name
+    }
+}
+
+impl Eq for ByName {}
+
+impl PartialOrd for ByName {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ByName {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.name.cmp(&other.0.name)
     }
 }
 

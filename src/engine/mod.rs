@@ -18,6 +18,7 @@ mod figures;
 mod history;
 mod idempotency;
 mod keeper;
+mod live;
 #[cfg(feature = "sled")]
 mod on_disk;
 mod open;
@@ -59,6 +60,7 @@ pub use clock::{
 pub use config::EngineConfig;
 pub use error::EngineError;
 pub use figures::{Count, Figures, Histogram, LATENCY_US};
+pub use live::LiveRooms;
 #[cfg(feature = "sled")]
 pub use repair::{repair, repair_dir, restore, restore_dir};
 pub use rules::{Decide, DecideMove, Refuse, Rules};

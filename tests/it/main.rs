@@ -141,3 +141,5 @@ mod videosdk;
 mod views;
 #[cfg(feature = "cli")]
 mod webhooks;
+#[cfg(feature = "server")]
+mod written;

@@ -43,13 +43,18 @@ pub(super) struct Asked {
 
 /// What a call came to.
 pub(super) struct Answer {
-    body: Value,
+    body: Body,
     recorded: Option<Recorded>,
 }
 
 impl Answer {
     /// Of something read.
-    pub(super) const fn read(body: Value) -> Self {
+    pub(super) fn read(body: Value) -> Self {
+        Self::written(javascript::json(&body).into())
+    }
+
+    /// Of something read that is written as it is made.
+    pub(super) const fn written(body: Body) -> Self {
         Self {
             body,
             recorded: None,
@@ -59,8 +64,8 @@ impl Answer {
     /// Of something recorded.
     pub(super) fn recorded(body: Value, receipt: &Receipt) -> Self {
         Self {
-            body,
             recorded: Some(Recorded::of(receipt)),
+            ..Self::read(body)
         }
     }
 }
@@ -68,8 +73,7 @@ impl Answer {
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         let kind = HeaderValue::from_static("application/json");
-        let body = javascript::json(&self.body);
-        let mut response = ([(header::CONTENT_TYPE, kind)], body).into_response();
+        let mut response = ([(header::CONTENT_TYPE, kind)], self.body).into_response();
         if let Some(recorded) = self.recorded {
             recorded.mark(response.headers_mut());
         }

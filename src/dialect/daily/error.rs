@@ -1,6 +1,8 @@
 //! Daily's errors: a kind of a closed list, and a sentence. Apart so that every no of ours, of the
 //! domain and of the engine, becomes one of them by a total map; it never carries a secret.
 
+use std::fmt;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -66,6 +68,12 @@ pub struct Error {
     is_deleted: bool,
     retry_after_s: Option<u32>,
     recorded: Option<Recorded>,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.info)
+    }
 }
 
 impl Error {

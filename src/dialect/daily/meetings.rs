@@ -9,6 +9,9 @@ use crate::dialect::daily::asked::{Answer, Asked};
 use crate::dialect::daily::error::Error;
 use crate::dialect::daily::page::Page;
 use crate::dialect::daily::presence::{Participant, participants, seconds_between};
+use crate::dialect::daily::state::Daily;
+use crate::dialect::javascript;
+use crate::dialect::written::{around, written};
 use crate::domain::{Room, Timestamp};
 use crate::replay::SessionEntry;
 
@@ -44,14 +47,31 @@ pub(super) async fn list(asked: &Asked) -> Result<Answer, Error> {
         Ok::<_, Error>((count, found))
     });
     let (total_count, found) = found.await??;
-    let mut data = Vec::new();
-    for entry in &found {
-        let room = folded(asked, entry).await?;
-        data.push(shown(asked, entry, &room, !bare.unwrap_or_default()));
-    }
-    Ok(Answer::read(
-        json!({"total_count": total_count, "data": data}),
-    ))
+    let daily = asked.daily.clone();
+    let with_people = !bare.unwrap_or_default();
+    let body = written(move |mut pen| async move {
+        let whole = javascript::json(&json!({"total_count": total_count, "data": []}));
+        let (begin, end) = around(&whole, "data");
+        pen.write(begin).await;
+        let mut is_first = true;
+        for entry in found {
+            let (head, room) = shown(&daily, entry, with_people).await?;
+            let (head, tail) = around(&javascript::json(&head), "participants");
+            pen.item(&mut is_first, head).await;
+            if with_people {
+                let now = daily.engine.now();
+                let mut is_first = true;
+                for row in rows(&room) {
+                    let row = javascript::json(&row_of(&row, now));
+                    pen.item(&mut is_first, row).await;
+                }
+            }
+            pen.write(tail).await;
+        }
+        pen.write(end).await;
+        Ok::<_, Error>(pen)
+    });
+    Ok(Answer::written(body.await?))
 }
 
 /// `GET /meetings/:id`
@@ -61,8 +81,8 @@ pub(super) async fn list(asked: &Asked) -> Result<Answer, Error> {
 pub(super) async fn one(asked: &Asked) -> Result<Answer, Error> {
     asked.query()?.finish()?;
     let entry = found(asked).await?;
-    let room = folded(asked, &entry).await?;
-    Ok(Answer::read(shown(asked, &entry, &room, false)))
+    let (meeting, _) = shown(&asked.daily, entry, false).await?;
+    Ok(Answer::read(meeting))
 }
 
 /// `GET /meetings/:id/participants`
@@ -75,7 +95,7 @@ pub(super) async fn people(asked: &Asked) -> Result<Answer, Error> {
     let page = Page::read_as(&mut query, "joined_before", "joined_after")?;
     query.finish()?;
     let entry = found(asked).await?;
-    let room = folded(asked, &entry).await?;
+    let room = folded(&asked.daily, &entry).await?;
     let now = asked.daily.engine.now();
     let mut rows: Vec<Participant<'_>> = rows(&room).collect();
     rows.sort_by_key(|row| std::cmp::Reverse(row.joined_at));
@@ -99,8 +119,8 @@ fn no_such_meeting(id: &str) -> Error {
 }
 
 /// The room as the session left it, or as it is.
-async fn folded(asked: &Asked, entry: &SessionEntry) -> Result<Arc<Room>, Error> {
-    let room = asked.daily.catalogue.room_of(entry).await?;
+async fn folded(daily: &Daily, entry: &SessionEntry) -> Result<Arc<Room>, Error> {
+    let room = daily.catalogue.room_of(entry).await?;
     room.ok_or_else(|| no_such_meeting(&entry.id.uuid().to_string()))
 }
 
@@ -109,27 +129,40 @@ fn rows(room: &Room) -> impl Iterator<Item = Participant<'_>> {
     session.into_iter().flat_map(|it| participants(room, it))
 }
 
-fn shown(asked: &Asked, entry: &SessionEntry, room: &Room, with_people: bool) -> Value {
-    let now = asked.daily.engine.now();
+/// A meeting, with an empty list of its people where they are asked for, and its room.
+async fn shown(
+    daily: &Daily,
+    entry: SessionEntry,
+    with_people: bool,
+) -> Result<(Value, Arc<Room>), Error> {
+    let room = folded(daily, &entry).await?;
+    let now = daily.engine.now();
+    // Who was there at once takes a look at everybody.
+    let shown = daily.engine.read(move |_| {
+        let mut meeting = summary(&entry, &room, now);
+        if let (true, Some(meeting)) = (with_people, meeting.as_object_mut()) {
+            meeting.insert("participants".to_owned(), json!([]));
+        }
+        Ok((meeting, room))
+    });
+    Ok(shown.await?)
+}
+
+fn summary(entry: &SessionEntry, room: &Room, now: Timestamp) -> Value {
     let start = entry.active_at.unwrap_or(entry.opened_at);
     // A meeting is over when the last one leaves, a session when nobody came back for a while.
     let left: Option<Vec<Timestamp>> = rows(room).map(|row| row.left_at()).collect();
     let last_left = left.and_then(|left| left.into_iter().max());
     let ended = room.session.as_ref().and_then(|session| session.ended);
     let end = last_left.unwrap_or_else(|| ended.map_or(now, |ended| ended.at));
-    let mut meeting = json!({
+    json!({
         "id": entry.id.uuid().to_string(),
         "room": entry.room.as_str(),
         "start_time": start.seconds(),
         "duration": seconds_between(start, end),
         "ongoing": ended.is_none(),
         "max_participants": most_at_once(rows(room)),
-    });
-    if let (true, Some(meeting)) = (with_people, meeting.as_object_mut()) {
-        let people: Vec<Value> = rows(room).map(|row| row_of(&row, now)).collect();
-        meeting.insert("participants".to_owned(), people.into());
-    }
-    meeting
+    })
 }
 
 fn row_of(row: &Participant<'_>, now: Timestamp) -> Value {

@@ -77,7 +77,7 @@ impl Daily {
             }
             Route::Unknown => return Err(Error::not_found("there is no such route")),
         };
-        let asked = Asked::take_in(self.clone(), call, named, key, parts, body).await?;
+        let asked = Asked::take_in(self.reading_as(&key), call, named, key, parts, body).await?;
         asked.allow().await?;
         carry_out(&asked).await
     }
@@ -128,7 +128,7 @@ async fn carry_out(asked: &Asked) -> Result<Answer, Error> {
         Call::SendAppMessage => shared::send_app_message(asked).await,
         Call::GetSessionData => shared::get_session_data(asked).await,
         Call::SetSessionData => shared::set_session_data(asked).await,
-        Call::GetPresence => presence::everywhere(asked),
+        Call::GetPresence => presence::everywhere(asked).await,
         Call::GetRoomPresence => presence::in_room(asked).await,
         Call::GetMeetingInfo => meetings::list(asked).await,
         Call::GetIndividualMeetingInfo => meetings::one(asked).await,

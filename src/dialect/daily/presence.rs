@@ -1,12 +1,13 @@
 //! Who is in a meeting now. Apart from meetings that are over: this is read from memory, and knows
 //! no history.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::dialect::daily::asked::{Answer, Asked};
 use crate::dialect::daily::error::Error;
 use crate::dialect::daily::rooms::is_there;
 use crate::dialect::javascript;
+use crate::dialect::written::{around, written};
 use crate::domain::state::{Connection, Session};
 use crate::domain::{Room, Timestamp};
 
@@ -14,17 +15,32 @@ use crate::domain::{Room, Timestamp};
 ///
 /// # Errors
 /// 400 for a parameter: it takes none.
-pub(super) fn everywhere(asked: &Asked) -> Result<Answer, Error> {
+pub(super) async fn everywhere(asked: &Asked) -> Result<Answer, Error> {
     asked.query()?.finish()?;
     let now = asked.daily.engine.now();
-    let mut rooms = Map::new();
-    for room in asked.daily.engine.live_rooms() {
-        let people: Vec<Value> = present(&room).map(|it| it.shown(now)).collect();
-        if !people.is_empty() {
-            rooms.insert(room.name.to_string(), people.into());
+    let rooms = asked.daily.engine.live_rooms_after(None);
+    let body = written(move |mut pen| async move {
+        pen.write("{").await;
+        let mut is_first_room = true;
+        for room in rooms {
+            let mut people = present(&room).peekable();
+            if people.peek().is_none() {
+                pen.pause().await;
+                continue;
+            }
+            let name = javascript::json(&room.name.as_str().into());
+            pen.item(&mut is_first_room, format!("{name}:[")).await;
+            let mut is_first = true;
+            for it in people {
+                let shown = javascript::json(&it.shown(now));
+                pen.item(&mut is_first, shown).await;
+            }
+            pen.write("]").await;
         }
-    }
-    Ok(Answer::read(Value::Object(rooms)))
+        pen.write("}").await;
+        Ok::<_, Error>(pen)
+    });
+    Ok(Answer::written(body.await?))
 }
 
 /// `GET /rooms/:name/presence`
@@ -44,15 +60,28 @@ pub(super) async fn in_room(asked: &Asked) -> Result<Answer, Error> {
     let room = room.ok_or_else(|| Error::not_found(format!("there is no room named {name}")))?;
     let wanted =
         |wanted: &Option<String>, shown: Option<String>| wanted.is_none() || *wanted == shown;
-    let people = present(&room)
-        .filter(|it| wanted(&user_id, it.user_id()) && wanted(&user_name, it.user_name()));
-    let people: Vec<Value> = people.map(|it| it.shown(now)).collect();
-    let total_count = people.len();
-    let limit = limit.unwrap_or(usize::MAX);
-    let data: Vec<Value> = people.into_iter().take(limit).collect();
-    Ok(Answer::read(
-        json!({"total_count": total_count, "data": data}),
-    ))
+    let is_wanted = move |it: &Participant<'_>| {
+        wanted(&user_id, it.user_id()) && wanted(&user_name, it.user_name())
+    };
+    let body = written(move |mut pen| async move {
+        let mut total_count = 0_u64;
+        for it in present(&room) {
+            total_count += u64::from(is_wanted(&it));
+            pen.pause().await;
+        }
+        let whole = javascript::json(&json!({"total_count": total_count, "data": []}));
+        let (begin, end) = around(&whole, "data");
+        pen.write(begin).await;
+        let mut is_first = true;
+        let people = present(&room).filter(is_wanted);
+        for it in people.take(limit.unwrap_or(usize::MAX)) {
+            let shown = javascript::json(&it.shown(now));
+            pen.item(&mut is_first, shown).await;
+        }
+        pen.write(end).await;
+        Ok::<_, Error>(pen)
+    });
+    Ok(Answer::written(body.await?))
 }
 
 /// Somebody in a meeting: one connection, from when its media flowed.

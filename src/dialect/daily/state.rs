@@ -7,7 +7,8 @@ use tokio::sync::Mutex;
 use crate::dialect::auth::rate::RateLimits;
 use crate::dialect::auth::trust::Keys;
 use crate::dialect::catalogue::SharedCatalogue;
-use crate::engine::{Engine, IdSource};
+use crate::dialect::daily::auth::Shown;
+use crate::engine::{Engine, IdSource, Reader};
 
 /// The dialect on an engine; cheap to clone.
 #[derive(Clone)]
@@ -44,5 +45,18 @@ impl Daily {
     pub fn limited(mut self, limits: Option<Arc<RateLimits>>) -> Self {
         self.limits = limits;
         self
+    }
+
+    /// The same, whose reads wait in the queue of a key: Daily's callers show nothing else.
+    pub(super) fn reading_as(&self, shown: &Shown) -> Self {
+        let engine = self.engine.reading_as(Reader {
+            key: shown.key_id.as_str().into(),
+            caller: Arc::default(),
+        });
+        Self {
+            catalogue: self.catalogue.on(engine.clone()),
+            engine,
+            ..self.clone()
+        }
     }
 }

@@ -5,6 +5,7 @@
 mod body;
 mod declare;
 pub mod json;
+pub mod listed;
 pub mod permission;
 pub mod proto;
 pub mod refusal;
@@ -31,6 +32,7 @@ use crate::dialect::auth::trust::Keys;
 use crate::dialect::body::{NoBody, little, taken};
 use crate::dialect::caller::{Caller, header_text};
 use crate::dialect::livekit::json::schema::UnknownName;
+use crate::dialect::livekit::listed::Listed;
 use crate::dialect::livekit::twirp::calls::{Call, Encoding, Reply, Request};
 use crate::dialect::livekit::twirp::cors;
 pub use crate::dialect::livekit::twirp::cors::Origins;
@@ -65,21 +67,47 @@ pub struct Incoming {
 }
 
 /// What a call came to.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct Answer {
     /// The answer itself.
-    pub reply: Result<Reply, TwirpError>,
+    pub reply: Result<Given, TwirpError>,
     /// Where it stands in the log; `None` for what is not recorded.
     pub recorded: Option<Recorded>,
 }
 
 impl Answer {
     /// An answer that the log knows nothing of.
-    pub const fn unrecorded(reply: Result<Reply, TwirpError>) -> Self {
+    pub fn unrecorded(reply: Result<Reply, TwirpError>) -> Self {
+        Self::read(reply.map(Given::Whole))
+    }
+
+    /// The same, where it may be a list.
+    pub const fn read(reply: Result<Given, TwirpError>) -> Self {
         Self {
             reply,
             recorded: None,
         }
+    }
+}
+
+/// What a call gives.
+#[derive(Debug)]
+pub enum Given {
+    /// All of it.
+    Whole(Reply),
+    /// A list that may be of any length.
+    Listed(Listed),
+}
+
+impl From<Reply> for Given {
+    fn from(reply: Reply) -> Self {
+        Self::Whole(reply)
+    }
+}
+
+impl From<Listed> for Given {
+    fn from(listed: Listed) -> Self {
+        Self::Listed(listed)
     }
 }
 
@@ -222,9 +250,13 @@ impl<S: RoomService> LiveKit<S> {
             Err(error) => Answer::unrecorded(Err(error)),
         };
         let mut response = match answer.reply {
-            Ok(reply) => {
+            Ok(given) => {
+                let body = match given {
+                    Given::Whole(reply) => reply.encode(encoding).into(),
+                    Given::Listed(listed) => listed.body(encoding).await,
+                };
                 let kind = HeaderValue::from_static(encoding.content_type());
-                ([(header::CONTENT_TYPE, kind)], reply.encode(encoding)).into_response()
+                ([(header::CONTENT_TYPE, kind)], body).into_response()
             }
             Err(error) => error.into_response(),
         };

@@ -1,6 +1,9 @@
 //! Rooms, participants and tracks as LiveKit shows them. Apart because answers and webhooks show
 //! the same; it never decides anything, and what only a media server knows is left at its default.
 
+use std::ops::Bound;
+use std::sync::Arc;
+
 use crate::dialect::livekit::json::codec::EnumNames;
 use crate::dialect::livekit::permission;
 use crate::dialect::livekit::proto::models::{
@@ -33,11 +36,18 @@ pub fn room(room: &Room) -> Option<RoomInfo> {
     })
 }
 
-/// Everybody inside, hidden people too: one entry for each live connection, oldest first.
-pub fn participants(room: &Room) -> Vec<ParticipantInfo> {
-    let live = room.open_session().into_iter().flat_map(Session::live);
-    live.map(|connection| participant(room, connection))
-        .collect()
+/// Everybody inside, hidden people too: one entry for each live connection, oldest first, made when
+/// it is asked for.
+pub fn participants(room: Arc<Room>) -> impl Iterator<Item = ParticipantInfo> + Send + 'static {
+    let mut after = Bound::Unbounded;
+    let numbers = std::iter::from_fn(move || {
+        let live = &room.open_session()?.live;
+        let number = *live.range((after, Bound::Unbounded)).next()?;
+        after = Bound::Excluded(number);
+        let connection = room.connection(number);
+        Some(connection.map(|connection| participant(&room, connection)))
+    });
+    numbers.flatten()
 }
 
 /// The newest live connection of that identity.

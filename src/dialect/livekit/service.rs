@@ -1,22 +1,25 @@
 //! LiveKit's calls on the engine. Apart from framing and translation: this is where a call meets
 //! its right, the log, and the state to answer with; it never decides what a command does.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use crate::dialect::catalogue::SharedCatalogue;
 pub use crate::dialect::livekit::DIALECT;
-use crate::dialect::livekit::proto::models::{ParticipantInfo, Room as RoomInfo};
+use crate::dialect::livekit::listed::Listed;
+use crate::dialect::livekit::proto::models::ParticipantInfo;
 use crate::dialect::livekit::proto::service::{
-    DeleteRoomResponse, ForwardParticipantRequest, ListParticipantsResponse, ListRoomsRequest,
-    ListRoomsResponse, MoveParticipantResponse, MuteRoomTrackRequest, MuteRoomTrackResponse,
-    PerformRpcRequest, RemoveParticipantResponse, RoomParticipantIdentity, SendDataResponse,
-    UpdateSubscriptionsResponse,
+    DeleteRoomResponse, ForwardParticipantRequest, ListRoomsRequest, MoveParticipantResponse,
+    MuteRoomTrackRequest, MuteRoomTrackResponse, PerformRpcRequest, RemoveParticipantResponse,
+    RoomParticipantIdentity, SendDataResponse, UpdateSubscriptionsResponse,
 };
 use crate::dialect::livekit::translate::{Wish, oversize, wish};
 use crate::dialect::livekit::twirp::calls::{Call, Reply, Request};
 use crate::dialect::livekit::twirp::error::{ErrorCode, TwirpError};
-use crate::dialect::livekit::{Answer, Incoming, RoomService, refusal, render};
+use crate::dialect::livekit::{Answer, Given, Incoming, RoomService, refusal, render};
 use crate::dialect::recorded::Recorded;
 use crate::domain::{self, Command, Identity, Rejection, Room, RoomName};
-use crate::engine::{self, Engine, EngineError, Receipt, Status};
+use crate::engine::{self, Engine, EngineError, Reader, Receipt, Status};
 
 /// `RoomService`, carried out by an engine.
 #[derive(Clone, Debug)]
@@ -37,14 +40,22 @@ impl Service {
     pub fn sharing(self, catalogue: SharedCatalogue) -> Self {
         Self { catalogue, ..self }
     }
+
+    /// The same, whose reads wait in the queue of one caller.
+    fn reading_as(&self, reader: Reader) -> Self {
+        let engine = self.engine.reading_as(reader);
+        let catalogue = self.catalogue.on(engine.clone());
+        Self { engine, catalogue }
+    }
 }
 
 impl RoomService for Service {
     async fn call(&self, incoming: Incoming) -> Answer {
         let granted = incoming.caller.claims.may(incoming.request.right());
+        let service = self.reading_as(incoming.caller.claims.reader());
         match wish(&incoming.request, &incoming.unknown_names) {
-            Ok(Some(wish)) => self.write(&incoming, wish, granted).await,
-            Ok(None) if granted => Answer::unrecorded(self.read(&incoming.request)),
+            Ok(Some(wish)) => service.write(&incoming, wish, granted).await,
+            Ok(None) if granted => Answer::read(service.read(&incoming.request)),
             Ok(None) => Answer::unrecorded(Err(TwirpError::permissions_denied())),
             Err(error) => Answer::unrecorded(Err(match (granted, oversize(&incoming.request)) {
                 (true, _) => refusal::not_a_name(&error),
@@ -84,7 +95,7 @@ impl Service {
         let asked = engine::Call::decoded(request, provenance, sent, bytes);
         match self.engine.execute(asked).await {
             Ok(receipt) => Answer {
-                reply: answer(&incoming.request, &receipt),
+                reply: answer(&incoming.request, &receipt).map(Given::Whole),
                 recorded: Some(Recorded::of(&receipt)),
             },
             Err(error) => Answer::unrecorded(Err(refusal::failed(&error))),
@@ -107,19 +118,17 @@ impl Service {
     }
 
     /// A call that changes nothing: it reads what is in memory, and waits for nobody.
-    fn read(&self, request: &Request) -> Result<Reply, TwirpError> {
+    fn read(&self, request: &Request) -> Result<Given, TwirpError> {
         if let Request::ListRooms(it) = request {
-            let rooms = self.list_rooms(it);
-            return Ok(Reply::ListRooms(ListRoomsResponse { rooms }));
+            return Ok(self.list_rooms(it).into());
         }
         if let Request::ListParticipants(it) = request {
-            let room = self.engine.live(&name(&it.room)?);
-            let participants = room.map_or_else(Vec::new, |room| render::participants(&room));
-            let list = ListParticipantsResponse { participants };
-            return Ok(Reply::ListParticipants(list));
+            let room = self.engine.live(&name(&it.room)?).into_iter();
+            return Ok(Listed::participants(room.flat_map(render::participants)).into());
         }
         if let Request::GetParticipant(RoomParticipantIdentity { room, identity, .. }) = request {
-            return self.find(room, identity).map(Reply::GetParticipant);
+            let found = self.find(room, identity)?;
+            return Ok(Reply::GetParticipant(found).into());
         }
         if let Request::ForwardParticipant(it) = request {
             return Err(self.forward(it));
@@ -130,23 +139,19 @@ impl Service {
         Err(no_answer(request.call()))
     }
 
-    fn list_rooms(&self, it: &ListRoomsRequest) -> Vec<RoomInfo> {
-        let rooms = if it.names.is_empty() {
-            self.engine.live_rooms()
-        } else {
-            let mut names: Vec<RoomName> = it
-                .names
-                .iter()
-                .filter_map(|name| RoomName::new(name).ok())
-                .collect();
-            names.sort_unstable();
-            names.dedup();
-            names
-                .iter()
-                .filter_map(|name| self.engine.live(name))
-                .collect()
-        };
-        rooms.iter().filter_map(|room| render::room(room)).collect()
+    fn list_rooms(&self, it: &ListRoomsRequest) -> Listed {
+        let shown = |room: Arc<Room>| render::room(&room);
+        if it.names.is_empty() {
+            return Listed::rooms(self.engine.live_rooms_after(None).filter_map(shown));
+        }
+        let names = it.names.iter();
+        let names: BTreeSet<RoomName> = names.filter_map(|name| RoomName::new(name).ok()).collect();
+        let engine = self.engine.clone();
+        let rooms = names
+            .into_iter()
+            .filter_map(move |name| engine.live(&name))
+            .filter_map(shown);
+        Listed::rooms(rooms)
     }
 
     fn find(&self, room: &str, identity: &str) -> Result<ParticipantInfo, TwirpError> {

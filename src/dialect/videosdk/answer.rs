@@ -1,6 +1,7 @@
 //! What a call gives: a body of JSON, and where it stands in the log. Apart, so that every call
 //! gives the same; it never holds an error.
 
+use axum::body::Body;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -10,15 +11,20 @@ use crate::engine::Receipt;
 
 /// What a call gives.
 pub(super) struct Answer {
-    body: Vec<u8>,
+    body: Body,
     recorded: Option<Recorded>,
 }
 
 impl Answer {
     /// An answer that the log knows nothing of.
     pub(super) fn read(body: &impl Serialize) -> Self {
+        Self::written(serde_json::to_vec(body).unwrap_or_default().into())
+    }
+
+    /// The same, written as it is made.
+    pub(super) const fn written(body: Body) -> Self {
         Self {
-            body: serde_json::to_vec(body).unwrap_or_default(),
+            body,
             recorded: None,
         }
     }

@@ -19,9 +19,11 @@ use crate::dialect::videosdk::error::{ApiError, VendorCode, cut};
 use crate::dialect::videosdk::state::{ENDPOINT, VideoSdk};
 use crate::dialect::videosdk::token::Token;
 use crate::domain::{Digest, RoomName, Timestamp};
+use crate::engine::Reader;
 use crate::replay::{RoomEntry, SessionEntry};
 
 /// A request of a known caller.
+#[derive(Clone)]
 pub(super) struct Asked {
     /// What is called.
     pub(super) call: Call,
@@ -114,6 +116,21 @@ impl Asked {
 }
 
 impl VideoSdk {
+    /// The same, whose reads wait in the queue of one caller.
+    pub(super) fn reading_as(&self, token: &Token) -> Self {
+        let participant = token.participant.as_deref().unwrap_or_default();
+        let room = token.room.as_deref().unwrap_or_default();
+        let engine = self.engine.reading_as(Reader {
+            key: token.key_id.as_str().into(),
+            caller: format!("{participant} {room}").into(),
+        });
+        Self {
+            catalogue: self.catalogue.on(engine.clone()),
+            engine,
+            ..self.clone()
+        }
+    }
+
     /// Takes a request in. The body is read only for calls that have one, and never of a stranger.
     ///
     /// # Errors
@@ -143,7 +160,10 @@ impl VideoSdk {
         let query = urlencoded::pairs(query)
             .ok_or_else(|| ApiError::invalid("the query is not percent-encoded UTF-8"))?;
         let bound = match token.room.clone().filter(|_| token.may_call().is_ok()) {
-            Some(text) => self.kept(&text).await?.map(|entry| entry.name),
+            Some(text) => {
+                let kept = self.reading_as(&token).kept(&text).await?;
+                kept.map(|entry| entry.name)
+            }
             None => None,
         };
         Ok(Asked {

@@ -1,6 +1,8 @@
 //! Every no in VideoSDK's words: its codes where it has one, and total maps of refusals and
 //! failures. Apart, so that code and status stay one table; it never carries a token or a secret.
 
+use std::fmt;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -76,6 +78,12 @@ pub struct ApiError {
     pub recorded: Option<Recorded>,
     /// When to try again.
     pub retry_after_s: Option<u32>,
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
 }
 
 impl ApiError {

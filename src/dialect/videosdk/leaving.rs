@@ -1,19 +1,21 @@
 //! The two writes to a session: somebody is removed, everybody is. Apart because both answer with
 //! the moment of the request: that they left is a later event, and a later read.
 
+use std::sync::Arc;
+
 use crate::dialect::recorded::Recorded;
 use crate::dialect::videosdk::answer::Answer;
 use crate::dialect::videosdk::asked::Asked;
 use crate::dialect::videosdk::body::Fields;
 use crate::dialect::videosdk::call::Call;
+use crate::dialect::videosdk::crowd::Crowd;
 use crate::dialect::videosdk::error::{ApiError, VendorCode, cut};
-use crate::dialect::videosdk::render::session::SessionShown;
+use crate::dialect::videosdk::render::session::Shape;
 use crate::dialect::videosdk::state::VideoSdk;
-use crate::dialect::videosdk::stint::Seen;
 use crate::dialect::videosdk::token::has_space;
 use crate::dialect::videosdk::write::Fault;
 use crate::domain::command::{Remove, Target};
-use crate::domain::{Code, Command, Event, Identity, Request, RoomName, Version};
+use crate::domain::{Code, Command, Event, Identity, Request, Room, RoomName, Version};
 use crate::engine::{Receipt, Status};
 use crate::replay::SessionEntry;
 
@@ -43,7 +45,7 @@ impl VideoSdk {
         };
         let request = meant.request(Command::Remove(Remove::new(target)));
         let written = self.write(asked, request, fault.or(misnamed)).await;
-        answered(asked, &written.map_err(|error| meant.told(error))?)
+        answered(asked, &written.map_err(|error| meant.told(error))?).await
     }
 
     async fn knows(&self, room: &RoomName, identity: &Identity) -> Result<bool, ApiError> {
@@ -68,7 +70,7 @@ impl VideoSdk {
         if receipt.status == Status::NoEffect {
             return self.ended_already(asked, &meant, &receipt).await;
         }
-        answered(asked, &receipt)
+        answered(asked, &receipt).await
     }
 
     /// The room, and the session where one is named: by the path, else by the body.
@@ -141,17 +143,12 @@ impl VideoSdk {
             Some(entry) => Some(self.room_of(entry).await?),
             None => receipt.room.clone(),
         };
-        let seen = room
-            .as_ref()
-            .and_then(|room| Seen::of(room, Version(u64::MAX)));
-        let shown = seen.and_then(|seen| SessionShown::of(asked, seen));
-        let shown = shown.ok_or_else(|| nothing_to_show(receipt))?;
-        Ok(shape(asked, &shown).standing(Some(Recorded::of(receipt))))
+        shown(asked, receipt, room, Version(u64::MAX)).await
     }
 }
 
 /// The session as of the request: who leaves by it is still there.
-fn answered(asked: &Asked, receipt: &Receipt) -> Result<Answer, ApiError> {
+async fn answered(asked: &Asked, receipt: &Receipt) -> Result<Answer, ApiError> {
     let requested = receipt.records.iter().find(|record| {
         let event = &record.event.event;
         matches!(
@@ -160,10 +157,24 @@ fn answered(asked: &Asked, receipt: &Receipt) -> Result<Answer, ApiError> {
         )
     });
     let until = requested.map_or(receipt.version, |record| record.version);
-    let seen = receipt.room.as_ref().and_then(|room| Seen::of(room, until));
-    let shown = seen.and_then(|seen| SessionShown::of(asked, seen));
-    let shown = shown.ok_or_else(|| nothing_to_show(receipt))?;
-    Ok(shape(asked, &shown).standing(Some(Recorded::of(receipt))))
+    shown(asked, receipt, receipt.room.clone(), until).await
+}
+
+/// The session that a room keeps, as of a version and of its last event.
+async fn shown(
+    asked: &Asked,
+    receipt: &Receipt,
+    room: Option<Arc<Room>>,
+    until: Version,
+) -> Result<Answer, ApiError> {
+    let now = None;
+    let crowd = room.map(|room| Crowd { room, until, now });
+    let body = match crowd {
+        Some(crowd) => crowd.body(asked, shape(asked)).await,
+        None => None,
+    };
+    let body = body.ok_or_else(|| nothing_to_show(receipt))?;
+    Ok(Answer::written(body).standing(Some(Recorded::of(receipt))))
 }
 
 fn nothing_to_show(receipt: &Receipt) -> ApiError {
@@ -238,12 +249,14 @@ fn not_theirs(asked: &Asked, meant: &Meant, wanted: &str) -> Option<Fault> {
 }
 
 /// Each call's own shape: the older one where a session ends.
-fn shape(asked: &Asked, shown: &SessionShown<'_>) -> Answer {
+fn shape(asked: &Asked) -> Shape {
     if asked.call.is_older() {
-        Answer::read(&shown.meeting(false))
+        Shape::Meeting {
+            with_details: false,
+        }
     } else if asked.call == Call::RemoveParticipant {
-        Answer::read(&shown.removal())
+        Shape::Removal
     } else {
-        Answer::read(&shown.ending())
+        Shape::Ending
     }
 }

@@ -7,6 +7,7 @@ mod asked;
 mod body;
 pub mod call;
 pub mod causes;
+mod crowd;
 pub mod error;
 mod leaving;
 mod modes;
@@ -44,7 +45,7 @@ impl VideoSdk {
             Err(NoRoute::Method) => return wrong_method(),
         };
         match self.ask(request, routed).await {
-            Ok(asked) => match self.answer(&asked).await {
+            Ok(asked) => match self.reading_as(&asked.token).answer(&asked).await {
                 Ok(answer) => answer.into_response(),
                 Err(error) => error.into_response(),
             },

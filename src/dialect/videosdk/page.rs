@@ -47,11 +47,17 @@ impl Paging {
         })
     }
 
-    /// The page of a list, and where in the list it is.
-    pub(super) fn cut<T>(self, all: Vec<T>) -> (Vec<T>, PageInfo) {
-        let total = all.len();
+    /// The page of a list, and where in the list it is. The list is counted, and not held.
+    pub(super) fn cut<T>(self, all: impl Iterator<Item = T>) -> (Vec<T>, PageInfo) {
         let skipped = (self.page - 1).saturating_mul(self.per_page);
-        let cut = all.into_iter().skip(skipped).take(self.per_page).collect();
+        let mut total: usize = 0;
+        let mut cut = Vec::new();
+        for one in all {
+            if total >= skipped && cut.len() < self.per_page {
+                cut.push(one);
+            }
+            total += 1;
+        }
         let info = PageInfo {
             current_page: self.page,
             per_page: self.per_page,

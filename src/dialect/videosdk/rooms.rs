@@ -75,16 +75,18 @@ impl VideoSdk {
         asked.token.may_call()?;
         let paging = Paging::of(&asked.query, &["query", "userId"])?;
         let now = self.engine.clock().wall();
-        let entries = self.catalogue.read(move |all| {
-            let rooms = all.rooms().iter().rev();
-            let there = rooms.filter(|entry| is_there(entry, now));
-            there.cloned().collect::<Vec<RoomEntry>>()
-        });
-        let mut entries = entries.await?;
-        let query = text(&asked.query, "query");
+        let query = text(&asked.query, "query").map(str::to_owned);
         let is_other = text(&asked.query, "userId").is_some_and(|it| it != own_user(asked));
-        entries.retain(|entry| !is_other && asked.sees(&entry.name) && is_named(entry, query));
-        let (entries, page_info) = paging.cut(entries);
+        let asks = asked.clone();
+        let page = self.catalogue.read(move |all| {
+            let rooms = all.rooms().iter().rev();
+            let there = rooms.filter(|entry| is_there(entry, now) && !is_other);
+            let (entries, page_info) = paging
+                .cut(there.filter(|it| asks.sees(&it.name) && is_named(it, query.as_deref())));
+            let entries: Vec<RoomEntry> = entries.into_iter().cloned().collect();
+            (entries, page_info)
+        });
+        let (entries, page_info) = page.await?;
         let mut shown = Vec::new();
         for entry in &entries {
             shown.push(self.shown(asked, entry).await?);

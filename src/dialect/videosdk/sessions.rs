@@ -7,86 +7,114 @@ use axum::http::StatusCode;
 
 use crate::dialect::videosdk::answer::Answer;
 use crate::dialect::videosdk::asked::Asked;
+use crate::dialect::videosdk::crowd::Crowd;
 use crate::dialect::videosdk::error::ApiError;
 use crate::dialect::videosdk::page::{Page, Paging, text};
-use crate::dialect::videosdk::render::session::SessionShown;
+use crate::dialect::videosdk::render::session::Shape;
 use crate::dialect::videosdk::render::user_id;
 use crate::dialect::videosdk::state::VideoSdk;
-use crate::dialect::videosdk::stint::Seen;
-use crate::domain::{Room, RoomName, Version};
+use crate::dialect::videosdk::stint::Presence;
+use crate::dialect::written::{around, written};
+use crate::domain::{Identity, Room, RoomName};
 use crate::replay::SessionEntry;
 
 impl VideoSdk {
     pub(super) async fn get_session(&self, asked: &Asked) -> Result<Answer, ApiError> {
-        let (entry, room) = self.asked_session(asked).await?;
-        let shown = self.shown_one(asked, &entry, &room)?;
-        Ok(if asked.call.is_older() {
-            Answer::read(&shown.meeting(true))
+        let (entry, crowd) = self.asked_session(asked).await?;
+        let shape = if asked.call.is_older() {
+            Shape::Meeting { with_details: true }
         } else {
-            Answer::read(&shown.session())
-        })
+            Shape::Session
+        };
+        let body = crowd.body(asked, shape).await;
+        body.map(Answer::written).ok_or_else(|| gone(&entry))
     }
 
     /// All sessions that the caller may see and asks for, the newest first.
     pub(super) async fn list_sessions(&self, asked: &Asked) -> Result<Answer, ApiError> {
         asked.token.may_call()?;
         let paging = Paging::of(&asked.query, FILTERS)?;
-        let entries = self.catalogue.read(|all| {
+        let wanted = self.wanted(asked).await?;
+        let asks = asked.clone();
+        let page = self.catalogue.read(move |all| {
             let sessions = all.sessions().iter().rev();
             let begun = sessions.filter(|entry| entry.active_at.is_some());
-            begun.cloned().collect::<Vec<SessionEntry>>()
+            let wanted = begun.filter(|entry| asks.sees(&entry.room) && wanted.takes(entry));
+            let (entries, page_info) = paging.cut(wanted);
+            let entries: Vec<SessionEntry> = entries.into_iter().cloned().collect();
+            (entries, page_info)
         });
-        let mut entries = entries.await?;
-        let wanted = self.wanted(asked).await?;
-        entries.retain(|entry| asked.sees(&entry.room) && wanted.takes(entry));
-        let (entries, page_info) = paging.cut(entries);
-        let mut rooms = Vec::new();
-        for entry in &entries {
-            rooms.extend(self.catalogue.room_of(entry).await?);
-        }
-        // One that cannot be shown must not hide the others.
-        let shown: Vec<SessionShown<'_>> = rooms
-            .iter()
-            .filter_map(|room| self.shown_session(asked, room))
-            .collect();
-        Ok(if asked.call.is_older() {
-            let data: Vec<_> = shown.iter().map(|it| it.meeting(true)).collect();
-            Answer::read(&Page { page_info, data })
+        let (entries, page_info) = page.await?;
+        let shape = if asked.call.is_older() {
+            Shape::Meeting { with_details: true }
         } else {
-            let data: Vec<_> = shown.iter().map(SessionShown::listed).collect();
-            Answer::read(&Page { page_info, data })
-        })
+            Shape::Listed
+        };
+        let (this, asked) = (self.clone(), asked.clone());
+        let body = written(move |mut pen| async move {
+            let data: [(); 0] = [];
+            let whole = serde_json::to_string(&Page { page_info, data }).unwrap_or_default();
+            let (begin, end) = around(&whole, "data");
+            pen.write(begin).await;
+            let mut is_first = true;
+            for entry in entries {
+                // One that cannot be shown must not hide the others.
+                if let Some(room) = this.catalogue.room_of(&entry).await? {
+                    let crowd = Crowd::now(room, this.engine.now());
+                    crowd.write(&mut pen, &asked, shape, &mut is_first).await;
+                }
+            }
+            pen.write(end).await;
+            Ok::<_, ApiError>(pen)
+        });
+        Ok(Answer::written(body.await?))
     }
 
     /// Everybody who was ever in a session; `data` is one object.
     pub(super) async fn list_participants(&self, asked: &Asked) -> Result<Answer, ApiError> {
         let paging = Paging::of(&asked.query, &[])?;
-        let (entry, room) = self.asked_session(asked).await?;
-        let shown = self.shown_one(asked, &entry, &room)?;
-        let (page, page_info) = paging.cut(shown.everybody());
-        let data = shown.with_participants(&page);
-        Ok(Answer::read(&Page { page_info, data }))
+        let (entry, crowd) = self.asked_session(asked).await?;
+        let asks = asked.clone();
+        // Counting takes a look at everybody.
+        let page = self.engine.read(move |_| {
+            Ok(crowd.shown(&asks).map(|shown| {
+                let (page, page_info) = paging.cut(shown.seen().everybody());
+                let data = shown.with_participants(&page);
+                Answer::read(&Page { page_info, data })
+            }))
+        });
+        page.await?.ok_or_else(|| gone(&entry))
     }
 
     /// Who is in a session now; `data` is a list of one object.
     pub(super) async fn list_active(&self, asked: &Asked) -> Result<Answer, ApiError> {
         let paging = Paging::of(&asked.query, &[])?;
-        let (entry, room) = self.asked_session(asked).await?;
-        let shown = self.shown_one(asked, &entry, &room)?;
-        let (page, page_info) = paging.cut(shown.present());
+        let (entry, crowd) = self.asked_session(asked).await?;
+        let (asks, looked_at) = (asked.clone(), crowd.clone());
+        let page = self.engine.read(move |_| {
+            Ok(looked_at.shown(&asks).map(|shown| {
+                let numbers = shown.seen().present().map(|presence| presence.number);
+                paging.cut(numbers)
+            }))
+        });
+        let (numbers, page_info) = page.await?.ok_or_else(|| gone(&entry))?;
+        let shown = crowd.shown(asked).ok_or_else(|| gone(&entry))?;
+        let page = numbers.into_iter();
+        let page: Vec<Presence<'_>> = page.filter_map(|it| shown.seen().presence(it)).collect();
         let modes = self.modes(&entry.room, &page).await?;
         let data = shown.with_active(&page, &modes);
         Ok(Answer::read(&Page { page_info, data }))
     }
 
     pub(super) async fn get_participant(&self, asked: &Asked) -> Result<Answer, ApiError> {
-        let (entry, room) = self.asked_session(asked).await?;
-        let shown = self.shown_one(asked, &entry, &room)?;
+        let (entry, crowd) = self.asked_session(asked).await?;
+        let shown = crowd.shown(asked).ok_or_else(|| gone(&entry))?;
         let id = asked.name(1);
-        let everybody = shown.everybody();
-        let found = everybody.iter().find(|presence| presence.identity == id);
+        let person = Identity::new(id).ok();
+        let person = person.and_then(|it| crowd.room.person_by_identity(&it));
+        let found = person.and_then(|(number, _)| shown.seen().presence(number));
         let found = found.ok_or_else(|| ApiError::no_participant(id))?;
-        Ok(Answer::read(&shown.participant(found, true)))
+        Ok(Answer::read(&shown.participant(&found, true)))
     }
 
     /// Quality is measured by a media server alone.
@@ -98,33 +126,16 @@ impl VideoSdk {
     }
 
     /// The session that the path names, with its room, if the caller may see it.
-    async fn asked_session(&self, asked: &Asked) -> Result<(SessionEntry, Arc<Room>), ApiError> {
+    async fn asked_session(&self, asked: &Asked) -> Result<(SessionEntry, Crowd), ApiError> {
         let entry = self.session_entry(asked, asked.name(0)).await?;
         let room = self.room_of(&entry).await?;
-        Ok((entry, room))
+        Ok((entry, Crowd::now(room, self.engine.now())))
     }
 
     /// The room as it keeps that session.
     pub(super) async fn room_of(&self, entry: &SessionEntry) -> Result<Arc<Room>, ApiError> {
         let room = self.catalogue.room_of(entry).await?;
-        room.ok_or_else(|| ApiError::no_session(&entry.id.object_id()))
-    }
-
-    /// The session as it is in its room; `None` where the room keeps none.
-    fn shown_session<'a>(&self, asked: &Asked, room: &'a Room) -> Option<SessionShown<'a>> {
-        let seen = Seen::of(room, Version(u64::MAX))?;
-        SessionShown::of(asked, seen.at(self.engine.now()))
-    }
-
-    /// The same of the one session that is asked for.
-    fn shown_one<'a>(
-        &self,
-        asked: &Asked,
-        entry: &SessionEntry,
-        room: &'a Room,
-    ) -> Result<SessionShown<'a>, ApiError> {
-        let shown = self.shown_session(asked, room);
-        shown.ok_or_else(|| ApiError::no_session(&entry.id.object_id()))
+        room.ok_or_else(|| gone(entry))
     }
 
     /// What a query asks for.
@@ -151,6 +162,10 @@ impl VideoSdk {
         wanted.until_ms = millis(asked, "endDate")?;
         Ok(wanted)
     }
+}
+
+fn gone(entry: &SessionEntry) -> ApiError {
+    ApiError::no_session(&entry.id.object_id())
 }
 
 /// Which sessions a list is about.

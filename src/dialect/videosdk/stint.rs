@@ -2,11 +2,10 @@
 //! a connection, in the order of the first join. Apart from the shapes that show it; it never looks
 //! at another session.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::domain::state::{Connection, Session};
-use crate::domain::{Room, Timestamp, Version};
+use crate::domain::{ParticipantNumber, Room, Timestamp, Version};
 
 /// A session as of a version of its room. An answer to a removal shows the moment of the request:
 /// what the same command brought about after it is not yet there.
@@ -20,6 +19,8 @@ pub(super) struct Seen<'a> {
 
 /// Somebody in a session.
 pub(super) struct Presence<'a> {
+    /// Their number in the room.
+    pub(super) number: ParticipantNumber,
     /// `participantId`
     pub(super) identity: String,
     /// Their connections that media flowed through, oldest first.
@@ -82,28 +83,41 @@ impl<'a> Seen<'a> {
         closed.map(|closed| closed.at)
     }
 
-    /// Everybody. Who joined and never became active was never there.
-    pub(super) fn everybody(&self) -> Vec<Presence<'a>> {
-        let mut places = BTreeMap::new();
-        let mut found: Vec<Presence<'a>> = Vec::new();
-        for connection in &self.session.connections {
-            let Some(person) = self.room.person(connection.participant) else {
-                continue;
-            };
-            if connection.activated_at.is_none() {
-                continue;
+    /// Everybody, each made when their turn comes. Who joined and never became active was never
+    /// there.
+    pub(super) fn everybody(&self) -> impl Iterator<Item = Presence<'a>> + Send + use<'a> {
+        let (seen, room) = (*self, self.room);
+        let mut is_met = vec![false; room.people.len()];
+        let joined = self.session.connections.iter();
+        let joined = joined.filter(|connection| connection.activated_at.is_some());
+        joined.filter_map(move |connection| {
+            let number = connection.participant;
+            let is_met = is_met.get_mut(number.index())?;
+            if std::mem::replace(is_met, true) {
+                return None;
             }
-            let place = *places.entry(connection.participant).or_insert_with(|| {
-                found.push(Presence {
-                    identity: person.identity.to_string(),
-                    stints: Vec::new(),
-                });
-                found.len() - 1
-            });
-            if let Some(presence) = found.get_mut(place) {
-                presence.stints.push(connection);
-            }
-        }
-        found
+            seen.presence(number)
+        })
+    }
+
+    /// Who is there, likewise.
+    pub(super) fn present(&self) -> impl Iterator<Item = Presence<'a>> + Send + use<'a> {
+        let seen = *self;
+        let is_here = move |connection: &Connection| seen.left(connection).is_none();
+        self.everybody()
+            .filter(move |presence| presence.stints.iter().any(|it| is_here(it)))
+    }
+
+    /// Somebody, if they were ever there.
+    pub(super) fn presence(&self, number: ParticipantNumber) -> Option<Presence<'a>> {
+        let person = self.room.person(number)?;
+        let mut stints = self.room.connections_of(person);
+        stints.retain(|connection| connection.activated_at.is_some());
+        stints.reverse();
+        (!stints.is_empty()).then(|| Presence {
+            number,
+            identity: person.identity.to_string(),
+            stints,
+        })
     }
 }

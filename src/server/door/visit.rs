@@ -50,6 +50,8 @@ enum Ending {
     Early,
     /// What was sent is no HTTP.
     Unreadable,
+    /// An answer could not be written to its end.
+    BrokenOff,
 }
 
 impl Entrance {
@@ -89,6 +91,11 @@ impl Entrance {
             Ending::Read => return,
             Ending::Early => EARLY,
             Ending::Unreadable => UNREADABLE,
+            Ending::BrokenOff => {
+                // An orderly end would be that of the answer to a client of HTTP/1.0.
+                let _ = stream.set_zero_linger();
+                return;
+            }
         };
         tokio::select! {
             () = linger(&mut stream, bounds) => {}
@@ -129,6 +136,8 @@ impl Entrance {
                 tracing::debug!(%peer, %error, "a connection broke");
                 if error.is_parse() {
                     Ending::Unreadable
+                } else if error.is_user() {
+                    Ending::BrokenOff
                 } else {
                     Ending::Read
                 }

@@ -139,6 +139,13 @@ macro_rules! calls {
         }
 
         impl Reply {
+            /// Of which call it is.
+            pub const fn call(&self) -> Call {
+                match self {
+                    $(Self::$call(_) => Call::$call,)*
+                }
+            }
+
             /// Writes the body of the answer.
             pub fn encode(&self, encoding: Encoding) -> Vec<u8> {
                 match self {

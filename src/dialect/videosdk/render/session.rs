@@ -11,6 +11,31 @@ use crate::dialect::videosdk::stint::{Presence, Seen};
 use crate::domain::Source;
 use crate::domain::state::Connection;
 
+/// How a session is shown, and to whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::dialect::videosdk) enum Shape {
+    /// Version 1; with what only reading calls show, where asked.
+    Meeting {
+        /// Whether it is.
+        with_details: bool,
+    },
+    /// Version 2, of one.
+    Session,
+    /// Version 2, in a list.
+    Listed,
+    /// Version 2's answer to a removal.
+    Removal,
+    /// Version 2's answer to an end, which is of the older shape.
+    Ending,
+}
+
+impl Shape {
+    /// Whether participants have ids of their own in it.
+    pub(in crate::dialect::videosdk) const fn has_ids(self) -> bool {
+        matches!(self, Self::Session | Self::Removal | Self::Ending)
+    }
+}
+
 /// A session with what its shapes are made of.
 pub(in crate::dialect::videosdk) struct SessionShown<'a> {
     seen: Seen<'a>,
@@ -35,8 +60,19 @@ impl<'a> SessionShown<'a> {
         })
     }
 
-    /// Version 1; with what only reading calls show, where asked.
-    pub(in crate::dialect::videosdk) fn meeting(&self, with_details: bool) -> SessionV1 {
+    /// A session in one of its shapes, as JSON with an empty list of `participants`.
+    pub(in crate::dialect::videosdk) fn without_people(&self, shape: Shape) -> String {
+        let written = match shape {
+            Shape::Meeting { with_details } => serde_json::to_string(&self.meeting(with_details)),
+            Shape::Session => serde_json::to_string(&self.session()),
+            Shape::Listed => serde_json::to_string(&self.listed()),
+            Shape::Removal => serde_json::to_string(&self.removal()),
+            Shape::Ending => serde_json::to_string(&self.ending()),
+        };
+        written.unwrap_or_default()
+    }
+
+    fn meeting(&self, with_details: bool) -> SessionV1 {
         let chat_link = with_details.then_some(Value::Null);
         SessionV1 {
             id: self.object.clone(),
@@ -45,12 +81,11 @@ impl<'a> SessionShown<'a> {
             start: self.start(),
             end: self.end(),
             active_duration: with_details.then(|| self.active_duration()),
-            participants: self.participants(false),
+            participants: [],
         }
     }
 
-    /// Version 2, of one.
-    pub(in crate::dialect::videosdk) fn session(&self) -> SessionV2 {
+    fn session(&self) -> SessionV2 {
         SessionV2 {
             id: self.object.clone(),
             user_id: self.user_id.clone(),
@@ -58,7 +93,7 @@ impl<'a> SessionShown<'a> {
             custom_room_id: self.ids.custom.clone(),
             start: self.start(),
             end: self.end(),
-            participants: self.participants(true),
+            participants: [],
             active_duration: self.active_duration(),
             chat_link: None,
             status: self.status(),
@@ -66,26 +101,24 @@ impl<'a> SessionShown<'a> {
         }
     }
 
-    /// Version 2, in a list.
-    pub(in crate::dialect::videosdk) fn listed(&self) -> ListedSession {
+    fn listed(&self) -> ListedSession {
         ListedSession {
             id: self.object.clone(),
             room_id: self.ids.room.clone(),
             custom_room_id: self.ids.custom.clone(),
             start: self.start(),
             end: self.end(),
-            participants: self.participants(false),
+            participants: [],
             status: self.status(),
             links: self.links(),
         }
     }
 
-    /// Version 2's answer to a removal.
-    pub(in crate::dialect::videosdk) fn removal(&self) -> Removal {
+    fn removal(&self) -> Removal {
         Removal {
             start: self.start(),
             end: self.end(),
-            participants: self.participants(true),
+            participants: [],
             id: self.object.clone(),
             room_id: self.ids.room.clone(),
             status: self.status(),
@@ -93,12 +126,11 @@ impl<'a> SessionShown<'a> {
         }
     }
 
-    /// Version 2's answer to an end, which is of the older shape.
-    pub(in crate::dialect::videosdk) fn ending(&self) -> Ending {
+    fn ending(&self) -> Ending {
         Ending {
             start: self.start(),
             end: self.end(),
-            participants: self.participants(true),
+            participants: [],
             id: self.object.clone(),
             meeting_id: self.ids.room.clone(),
             user_meeting_id: self.ids.custom.clone(),
@@ -148,17 +180,9 @@ impl<'a> SessionShown<'a> {
         }]
     }
 
-    /// Everybody who was ever there.
-    pub(in crate::dialect::videosdk) fn everybody(&self) -> Vec<Presence<'a>> {
-        self.seen.everybody()
-    }
-
-    /// Who is there.
-    pub(in crate::dialect::videosdk) fn present(&self) -> Vec<Presence<'a>> {
-        let mut found = self.seen.everybody();
-        let is_here = |connection: &Connection| self.seen.left(connection).is_none();
-        found.retain(|presence| presence.stints.iter().any(|it| is_here(it)));
-        found
+    /// The session that is shown.
+    pub(in crate::dialect::videosdk) const fn seen(&self) -> Seen<'a> {
+        self.seen
     }
 
     /// One participant.
@@ -175,14 +199,6 @@ impl<'a> SessionShown<'a> {
             name: name(presence),
             timelog: stints.map(|connection| self.stint(connection)).collect(),
         }
-    }
-
-    fn participants(&self, with_id: bool) -> Vec<Participant> {
-        let everybody = self.seen.everybody();
-        everybody
-            .iter()
-            .map(|it| self.participant(it, with_id))
-            .collect()
     }
 
     fn active(&self, presence: &Presence<'_>, modes: &Modes) -> Option<ActiveParticipant> {
@@ -241,7 +257,7 @@ fn name(presence: &Presence<'_>) -> String {
 /// A session, version 1.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(in crate::dialect::videosdk) struct SessionV1 {
+struct SessionV1 {
     id: String,
     meeting_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -250,20 +266,20 @@ pub(in crate::dialect::videosdk) struct SessionV1 {
     end: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     active_duration: Option<i64>,
-    participants: Vec<Participant>,
+    participants: [(); 0],
 }
 
 /// A session, version 2.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(in crate::dialect::videosdk) struct SessionV2 {
+struct SessionV2 {
     id: String,
     user_id: String,
     room_id: String,
     custom_room_id: Option<String>,
     start: String,
     end: Option<String>,
-    participants: Vec<Participant>,
+    participants: [(); 0],
     active_duration: i64,
     chat_link: Option<String>,
     status: &'static str,
@@ -273,13 +289,13 @@ pub(in crate::dialect::videosdk) struct SessionV2 {
 /// A session in a list, version 2.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(in crate::dialect::videosdk) struct ListedSession {
+struct ListedSession {
     id: String,
     room_id: String,
     custom_room_id: Option<String>,
     start: String,
     end: Option<String>,
-    participants: Vec<Participant>,
+    participants: [(); 0],
     status: &'static str,
     links: Links,
 }
@@ -287,10 +303,10 @@ pub(in crate::dialect::videosdk) struct ListedSession {
 /// A session at the moment of a removal, version 2.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(in crate::dialect::videosdk) struct Removal {
+struct Removal {
     start: String,
     end: Option<String>,
-    participants: Vec<Participant>,
+    participants: [(); 0],
     id: String,
     room_id: String,
     status: &'static str,
@@ -300,10 +316,10 @@ pub(in crate::dialect::videosdk) struct Removal {
 /// A session at the moment that its end was asked for, version 2.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(in crate::dialect::videosdk) struct Ending {
+struct Ending {
     start: String,
     end: Option<String>,
-    participants: Vec<Participant>,
+    participants: [(); 0],
     id: String,
     meeting_id: String,
     user_meeting_id: Option<String>,
