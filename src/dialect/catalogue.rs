@@ -4,7 +4,7 @@
 use std::sync::{Arc, RwLock};
 
 use crate::domain::{Id, Rejection, Room, RoomName};
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Engine, EngineError, Reader};
 use crate::replay::{Catalogue, Moment, SessionEntry};
 
 /// A [`Catalogue`] that is read on whenever it is asked; cheap to clone.
@@ -23,11 +23,13 @@ impl SharedCatalogue {
         }
     }
 
-    /// The same for an engine that reads for somebody.
+    /// The same, whose reads wait in the queue of one caller.
     #[must_use]
-    pub fn on(&self, engine: Engine) -> Self {
-        let catalogue = Arc::clone(&self.catalogue);
-        Self { engine, catalogue }
+    pub fn reading_as(&self, reader: Reader) -> Self {
+        Self {
+            engine: self.engine.reading_as(reader),
+            catalogue: Arc::clone(&self.catalogue),
+        }
     }
 
     /// Looks something up as of now, on the engine's threads for reads. The first one reads the

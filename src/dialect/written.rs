@@ -33,6 +33,18 @@ impl Pen {
         }
     }
 
+    /// Adds bytes that are at hand without a copy of them: megabytes would keep others from this
+    /// thread.
+    pub async fn write_large(&mut self, bytes: Bytes) {
+        if bytes.len() < PIECE_BYTES {
+            return self.write(bytes).await;
+        }
+        if !self.piece.is_empty() {
+            self.hand_over().await;
+        }
+        self.hand(bytes).await;
+    }
+
     /// Adds a member of a list: a comma before all but the first.
     pub async fn item(&mut self, is_first: &mut bool, bytes: impl AsRef<[u8]> + Send) {
         if !std::mem::replace(is_first, false) {
@@ -48,8 +60,12 @@ impl Pen {
 
     async fn hand_over(&mut self) {
         let piece = std::mem::take(&mut self.piece);
+        self.hand(piece.into()).await;
+    }
+
+    async fn hand(&self, piece: Bytes) {
         // The receiver lives as long as the work does, which is inside of it.
-        if self.pieces.send(piece.into()).await.is_ok() {
+        if self.pieces.send(piece).await.is_ok() {
             let _taken = self.pieces.reserve().await;
         }
     }

@@ -5,9 +5,10 @@
 use std::ops::DerefMut;
 
 use super::history::{fold_to, room_at, version_at};
-use crate::domain::{Room, RoomName, SessionNumber, Timestamp, Version};
-use crate::replay::view::SessionView;
-use crate::replay::{Moment, Names, NamesBook, as_of, instant_of, session_views, sessions_by};
+use crate::domain::{Room, RoomName, Timestamp, Version};
+use crate::replay::{
+    Moment, Names, NamesBook, Runs, SessionPage, as_of, instant_of, session_views, sessions_by,
+};
 use crate::store::{EventStore, StoreError};
 
 /// Shows a room as of a moment, with the instant that it is shown at where the present is `now`;
@@ -37,7 +38,7 @@ pub(crate) fn room<T, B: DerefMut<Target = NamesBook>>(
     Ok(show(&folded.room, &folded.names, now))
 }
 
-/// The sessions of a room up to a moment, oldest first, or one of them.
+/// A page of the sessions of a room up to a moment, oldest first.
 ///
 /// # Errors
 /// As [`EventStore::read_room`].
@@ -45,21 +46,22 @@ pub(crate) fn sessions<B: DerefMut<Target = NamesBook>>(
     store: &dyn EventStore,
     book: impl FnOnce() -> B,
     (name, moment, now): (&RoomName, Moment, Timestamp),
-    only: Option<SessionNumber>,
-) -> Result<Vec<SessionView>, StoreError> {
+    runs: Runs,
+) -> Result<SessionPage, StoreError> {
     let version = version_at(store, name, moment)?;
     let mut book = book();
     let names = book.up_to(store, Some(name), version)?;
     if names.version() >= version {
         let from = (Room::new(name.clone()), version);
         let now = instant_of(store, moment, now)?;
-        return sessions_by(names, from, now, only, |room, version| {
+        return sessions_by(names, from, now, runs, |room, version| {
             fold_to(store, room, version)
         });
     }
-    let mut all = session_views(store, name, moment, now)?;
-    all.retain(|session| only.is_none_or(|only| session.number == only.0));
-    Ok(all)
+    Ok(SessionPage::of(
+        session_views(store, name, moment, now)?,
+        runs,
+    ))
 }
 
 /// The last version of the command that a room's last event belongs to: an event may point to a

@@ -186,19 +186,30 @@ fn take<'p>(
 fn weight_of(event: &EventView) -> usize {
     let members = event.data.iter();
     let data = members.map(|(name, value)| name.len() + weight(value));
-    ENVELOPE_BYTES + data.sum::<usize>()
+    let reason = event.reason.as_deref().map_or(0, json_len);
+    ENVELOPE_BYTES + reason + data.sum::<usize>()
+}
+
+/// How many bytes a text takes within the quotes of JSON.
+pub(super) fn json_len(text: &str) -> usize {
+    let len = |byte: u8| match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' | 0x08 | 0x0c => 2,
+        0x00..=0x1f => 6,
+        _ => 1,
+    };
+    text.bytes().map(len).sum()
 }
 
 fn weight(value: &Value) -> usize {
     const PUNCTUATION: usize = 4;
     let inner = match value {
         Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-        Value::String(text) => text.len(),
+        Value::String(text) => json_len(text),
         Value::Array(items) => items.iter().map(weight).sum(),
         Value::Object(members) => {
             let members = members.iter();
             members
-                .map(|(name, value)| name.len() + weight(value))
+                .map(|(name, value)| json_len(name) + weight(value))
                 .sum()
         }
     };
@@ -345,7 +356,7 @@ impl Line<'_> {
 
 /// A page ends with the event that makes it so long: a few events may name everybody in a large
 /// room.
-const PAGE_BYTES: usize = 8 * 1024 * 1024;
+pub(super) const PAGE_BYTES: usize = 8 * 1024 * 1024;
 
 /// What an event takes beside its `data`, roughly.
 const ENVELOPE_BYTES: usize = 512;

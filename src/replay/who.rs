@@ -114,8 +114,14 @@ impl Present {
         live.retain(|one| ability.is_none_or(|ability| ability.is_in(&one.permission)));
         live.sort_by_key(|one| (one.participant, Reverse(one.number)));
         let first = cursor.map_or(0, |cursor| {
-            let shown = live.iter().position(|one| one.number.0 == cursor);
-            shown.map_or(live.len(), |shown| shown + 1)
+            // It may have left meanwhile: its place in the order is known all the same.
+            let number = ConnectionNumber(cursor);
+            let kept = room.connection(number).map(|one| one.participant);
+            let named = || names.connection(number).map(|one| one.participant);
+            let shown = kept.or_else(named).map(|whose| (whose, Reverse(number)));
+            shown.map_or(live.len(), |shown| {
+                live.partition_point(|one| (one.participant, Reverse(one.number)) <= shown)
+            })
         });
         let rest = live.get(first..).unwrap_or_default();
         let page = rest.get(..limit).unwrap_or(rest);

@@ -10,6 +10,7 @@ mod following;
 pub(crate) mod metrics;
 mod moved;
 mod named;
+mod pages;
 #[cfg(feature = "sled")]
 mod past;
 mod people;

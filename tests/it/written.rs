@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody as _, to_bytes};
 use axum::http::Request as HttpRequest;
@@ -19,10 +20,15 @@ use roomledger::dialect::livekit::twirp::calls::{Encoding, Reply};
 use roomledger::dialect::written::{PIECE_BYTES, around, written};
 use roomledger::domain::command::{Join, ProfileUpdate};
 use roomledger::domain::{Command, Identity, RoomName};
+use roomledger::engine::Reader;
+use roomledger::store::EventStore;
 use roomledger::testing::virtual_time::{VirtualEngine, call};
 use serde_json::{Value, json};
+use tokio::runtime::Builder;
 
 use crate::daily_people::support::Server;
+use crate::livekit_service::support::mint;
+use crate::videosdk::support::application;
 
 /// The next piece of a body, as a reader of a socket asks for it.
 async fn next(body: &mut Body) -> Option<Result<Bytes, axum::Error>> {
@@ -301,3 +307,63 @@ fn dailys_lists_are_whole_however_long() {
     let bare = server.get("/meetings?no_participants=true").expect(200);
     assert!(bare["data"][0].get("participants").is_none(), "{bare}");
 }
+
+/// A hundred reads of the server's own, on either kind of thread, let no vendor's caller wait.
+#[test]
+fn vendors_callers_have_turns_of_their_own() {
+    let server = Server::new();
+    server.join("town", "alice");
+    let (gate, held) = (Arc::new(Mutex::new(())), Arc::new(AtomicUsize::new(0)));
+    let closed = gate.lock().unwrap();
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .build()
+        .unwrap();
+    let greedy = server.engine.reading_as(Reader::default());
+    for at in 0..100 {
+        let (greedy, gate, held) = (greedy.clone(), Arc::clone(&gate), Arc::clone(&held));
+        runtime.spawn(async move {
+            let wait = move |_: &dyn EventStore| {
+                held.fetch_add(1, Ordering::Relaxed);
+                drop(gate.lock());
+                Ok(())
+            };
+            if at % 2 == 0 {
+                greedy.read(wait).await
+            } else {
+                greedy.answer(wait).await
+            }
+        });
+    }
+    while held.load(Ordering::Relaxed) < 4 {
+        std::thread::yield_now();
+    }
+    let read = |path: &str, bearer: &str| {
+        HttpRequest::get(path)
+            .header("Authorization", bearer)
+            .body(Body::empty())
+            .unwrap()
+    };
+    let claims = json!({"iss": "devkey", "exp": 4_102_444_800_i64, "video": {"roomCreate": true}});
+    let create = HttpRequest::post("/twirp/livekit.RoomService/CreateRoom")
+        .header("Content-Type", "application/json")
+        .header("Authorization", format!("Bearer {}", mint(&claims)))
+        .body(Body::from(r#"{"name":"abcd-efgh-ijkl"}"#));
+    let asked = [
+        read("/daily/v1/rooms", "Bearer secret"),
+        read("/videosdk/v2/rooms", &application()),
+        create.unwrap(),
+    ];
+    for request in asked {
+        let path = request.uri().path().to_owned();
+        let got = server.send_within(request, HANGS);
+        assert!(
+            got.is_some_and(|got| got.status == 200),
+            "{path} waits for others"
+        );
+    }
+    drop(closed);
+}
+
+/// What takes longer hangs.
+const HANGS: Duration = Duration::from_secs(60);

@@ -11,6 +11,7 @@ use crate::replay::position::Pos;
 use crate::replay::view::{EventView, RoomView, SessionView};
 use crate::replay::{
     Ability, EventPage, EventQuery, Filter, Order, Presence, PresencePage, Removal, RemovalPage,
+    SessionPage,
 };
 use crate::store::Position;
 
@@ -135,9 +136,19 @@ impl Reader for ServerReader<'_> {
     }
 
     fn sessions(&self, room: &str) -> Result<Vec<SessionView>, Failure> {
-        let answer: Value = self.get(&["rooms", room, "sessions"], &[])?;
-        let sessions = answer.get("sessions").cloned().unwrap_or(answer);
-        parsed(sessions)
+        let mut found = Vec::new();
+        let mut cursor: Option<u32> = None;
+        loop {
+            let after = cursor.map(|cursor| cursor.to_string());
+            let pairs = after.as_deref().map(|after| ("cursor", after));
+            let pairs: Vec<(&str, &str)> = pairs.into_iter().collect();
+            let page: SessionPage = self.get(&["rooms", room, "sessions"], &pairs)?;
+            found.extend(page.sessions);
+            if page.cursor.is_none() {
+                return Ok(found);
+            }
+            cursor = page.cursor;
+        }
     }
 
     fn present(

@@ -49,13 +49,13 @@ impl Daily {
 
     /// The same, whose reads wait in the queue of a key: Daily's callers show nothing else.
     pub(super) fn reading_as(&self, shown: &Shown) -> Self {
-        let engine = self.engine.reading_as(Reader {
+        let reader = Reader {
             key: shown.key_id.as_str().into(),
             caller: Arc::default(),
-        });
+        };
         Self {
-            catalogue: self.catalogue.on(engine.clone()),
-            engine,
+            engine: self.engine.reading_as(reader.clone()),
+            catalogue: self.catalogue.reading_as(reader),
             ..self.clone()
         }
     }

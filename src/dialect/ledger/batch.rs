@@ -5,6 +5,7 @@
 //! answers together have a bound in bytes and in time; the calls beyond it are not carried out.
 
 use std::borrow::Cow;
+use std::convert::Infallible;
 use std::pin::{Pin, pin};
 use std::time::Duration;
 
@@ -15,7 +16,6 @@ use axum::response::{IntoResponse as _, Response};
 use axum::{Extension, Router};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
-use tokio::sync::mpsc::{Sender, channel};
 use tokio::time::{Sleep, sleep};
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
@@ -26,7 +26,7 @@ use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::rendered::ANSWER_BYTES_MAX;
 use crate::dialect::ledger::state::{Ledger, State};
 use crate::dialect::ledger::write::Asked;
-use crate::dialect::pieces::Pieces;
+use crate::dialect::written::{Pen, written};
 use crate::domain::Code;
 
 /// `POST /batch`
@@ -41,22 +41,14 @@ pub(super) async fn batch(
         limits.charge(asked.claims(), items.len().saturating_sub(1));
     }
     let outer = asked.into_parts();
-    let (pieces, waiting) = channel(PIECES_MAX);
     let batch = Batch {
         ledger,
         single,
         outer,
     };
-    let feed = async move {
-        tokio::select! {
-            // Nobody is left to be answered.
-            () = pieces.closed() => {}
-            _gone = batch.answer(items, &pieces) => {}
-        }
-    };
-    tokio::spawn(feed.in_current_span());
     // The headers wait for the first piece: they tell where it left the log.
-    let body = Body::from_stream(Pieces::begun(waiting).await);
+    let body = written(|pen| batch.answer(items, pen).in_current_span());
+    let Ok(body) = body.await;
     Ok(([JSON], body).into_response())
 }
 
@@ -182,17 +174,15 @@ struct Batch {
 }
 
 impl Batch {
-    /// Carries out one call after the other and writes what each is answered; `None` once nobody
+    /// Carries out one call after the other and writes what each is answered, as long as somebody
     /// reads it.
-    async fn answer(&self, items: Vec<Item>, pieces: &Sender<Bytes>) -> Option<()> {
+    async fn answer(self, items: Vec<Item>, mut pen: Pen) -> Result<Pen, Infallible> {
         let mut late = pin!(sleep(TIME_MAX));
         let mut left = ANSWERS_BYTES_MAX;
         let mut over = None;
-        let mut piece = br#"{"items":["#.to_vec();
-        for (at, item) in items.into_iter().enumerate() {
-            if at > 0 {
-                piece.push(b',');
-            }
+        pen.write(r#"{"items":["#).await;
+        let mut is_first = true;
+        for item in items {
             let (status, body) = match over {
                 Some(over) => Over::untouched(over),
                 None => match self.one(item, left, late.as_mut()).await {
@@ -205,22 +195,13 @@ impl Batch {
             };
             left = left.saturating_sub(body.len());
             let begin = format!(r#"{{"status":{},"body":"#, status.as_u16());
-            piece.extend_from_slice(begin.as_bytes());
-            if body.len() < PIECE_BYTES {
-                piece.extend_from_slice(&body);
-            } else {
-                // Megabytes are not copied: other calls wait for this thread.
-                pieces.send(std::mem::take(&mut piece).into()).await.ok()?;
-                pieces.send(body).await.ok()?;
-            }
-            piece.push(b'}');
-            if piece.len() >= PIECE_BYTES {
-                pieces.send(std::mem::take(&mut piece).into()).await.ok()?;
-            }
+            pen.item(&mut is_first, begin).await;
+            pen.write_large(body).await;
+            pen.write("}").await;
         }
         let end = format!(r#"],"position":{}}}"#, self.ledger.engine.head());
-        piece.extend_from_slice(end.as_bytes());
-        pieces.send(piece.into()).await.ok()
+        pen.write(end).await;
+        Ok(pen)
     }
 
     /// What one call is answered, in no more bytes than are left.
@@ -331,7 +312,3 @@ const BYTES_MAX: usize = ANSWER_BYTES_MAX;
 const ANSWERS_BYTES_MAX: usize = BYTES_MAX - ITEMS_MAX * 512;
 /// As long as a single answer may take to begin.
 const TIME_MAX: Duration = Duration::from_secs(60);
-/// Answers gathered before they are sent.
-const PIECE_BYTES: usize = 64 * 1024;
-/// The one piece that waits for a slow reader; the calls after it wait as well.
-const PIECES_MAX: usize = 1;

@@ -1,7 +1,6 @@
 //! Reading events: pages of them, and one with its place in the chain.
 //! Apart from the stream, which never ends.
 
-use axum::Json;
 use axum::http::HeaderMap;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -167,7 +166,7 @@ pub(super) async fn one(
     headers: HeaderMap,
     Named(position): Named<String>,
     query: Query,
-) -> Result<Json<EventInChain>, Problem> {
+) -> Result<Rendered, Problem> {
     let claims = ledger.reader(&headers)?;
     let mut query = query;
     let names_after = names_after(&mut query)?;
@@ -195,14 +194,15 @@ pub(super) async fn one(
     let past = ledger.past.of(record.room.as_ref());
     let shown = ledger.engine.read(move |store| {
         let link = store.commit_of(record.position)?;
-        Ok(EventInChain {
-            event: past.lock().show_after(store, &record, names_after)?,
+        let event = past.lock().show_after(store, &record, names_after)?;
+        Ok(Rendered::of(&EventInChain {
+            event,
             command: record.command_first,
             commit: link.position,
             chain: link.chain,
-        })
+        }))
     });
-    Ok(Json(shown.await?))
+    Ok(shown.await?)
 }
 
 /// An event with its place in the chain.

@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 
-use axum::Json;
 use axum::http::HeaderMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
@@ -11,6 +10,7 @@ use crate::dialect::ledger::moments::no_room;
 use crate::dialect::ledger::openapi::{Answer, Operation};
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::query::Query;
+use crate::dialect::ledger::rendered::Rendered;
 use crate::dialect::ledger::rooms::{Limit, asked_more, at};
 use crate::dialect::ledger::state::{Ledger, State};
 use crate::dialect::ledger::write::Named;
@@ -23,7 +23,7 @@ pub(super) async fn present(
     headers: HeaderMap,
     Named(room): Named<String>,
     query: Query,
-) -> Result<Json<PresencePage>, Problem> {
+) -> Result<Rendered, Problem> {
     let asked = asked_more(&ledger, &headers, &room, query, |query| {
         Ok((can(query)?, page(query)?))
     });
@@ -32,8 +32,10 @@ pub(super) async fn present(
         Some(Present::of(room, names, ability, cursor, limit))
     });
     let found = found.await?.ok_or_else(|| no_room(&room))?;
-    let page = ledger.engine.read(move |store| found.complete(store));
-    Ok(Json(page.await?))
+    let page = ledger
+        .engine
+        .read(move |store| Ok(Rendered::of(&found.complete(store)?)));
+    Ok(page.await?)
 }
 
 /// `GET /rooms/{room}/removals`
@@ -42,7 +44,7 @@ pub(super) async fn removed(
     headers: HeaderMap,
     Named(room): Named<String>,
     query: Query,
-) -> Result<Json<RemovalPage>, Problem> {
+) -> Result<Rendered, Problem> {
     let (room, moment, Page { cursor, limit }) =
         asked_more(&ledger, &headers, &room, query, page).await?;
     let name = room.clone();
@@ -51,10 +53,11 @@ pub(super) async fn removed(
         return Err(no_room(&room));
     }
     let moment = Moment::Version(version);
-    let found = ledger
-        .engine
-        .read(move |store| removals(store, &name, moment, cursor, limit));
-    Ok(Json(found.await?))
+    let found = ledger.engine.read(move |store| {
+        let page = removals(store, &name, moment, cursor, limit)?;
+        Ok(Rendered::of(&page))
+    });
+    Ok(found.await?)
 }
 
 pub(super) const PRESENT: Operation = Operation::read(
@@ -116,5 +119,7 @@ impl JsonSchema for Can {
 }
 
 const PEOPLE_DEFAULT: usize = 1_000;
-/// One of them takes about 300 bytes as JSON, so an answer stays below 4 MB.
+/// One of them takes about 300 bytes as JSON, so a page has about 3 MB. Names and reasons at their
+/// bounds take ten times as much, and more than an answer may have: then a smaller limit is asked
+/// for.
 const PEOPLE_MAX: usize = 10_000;

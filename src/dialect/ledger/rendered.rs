@@ -37,7 +37,8 @@ impl IntoResponse for Rendered {
         let Some(body) = self.0 else {
             let detail = format!(
                 "the answer would have more than {ANSWER_BYTES_MAX} bytes: ask for less of it, \
-                 such as a page of /present, one participant, or a smaller limit"
+                 such as a smaller limit, one participant, a page of /present, or a page of \
+                 /events with target= or session="
             );
             let status = StatusCode::PAYLOAD_TOO_LARGE;
             return Problem::new(status, Code::TooLarge.as_str(), detail).into_response();

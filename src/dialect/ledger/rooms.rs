@@ -22,7 +22,7 @@ use crate::domain::{
 };
 use crate::engine::past;
 use crate::replay::view::{ParticipantView, RoomSummary, RoomView, SessionView};
-use crate::replay::{EarlierStints, Moment, Names};
+use crate::replay::{EarlierStints, Moment, Names, Runs, SessionPage};
 
 /// `GET /rooms`
 pub(super) async fn list(
@@ -111,12 +111,6 @@ pub(super) struct Rooms {
     cursor: Option<String>,
 }
 
-/// The runs of a room.
-#[derive(Debug, Serialize, JsonSchema)]
-pub(super) struct Sessions {
-    sessions: Vec<SessionView>,
-}
-
 pub(super) const LIST: Operation = Operation::read(
     "rooms",
     "Pages of rooms.",
@@ -139,9 +133,12 @@ pub(super) const PARTICIPANT: Operation = Operation::read(
 .or(&[404]);
 pub(super) const SESSIONS: Operation = Operation::read(
     "sessions",
-    "The sessions of a room, with who was there.",
-    |query| at(query).map(drop),
-    Answer::of::<Sessions>(200),
+    "Pages of the sessions of a room, with who was there.",
+    |query| {
+        at(query)?;
+        runs(query).map(drop)
+    },
+    Answer::of::<SessionPage>(200),
 )
 .or(&[404]);
 pub(super) const SESSION: Operation = Operation::read(
@@ -159,29 +156,29 @@ async fn names(
     after: Option<RoomName>,
     prefix: &str,
 ) -> Result<Vec<RoomName>, Problem> {
-    if live == Some(true) {
-        let mut names: Vec<RoomName> = ledger
-            .engine
-            .live_rooms()
-            .iter()
-            .map(|room| room.name.clone())
-            .filter(|name| after.as_ref().is_none_or(|after| name > after))
-            .collect();
-        names.sort();
-        return Ok(names);
-    }
-    let Some(start) = RoomName::new(prefix).ok().filter(|_| after.is_none()) else {
-        return Ok(ledger.engine.rooms(after, PAGE).await?);
+    let is_live = live == Some(true);
+    let start = RoomName::new(prefix).ok().filter(|_| after.is_none());
+    let after = after.or_else(|| start.clone());
+    let mut names: Vec<RoomName> = if is_live {
+        let rooms = ledger.engine.live_rooms_after(after).take(PAGE);
+        rooms.map(|room| room.name.clone()).collect()
+    } else {
+        ledger.engine.rooms(after, PAGE).await?
     };
     // Names after the prefix leave out the room of just that name.
-    let whole = start.clone();
-    let exists = ledger
-        .engine
-        .read(move |store| store.room_head(Some(&whole)))
-        .await?;
-    let mut names = ledger.engine.rooms(Some(start.clone()), PAGE).await?;
-    if exists > Version(0) {
-        names.insert(0, start);
+    if let Some(start) = start {
+        let whole = start.clone();
+        let exists = if is_live {
+            ledger.engine.live(&start).is_some()
+        } else {
+            let head = ledger
+                .engine
+                .read(move |store| store.room_head(Some(&whole)));
+            head.await? > Version(0)
+        };
+        if exists {
+            names.insert(0, start);
+        }
     }
     Ok(names)
 }
@@ -217,7 +214,7 @@ pub(super) async fn participant(
     headers: HeaderMap,
     Named((room, identity)): Named<(String, String)>,
     query: Query,
-) -> Result<Json<ParticipantView>, Problem> {
+) -> Result<Rendered, Problem> {
     let (room, moment) = asked(&ledger, &headers, &room, query).await?;
     let identity =
         Identity::new(&identity).map_err(|error| Problem::malformed(error.to_string()))?;
@@ -231,12 +228,15 @@ pub(super) async fn participant(
         let detail = format!("nobody called {identity:?} was mentioned in room {room:?} then");
         Problem::not_found(Code::NoSuchParticipant.as_str(), detail)
     })?;
-    if let Some(earlier) = earlier {
-        let mut stints = ledger.engine.read(move |store| earlier.read(store)).await?;
-        stints.append(&mut view.timelog);
-        view.timelog = stints;
-    }
-    Ok(Json(view))
+    let rendered = ledger.engine.read(move |store| {
+        if let Some(earlier) = earlier {
+            let mut stints = earlier.read(store)?;
+            stints.append(&mut view.timelog);
+            view.timelog = stints;
+        }
+        Ok(Rendered::of(&view))
+    });
+    Ok(rendered.await?)
 }
 
 /// `GET /rooms/{room}/sessions`
@@ -246,10 +246,8 @@ pub(super) async fn sessions(
     Named(room): Named<String>,
     query: Query,
 ) -> Result<Rendered, Problem> {
-    let (room, moment) = asked(&ledger, &headers, &room, query).await?;
-    let sessions = ledger.sessions_at(&room, moment, None, |sessions| {
-        Rendered::of(&Sessions { sessions })
-    });
+    let (room, moment, runs) = asked_more(&ledger, &headers, &room, query, runs).await?;
+    let sessions = ledger.sessions_at(&room, moment, runs, |page| Rendered::of(&page));
     let sessions = sessions.await?;
     let known = ledger.engine.room(&room).await?;
     if known.is_none() {
@@ -273,8 +271,9 @@ pub(super) async fn session(
     let place = ledger.session_place(&claims, &session).await?;
     let place = place.ok_or_else(unknown)?;
     let (room, moment) = asked(&ledger, &headers, place.room.as_str(), query).await?;
-    let found = ledger.sessions_at(&room, moment, Some(place.number), |mut found| {
-        found.pop().map(|session| Rendered::of(&session))
+    let found = ledger.sessions_at(&room, moment, Runs::only(place.number), |mut found| {
+        let session = found.sessions.pop();
+        session.map(|session| Rendered::of(&session))
     });
     found.await?.ok_or_else(unknown)
 }
@@ -305,6 +304,16 @@ pub(super) async fn asked_more<T>(
     query.finish()?;
     let moment = ledger.moment(&room, at.as_deref()).await?;
     Ok((room, moment, more))
+}
+
+/// Which page of sessions.
+fn runs(query: &mut Query) -> Result<Runs, Problem> {
+    let after = query.parsed("cursor", str::parse::<u32>)?;
+    let limit = query.parsed("limit", Limit::<SESSIONS_MAX>::parse)?;
+    Ok(Runs {
+        after: SessionNumber(after.unwrap_or_default()),
+        limit: limit.map_or(SESSIONS_DEFAULT, |Limit(limit)| limit),
+    })
 }
 
 pub(super) fn at(query: &mut Query) -> Result<Option<String>, Problem> {
@@ -340,19 +349,19 @@ impl Ledger {
         Ok(shown.await?)
     }
 
-    /// Shows the sessions of a room up to a moment, or one of them.
+    /// Shows some sessions of a room up to a moment.
     async fn sessions_at<T: Send + 'static>(
         &self,
         room: &RoomName,
         moment: Moment,
-        only: Option<SessionNumber>,
-        show: impl FnOnce(Vec<SessionView>) -> T + Send + 'static,
+        runs: Runs,
+        show: impl FnOnce(SessionPage) -> T + Send + 'static,
     ) -> Result<T, Problem> {
         let now = self.engine.now();
         let book = self.past.of(Some(room));
         let room = room.clone();
         let shown = self.engine.read(move |store| {
-            let sessions = past::sessions(store, || book.lock(), (&room, moment, now), only)?;
+            let sessions = past::sessions(store, || book.lock(), (&room, moment, now), runs)?;
             Ok(show(sessions))
         });
         Ok(shown.await?)
@@ -383,5 +392,8 @@ impl<const MAX: usize> JsonSchema for Limit<MAX> {
 
 const ROOMS_DEFAULT: usize = 100;
 const ROOMS_MAX: usize = 1_000;
+const SESSIONS_DEFAULT: usize = 100;
+/// A page ends earlier where its sessions come to some megabytes.
+const SESSIONS_MAX: usize = 1_000;
 /// Names read at a time: enough for a page of the default length with some left out.
 const PAGE: usize = 256;

@@ -52,7 +52,7 @@ impl FromRequestParts<Ledger> for State<Ledger> {
         let mut ledger = all.clone();
         if let Ok(claims) = all.claims(&parts.headers) {
             ledger.engine = all.engine.reading_as(claims.reader());
-            ledger.catalogue = all.catalogue.on(ledger.engine.clone());
+            ledger.catalogue = all.catalogue.reading_as(claims.reader());
         }
         Ok(Self(ledger))
     }

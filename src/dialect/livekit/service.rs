@@ -43,9 +43,10 @@ impl Service {
 
     /// The same, whose reads wait in the queue of one caller.
     fn reading_as(&self, reader: Reader) -> Self {
-        let engine = self.engine.reading_as(reader);
-        let catalogue = self.catalogue.on(engine.clone());
-        Self { engine, catalogue }
+        Self {
+            engine: self.engine.reading_as(reader.clone()),
+            catalogue: self.catalogue.reading_as(reader),
+        }
     }
 }
 

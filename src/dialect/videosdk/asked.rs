@@ -120,13 +120,13 @@ impl VideoSdk {
     pub(super) fn reading_as(&self, token: &Token) -> Self {
         let participant = token.participant.as_deref().unwrap_or_default();
         let room = token.room.as_deref().unwrap_or_default();
-        let engine = self.engine.reading_as(Reader {
+        let reader = Reader {
             key: token.key_id.as_str().into(),
             caller: format!("{participant} {room}").into(),
-        });
+        };
         Self {
-            catalogue: self.catalogue.on(engine.clone()),
-            engine,
+            engine: self.engine.reading_as(reader.clone()),
+            catalogue: self.catalogue.reading_as(reader),
             ..self.clone()
         }
     }

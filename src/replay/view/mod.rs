@@ -33,4 +33,4 @@ pub use person::{
 };
 pub use presence::{Presence, PresencePage, Removal, RemovalPage};
 pub use room::{BanView, CountsView, RevocationView, RoomSummary, RoomView};
-pub use session::{SessionParticipantView, SessionView};
+pub use session::{SessionPage, SessionParticipantView, SessionView};

@@ -46,6 +46,21 @@ pub struct SessionView {
     pub participants: Vec<SessionParticipantView>,
 }
 
+/// Some runs of a room, oldest first.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(
+    feature = "server",
+    derive(schemars::JsonSchema),
+    schemars(rename = "Sessions")
+)]
+pub struct SessionPage {
+    /// In order.
+    pub sessions: Vec<SessionView>,
+    /// Where the next page begins; absent at the end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cursor: Option<u32>,
+}
+
 /// Somebody who was in a session.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(

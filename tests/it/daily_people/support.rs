@@ -1,6 +1,7 @@
 //! All that a server answers, on a clock that stands still, and the calls that these tests make.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -16,6 +17,7 @@ use roomledger::store::Record;
 use roomledger::testing::virtual_time::{VirtualEngine, call};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
+use tokio::time::timeout;
 use tower::ServiceExt as _;
 
 use crate::livekit_service::support::mint;
@@ -118,6 +120,18 @@ impl Server {
                 headers: parts.headers,
                 body: serde_json::from_slice(&body).unwrap_or_default(),
             }
+        })
+    }
+
+    /// The same; `None` where it does not come in time.
+    pub(crate) fn send_within(&self, request: HttpRequest<Body>, longest: Duration) -> Option<Got> {
+        let answered = self.router.clone().oneshot(request);
+        let answered = async { timeout(longest, answered).await };
+        let answered = self.runtime.block_on(answered).ok()?.unwrap();
+        Some(Got {
+            status: answered.status().as_u16(),
+            headers: answered.headers().clone(),
+            body: Value::Null,
         })
     }
 

@@ -3,6 +3,7 @@
 pub(crate) mod any_request;
 mod calls;
 mod codes;
+mod crowds;
 mod edges;
 mod limits;
 mod modes;

@@ -11,7 +11,7 @@ use crate::dialect::ledger::problem::Problem;
 pub(super) const fn of(group: Group) -> &'static [u16] {
     match group {
         Group::Open => &[],
-        Group::Reading => &[400, 401, 403, 415, 429, 500, 503],
+        Group::Reading => &[400, 401, 403, 413, 415, 429, 500, 503],
         Group::Reports | Group::Commands => {
             &[400, 401, 403, 404, 409, 413, 415, 422, 429, 500, 503, 507]
         }
