@@ -172,6 +172,7 @@ fn a_narrowed_key_reads_its_rooms_and_no_list_of_all() {
             ("/api/v1/rooms/other", 403),
             ("/api/v1/events?room=other", 403),
             ("/api/v1/events", 403),
+            ("/api/v1/rooms", 403),
         ] {
             let (status, answer) = server.call_as(&by, "GET", path, "");
             assert_eq!(status, want, "{rooms}: {path}: {answer}");

@@ -5,13 +5,13 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::dialect::auth::claims::{ALL_ROOMS, Right};
 use crate::dialect::caller::Caller;
 use crate::dialect::ledger::health::Clock;
 use crate::dialect::ledger::openapi::{Answer, Operation};
+use crate::dialect::ledger::operator::of_all_rooms;
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::state::{DIALECT, Ledger, State};
-use crate::dialect::ledger::write::{Asked, EVERY_ROOM, Need, Write};
+use crate::dialect::ledger::write::Asked;
 use crate::dialect::recorded::Recorded;
 use crate::engine::RELEASE_CLOCK;
 use crate::store::Position;
@@ -21,20 +21,10 @@ pub(super) async fn release(
     State(ledger): State<Ledger>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    if !asked.claims().may(Right::Admin(ALL_ROOMS)) {
-        let detail = "the clock is that of all rooms: the token needs the ledger's `admin`, and \
-                      must not be for one room";
-        let problem = Problem::no_right(detail);
-        let write = Write::begin(&ledger, asked, EVERY_ROOM, Need::Admin).await?;
-        return Err(write.not_granted(RELEASE_CLOCK, problem).await);
-    }
-    let mut asked = asked;
+    let mut asked = of_all_rooms(&ledger, asked, RELEASE_CLOCK, "the clock is that").await?;
     asked.read_alone(|_| Ok(())).await?;
     let claims = asked.claims().clone();
     let caller = Caller::new(claims, &asked.into_parts());
-    if let Some(mismatch) = caller.mismatch() {
-        return Err(Problem::rejected(&mismatch));
-    }
     let provenance = caller.provenance(DIALECT, RELEASE_CLOCK);
     let provenance = provenance.map_err(|error| Problem::malformed(error.to_string()))?;
     let released = ledger.engine.release_clock_by(provenance).await?;

@@ -19,6 +19,7 @@ mod joins;
 mod lines;
 mod moments;
 mod openapi;
+mod operator;
 mod people;
 mod permission_body;
 mod problem;

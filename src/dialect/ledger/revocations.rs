@@ -7,14 +7,14 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::dialect::auth::claims::{ALL_ROOMS, Right};
 use crate::dialect::auth::keys::Key;
 use crate::dialect::caller::Caller;
 use crate::dialect::ledger::fields::{Fields, Wrong};
 use crate::dialect::ledger::openapi::{Answer, Body, Operation};
+use crate::dialect::ledger::operator::of_all_rooms;
 use crate::dialect::ledger::problem::Problem;
 use crate::dialect::ledger::state::{DIALECT, Ledger, State};
-use crate::dialect::ledger::write::{Asked, EVERY_ROOM, Named, Need, Write};
+use crate::dialect::ledger::write::{Asked, Named};
 use crate::dialect::recorded::Recorded;
 use crate::domain::event::{ApiTokenRevocationLifted, ApiTokensRevoked};
 use crate::domain::limits::{API_TOKENS_REVOKED_MAX, TOKEN_ID_BYTES_MAX};
@@ -27,7 +27,7 @@ pub(super) async fn revoke(
     Named(key_id): Named<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let mut asked = may(&ledger, asked, REVOKE_CALL).await?;
+    let mut asked = of_all_rooms(&ledger, asked, REVOKE_CALL, KEYS_ARE).await?;
     let wish = asked.read_alone(read).await?;
     let ring = ledger.keys.ring();
     let known = ring.key(&key_id);
@@ -81,7 +81,7 @@ pub(super) async fn lift(
     Named(key_id): Named<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let mut asked = may(&ledger, asked, LIFT_CALL).await?;
+    let mut asked = of_all_rooms(&ledger, asked, LIFT_CALL, KEYS_ARE).await?;
     asked.read_alone(|_| Ok(())).await?;
     let lifted = ApiTokenRevocationLifted {
         key: key_id,
@@ -147,21 +147,6 @@ fn read(fields: &mut Fields) -> Result<Wish, Wrong> {
     }
 }
 
-/// Hands the request back to a caller that may change all rooms: keys are theirs.
-///
-/// # Errors
-/// 403, recorded.
-async fn may(ledger: &Ledger, asked: Asked, call: &'static str) -> Result<Asked, Problem> {
-    if asked.claims().may(Right::Admin(ALL_ROOMS)) {
-        return Ok(asked);
-    }
-    let detail = "API keys are those of all rooms: the token needs the ledger's `admin`, and must \
-                  not be for one room";
-    let problem = Problem::no_right(detail);
-    let write = Write::begin(ledger, asked, EVERY_ROOM, Need::Admin).await?;
-    Err(write.not_granted(call, problem).await)
-}
-
 async fn record(
     ledger: &Ledger,
     asked: Asked,
@@ -170,9 +155,6 @@ async fn record(
 ) -> Result<Response, Problem> {
     let claims = asked.claims().clone();
     let caller = Caller::new(claims, &asked.into_parts());
-    if let Some(mismatch) = caller.mismatch() {
-        return Err(Problem::rejected(&mismatch));
-    }
     let provenance = caller.provenance(DIALECT, call);
     let provenance = provenance.map_err(|error| Problem::malformed(error.to_string()))?;
     let done = ledger.engine.record_by(provenance, event).await?;
@@ -195,6 +177,7 @@ fn unknown(key_id: &str) -> Problem {
 
 /// As far ahead as a revocation may lie, here and in rooms.
 const DAY_S: u32 = 86_400;
+const KEYS_ARE: &str = "API keys are those";
 /// How events name the calls.
 const REVOKE_CALL: &str = "revoke_api_tokens";
 const LIFT_CALL: &str = "lift_api_token_revocations";

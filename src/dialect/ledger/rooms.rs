@@ -44,6 +44,10 @@ pub(super) async fn list(
     query.finish()?;
     let sees_all = claims.may(Right::RoomList) || claims.may(Right::Audit(None));
     let own = (!sees_all).then(|| own_rooms(&claims));
+    if own.as_ref().is_some_and(Vec::is_empty) {
+        let detail = "the list is of all rooms, and the key is for some alone";
+        return Err(Problem::no_right(detail));
+    }
     let mut after = cursor;
     let mut rooms: Vec<RoomSummary> = Vec::new();
     let mut more = None;

@@ -63,6 +63,10 @@ impl Asked {
         &self.claims
     }
 
+    pub(super) const fn parts(&self) -> &Parts {
+        &self.parts
+    }
+
     pub(super) fn into_parts(self) -> Parts {
         self.parts
     }
@@ -318,12 +322,23 @@ impl Write {
 
     /// Records that the token does not grant a call, and answers with the problem.
     pub(super) async fn not_granted(&self, call: &'static str, problem: Problem) -> Problem {
-        let mut request = self.request(Command::Unread(call));
-        request.objection = Some(Rejection::NotGranted {
+        let objection = Rejection::NotGranted {
             room: self.room.to_string(),
             key_id: self.caller.claims.key_id.clone(),
             call: call.to_owned(),
-        });
+        };
+        self.objected(call, objection, problem).await
+    }
+
+    /// Records why a call is refused, and answers with the problem.
+    pub(super) async fn objected(
+        &self,
+        call: &'static str,
+        why: Rejection,
+        problem: Problem,
+    ) -> Problem {
+        let mut request = self.request(Command::Unread(call));
+        request.objection = Some(why);
         match self.engine_call(request) {
             Err(other) => other,
             Ok(call) => match self.ledger.engine.execute(call).await {
@@ -371,7 +386,7 @@ impl Write {
         let mut request = request;
         if !self.may(&request.command) {
             request.objection = Some(Rejection::NotGranted {
-                room: self.room.to_string(),
+                room: self.not_reached(&request.command).to_string(),
                 key_id: self.caller.claims.key_id.clone(),
                 call: request.command.name().to_owned(),
             });
@@ -417,6 +432,18 @@ impl Write {
             return self.may_move(to_room);
         }
         claims.may(self.need.right(room))
+    }
+
+    /// The room that a refused command is not allowed in: of a move, the other one where this is.
+    fn not_reached<'a>(&'a self, command: &'a Command) -> &'a RoomName {
+        match command {
+            Command::Move { to_room, .. }
+                if self.caller.claims.may(self.need.right(self.room.as_str())) =>
+            {
+                to_room
+            }
+            _ => &self.room,
+        }
     }
 
     fn may_move(&self, to_room: &RoomName) -> bool {

@@ -1,9 +1,7 @@
 //! LiveKit's calls on the engine. Apart from framing and translation: this is where a call meets
 //! its right, the log, and the state to answer with; it never decides what a command does.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-
+use crate::dialect::auth::claims::Right;
 use crate::dialect::catalogue::SharedCatalogue;
 pub use crate::dialect::livekit::DIALECT;
 use crate::dialect::livekit::listed::Listed;
@@ -20,6 +18,8 @@ use crate::dialect::livekit::{Answer, Given, Incoming, RoomService, refusal, ren
 use crate::dialect::recorded::Recorded;
 use crate::domain::{self, Command, Identity, Rejection, Room, RoomName};
 use crate::engine::{self, Engine, EngineError, Reader, Receipt, Status};
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// `RoomService`, carried out by an engine.
 #[derive(Clone, Debug)]
@@ -76,8 +76,13 @@ impl Service {
             Ok(provenance) => provenance,
             Err(error) => return Answer::unrecorded(Err(refusal::rejected(call, &error))),
         };
+        let may_here = caller.claims.may(Right::RoomAdmin(wish.room.as_str()));
+        let denied_in = match &wish.command {
+            Command::Move { to_room, .. } if may_here => to_room.to_string(),
+            _ => wish.room.to_string(),
+        };
         let denied = || Rejection::NotGranted {
-            room: wish.room.to_string(),
+            room: denied_in,
             key_id: caller.claims.key_id.clone(),
             call: call.name().to_owned(),
         };
