@@ -37,6 +37,7 @@ struct Person {
     connection: Option<String>,
     /// The track while they publish one, and whether it is muted.
     track: Option<(String, bool)>,
+    is_banned: bool,
 }
 
 impl Person {
@@ -72,6 +73,7 @@ impl Meeting {
             identity,
             connection: None,
             track: None,
+            is_banned: false,
         });
         Ok(Self {
             room: RoomName::new(room)?,
@@ -138,6 +140,11 @@ impl Meeting {
         };
         let target = Target::Identity(person.identity.clone());
         let Some(connection) = person.connection.clone() else {
+            // Banned for a while: else the people of a long room would run out.
+            if std::mem::take(&mut person.is_banned) && drawn < 500 {
+                let identity = person.identity.clone();
+                return Ok((moderator, Command::Unban { identity }));
+            }
             return person.comes(act);
         };
         Ok(match drawn {
@@ -149,6 +156,7 @@ impl Meeting {
             80..100 => {
                 person.is_gone();
                 let ban = drawn >= 97;
+                person.is_banned = ban;
                 (
                     moderator,
                     Command::Remove(Remove {
