@@ -169,7 +169,8 @@ def own(facts):
     """
     claims = {"sub": "measure", "ledger": {"audit": True}}
     found = [Question("GET", f"/api/v1{path}", claims) for path in paths.split()]
-    return [*found, *(Question("GET", path, claims) for path in ["/healthz", "/readyz", "/metrics"])]
+    health = ["/healthz", "/readyz", "/metrics"]
+    return [*found, *(Question("GET", path, claims) for path in health)]
 
 
 def livekit(facts):

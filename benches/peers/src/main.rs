@@ -179,7 +179,8 @@ fn appends(peer: &dyn Peer, callers: usize, time: Duration) -> Fallible<(u64, f6
 
 fn print(peers: &[Measured]) {
     println!(
-        "| | append, 1 caller | 16 | 256 | ratio: 1 | 16 | 256 | read, events/s | ratio | open, ms |"
+        "| | append, 1 caller | 16 | 256 | ours is: 1 | 16 | 256 | read, events/s | ours is \
+         | open, ms |"
     );
     println!("|---|---|---|---|---|---|---|---|---|---|");
     let Some(ours) = peers.iter().find(|one| one.name == "roomledger") else {

@@ -160,6 +160,7 @@ DECLARE next bigint;
 BEGIN
   PERFORM pg_advisory_xact_lock(hashtext(split_part(stream, '-', 1)));
   SELECT COALESCE(MAX(position), -1) + 1 INTO next FROM messages WHERE stream_name = stream;
-  INSERT INTO messages (stream_name, type, position, data) VALUES (stream, kind, next, content::jsonb);
+  INSERT INTO messages (stream_name, type, position, data)
+    VALUES (stream, kind, next, content::jsonb);
   RETURN next;
 END $$ LANGUAGE plpgsql";

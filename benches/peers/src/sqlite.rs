@@ -1,5 +1,5 @@
-//! SQLite, bundled with its crate: a write-ahead log, which `synchronous = FULL` syncs at each commit.
-//! One connection behind a lock, since it has one writer at a time in any case.
+//! SQLite, bundled with its crate: a write-ahead log, which `synchronous = FULL` syncs at each
+//! commit. One connection behind a lock, since it has one writer at a time in any case.
 //!
 //! As an event store it numbers a stream within the transaction; bare it inserts a row and no more.
 

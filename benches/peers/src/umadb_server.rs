@@ -1,5 +1,5 @@
-//! UmaDB over gRPC on loopback, the server on threads of its own in this process: it makes groups of
-//! what waits, and syncs each.
+//! UmaDB over gRPC on loopback, the server on threads of its own in this process: it makes groups
+//! of what waits, and syncs each.
 
 use std::net::TcpListener;
 use std::path::Path;
