@@ -45,7 +45,15 @@ impl Draft<'_> {
         &self,
         target: &Target,
     ) -> Result<Vec<Arc<Connection>>, Rejection> {
-        let mut found = self.resolve(target)?;
+        self.without_own(target, self.resolve(target)?)
+    }
+
+    /// What a target came to, less the people that its `*` leaves out.
+    pub(super) fn without_own(
+        &self,
+        target: &Target,
+        mut found: Vec<Arc<Connection>>,
+    ) -> Result<Vec<Arc<Connection>>, Rejection> {
         if let (Target::Everyone, Some(id)) = (target, &self.request.as_connection) {
             let own = self.open_connection(id)?.participant;
             found.retain(|connection| connection.participant != own);

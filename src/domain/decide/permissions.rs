@@ -15,6 +15,7 @@ use crate::domain::patch::PermissionPatch;
 use crate::domain::permission::{Permission, ReceiveRule};
 use crate::domain::personal::Personal;
 use crate::domain::rejection::Rejection;
+use crate::domain::state::Connection;
 
 /// One key of an update, resolved.
 struct Aimed<'a> {
@@ -28,29 +29,33 @@ impl Draft<'_> {
         self.require_session()?;
         let mut aimed = Vec::new();
         let mut unknown = Vec::new();
-        let named = self.named(&it.targets);
+        let keys = it.targets.keys();
+        let all: Vec<_> = keys.map(|target| self.find(target)).collect();
+        let named = named(it.targets.keys().zip(&all));
         // In the order of `Target`: each key is more particular than those before it.
-        for (target, update) in &it.targets {
-            match self.resolve_others(target) {
-                Ok(mut found) => {
-                    if *target == Target::Everyone {
-                        found.retain(|connection| !named.contains(&connection.number));
-                    }
-                    let who = self.who(target, &found);
-                    let resolved = resolve_update(self, update)?;
-                    if let Some(id) = resolved.unknown.first().filter(|_| it.refuse_unknown) {
-                        return Err(self.no_such_connection(id));
-                    }
-                    unknown.extend(resolved.unknown);
-                    aimed.push(Aimed {
-                        key: Some(target),
-                        who,
-                        patch: resolved.patch,
-                    });
+        for ((target, update), found) in it.targets.iter().zip(all) {
+            let Some(found) = found else {
+                if it.refuse_unknown {
+                    return Err(self.nobody(target));
                 }
-                Err(rejection) if it.refuse_unknown => return Err(rejection),
-                Err(_) => unknown.push(text_of(target)),
+                unknown.push(text_of(target));
+                continue;
+            };
+            let mut found = self.without_own(target, found)?;
+            if *target == Target::Everyone {
+                found.retain(|connection| !named.contains(&connection.number));
             }
+            let who = self.who(target, &found);
+            let resolved = resolve_update(self, update)?;
+            if let Some(id) = resolved.unknown.first().filter(|_| it.refuse_unknown) {
+                return Err(self.no_such_connection(id));
+            }
+            unknown.extend(resolved.unknown);
+            aimed.push(Aimed {
+                key: Some(target),
+                who,
+                patch: resolved.patch,
+            });
         }
         if !self.change_permissions(it.mode, aimed, unknown)? {
             self.no_effect(None, "the permissions were so already");
@@ -72,15 +77,6 @@ impl Draft<'_> {
         };
         // Whole replacements say every field, so that applying them as patches is the same.
         self.change_permissions(UpdateMode::Patch, vec![aimed], unknown)
-    }
-
-    /// The connections that keys of their own name: `*` leaves them alone.
-    fn named(&self, targets: &BTreeMap<Target, PermissionUpdate>) -> BTreeSet<ConnectionNumber> {
-        let keys = targets.keys().filter(|target| **target != Target::Everyone);
-        let found = keys
-            .filter_map(|target| self.resolve(target).ok())
-            .flatten();
-        found.map(|connection| connection.number).collect()
     }
 
     fn change_permissions(
@@ -161,6 +157,15 @@ impl Draft<'_> {
         groups.sort_by_key(|group| group.connections.pairs().first().copied());
         Ok(groups)
     }
+}
+
+/// The connections that keys of their own name: `*` leaves them alone.
+fn named<'a>(
+    keys: impl Iterator<Item = (&'a Target, &'a Option<Vec<Arc<Connection>>>)>,
+) -> BTreeSet<ConnectionNumber> {
+    let keys = keys.filter(|(target, _)| **target != Target::Everyone);
+    let found = keys.flat_map(|(_, found)| found.iter().flatten());
+    found.map(|connection| connection.number).collect()
 }
 
 /// All that the keys of one connection say: of each field what the most particular key says. Two

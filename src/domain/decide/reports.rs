@@ -150,9 +150,9 @@ impl Draft<'_> {
             &it.targets[..]
         };
         let who = each_once(targets)
-            .map(|target| match self.resolve(target) {
-                Ok(found) => self.who(target, &found),
-                Err(_) => Who {
+            .map(|target| match self.find(target) {
+                Some(found) => self.who(target, &found),
+                None => Who {
                     asked: Selector::Unknown(Personal::new(text_of(target))),
                     connections: Ranges::new(),
                 },

@@ -17,14 +17,24 @@ use crate::domain::words;
 impl Draft<'_> {
     /// The live connections that a target means: at least one, but for `*`.
     pub(super) fn resolve(&self, target: &Target) -> Result<Vec<Arc<Connection>>, Rejection> {
-        if let Target::Connection(id) = target {
-            return Ok(vec![self.open_connection(id)?]);
-        }
+        self.find(target).ok_or_else(|| self.nobody(target))
+    }
+
+    /// The same; `None` where the target means nobody. A list may name 100,000 strangers, and a
+    /// refusal for each of them would take longer than all the rest.
+    pub(super) fn find(&self, target: &Target) -> Option<Vec<Arc<Connection>>> {
         let found = live_in(&self.room, target);
-        if found.is_empty() && *target != Target::Everyone {
-            return Err(self.no_such_participant(target));
+        (!found.is_empty() || *target == Target::Everyone).then_some(found)
+    }
+
+    /// The refusal for a target that [`Self::find`] does not find.
+    pub(super) fn nobody(&self, target: &Target) -> Rejection {
+        if let Target::Connection(id) = target
+            && let Err(rejection) = self.open_connection(id)
+        {
+            return rejection;
         }
-        Ok(found)
+        self.no_such_participant(target)
     }
 
     /// The refusal for a target that means nobody.
@@ -57,18 +67,32 @@ impl Draft<'_> {
 /// The members of a list as a set, in the order in which each comes first: what is named again is
 /// meant once, so that work and answers grow with what there is and not with repeats.
 ///
-/// Members are compared by a hash first, since texts lie far apart in memory: of 100,000 names that
-/// takes a fifth of the time. Where hashes are made to collide, texts are compared as they were.
+/// Hashes are sorted instead of members, since texts lie far apart in memory. Members are compared
+/// where hashes are the same: repeats, and texts that are made to collide.
 pub(super) fn each_once<T: Ord + Hash>(all: &[T]) -> impl Iterator<Item = &T> {
-    let mut sorted: Vec<(u64, &T, usize)> = all
-        .iter()
-        .enumerate()
-        .map(|(place, it)| (hash_of(it), it, place))
-        .collect();
+    let hashes = all.iter().map(hash_of);
+    let mut sorted: Vec<(u64, usize)> = hashes.zip(0..).collect();
     sorted.sort_unstable();
-    sorted.dedup_by_key(|(hash, it, _)| (*hash, *it));
-    sorted.sort_unstable_by_key(|(_, _, place)| *place);
-    sorted.into_iter().map(|(_, it, _)| it)
+    let mut is_repeat = vec![false; all.len()];
+    for alike in sorted.chunk_by(|(one, _), (other, _)| one == other) {
+        if alike.len() == 1 {
+            continue;
+        }
+        let members = alike
+            .iter()
+            .filter_map(|(_, place)| Some((all.get(*place)?, *place)));
+        let mut members: Vec<(&T, usize)> = members.collect();
+        members.sort_unstable();
+        for same in members.chunk_by(|(one, _), (other, _)| one == other) {
+            for (_, place) in same.iter().skip(1) {
+                if let Some(is_repeat) = is_repeat.get_mut(*place) {
+                    *is_repeat = true;
+                }
+            }
+        }
+    }
+    let all = all.iter().zip(is_repeat);
+    all.filter_map(|(it, is_repeat)| (!is_repeat).then_some(it))
 }
 
 /// The same in every process: nothing that is decided may depend on a seed.
