@@ -314,6 +314,7 @@ impl<'a> Planner<'a> {
             call: &call.provenance.via.call,
             target: target.as_deref(),
             code: no.code(),
+            is_denied: call.request.is_denied(),
         };
         refusals.admit(&call.provenance.actor, attempt, self.setting.now)
     }

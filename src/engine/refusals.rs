@@ -5,13 +5,19 @@
 //! Two bounds hold in each minute, each for one actor: so many refusals of one call on one target,
 //! and so many in all, of which repeats on targets that are recorded already take at most half.
 //! So a client in a loop hides neither what others try nor what else the same key tries.
-//! A third bound is for all who have a token of one key without the right that they need: guests
-//! may be as many as there are browsers.
+//!
+//! Callers that may not do what they ask, such as guests with a token to join, have a third bound:
+//! so many of their refusals for each API key, and so many sums. Anybody may get hold of many
+//! guests' tokens, and together they must not fill the log. What is beyond is in one sum for the
+//! key. Such refusals are counted apart from all others, so that they take no share of a caller
+//! with rights nor of another key.
+//!
 //! A sum is recorded when counting begins, whenever it has doubled, a second after it has grown,
 //! and when its minute ends: a kill loses at most what was counted in the last second.
 //!
 //! Memory: an actor and a target are known by a record that they left in the running minute, so
 //! there are no more of them than the log takes records in a minute; a sum has a bound of its own.
+//! Keys are those of the keys file.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -23,16 +29,20 @@ use crate::domain::{Actor, Code, Digest, Personal, RoomName, Timestamp};
 #[derive(Debug)]
 pub(crate) struct Refusals {
     by_actor: BTreeMap<Key, Minute>,
+    /// The same of what the actors' tokens do not grant.
+    denied_by_actor: BTreeMap<Key, Minute>,
+    /// What the callers of each API key left together of what their tokens do not grant.
+    denied_by_key: BTreeMap<Option<String>, Denied>,
     /// Of the actors who are beyond a bound.
-    sums: BTreeMap<Key, Sum>,
-    /// For want of a right, by API key: since when, and how many are recorded.
-    without_right: BTreeMap<String, (Timestamp, u32)>,
+    sums: BTreeMap<SumKey, Sum>,
     /// When the first of the minutes ends.
     next_end: Option<Timestamp>,
     per_minute_max: u32,
 }
 
 type Key = (Option<String>, Personal<String>);
+/// Whether the sum is of what the actor's token does not grant, and the actor.
+type SumKey = (bool, Key);
 
 /// What was refused.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +53,17 @@ pub(crate) struct Attempt<'a> {
     /// Whom the command meant, as it was written.
     pub(crate) target: Option<&'a str>,
     pub(crate) code: Code,
+    /// Whether the caller's token does not grant the call.
+    pub(crate) is_denied: bool,
+}
+
+/// The running minute of all callers of one API key, for what their tokens do not grant.
+#[derive(Debug)]
+struct Denied {
+    started: Timestamp,
+    recorded: u32,
+    /// How many of them have a sum of their own.
+    sums: u32,
 }
 
 #[derive(Debug)]
@@ -82,8 +103,9 @@ impl Refusals {
     pub(crate) const fn new(per_minute_max: u32) -> Self {
         Self {
             by_actor: BTreeMap::new(),
+            denied_by_actor: BTreeMap::new(),
+            denied_by_key: BTreeMap::new(),
             sums: BTreeMap::new(),
-            without_right: BTreeMap::new(),
             next_end: None,
             per_minute_max,
         }
@@ -91,63 +113,79 @@ impl Refusals {
 
     /// Whether one more refusal of this actor is recorded by itself; it is counted if not.
     pub(crate) fn admit(&mut self, actor: &Actor, attempt: Attempt<'_>, now: Timestamp) -> bool {
-        let each_max = (self.per_minute_max / EACH_PART).max(1);
-        let repeats_max = self.per_minute_max / 2;
-        let mut key = (actor.key.clone(), actor.id.clone());
-        let is_one_more = self.by_actor.len() >= ACTORS_MAX && !self.by_actor.contains_key(&key);
-        let without_right = actor.key.as_ref().filter(|_| attempt.code == Code::NoRight);
-        if is_one_more || without_right.is_some_and(|key| self.has_many_guests(key, now)) {
+        let key = (actor.key.clone(), actor.id.clone());
+        let admitted = if attempt.is_denied {
+            self.admit_denied(key, attempt, now)
+        } else {
+            let is_one_too_many =
+                self.by_actor.len() >= ACTORS_MAX && !self.by_actor.contains_key(&key);
             // All that are one too many share the place of their key.
-            key.1 = Personal::new(actor.key.clone().unwrap_or_default());
-        }
-        let next_end = &mut self.next_end;
-        let minute = self.by_actor.entry(key.clone()).or_insert_with(|| {
-            next_end.get_or_insert(now.plus_seconds(MINUTE_S));
-            Minute {
-                started: now,
-                recorded: 0,
-                repeats: 0,
-                targets: BTreeMap::new(),
-            }
-        });
-        let target = attempt.digest();
-        let seen = minute.targets.get(&target).copied().unwrap_or(0);
-        let is_first = seen == 0;
-        let fits = minute.recorded < self.per_minute_max
-            && (is_first || seen < each_max && minute.repeats < repeats_max);
-        if fits {
-            minute.recorded += 1;
-            minute.repeats += u32::from(!is_first);
-            minute.targets.insert(target, seen + 1);
-            if let Some(of_key) = without_right.and_then(|key| self.without_right.get_mut(key)) {
-                of_key.1 += 1;
-            }
+            let key = if is_one_too_many { of_key(&key) } else { key };
+            let minute = minute_of(&mut self.by_actor, &mut self.next_end, &key, now);
+            minute
+                .admit(attempt, self.per_minute_max)
+                .map_err(|ends| (key, ends))
+        };
+        let Err((key, ends)) = admitted else {
             return true;
-        }
-        let ends = minute.started.plus_seconds(MINUTE_S);
-        let sum = self.sums.entry(key);
+        };
+        let sum = self.sums.entry((attempt.is_denied, key));
         let sum = sum.or_insert_with(|| Sum::new(actor, now, ends));
         sum.add(actor, attempt, now);
         false
     }
 
-    /// Whether callers without the right have taken what the log has for those of their key in a
-    /// minute.
-    fn has_many_guests(&mut self, key: &str, now: Timestamp) -> bool {
-        let of_key = self.without_right.entry(key.to_owned()).or_insert((now, 0));
-        if of_key.0.plus_seconds(MINUTE_S) <= now {
-            *of_key = (now, 0);
+    /// The same of what the actor's token does not grant; if not, whose sum counts it, and when
+    /// that ends.
+    fn admit_denied(
+        &mut self,
+        key: Key,
+        attempt: Attempt<'_>,
+        now: Timestamp,
+    ) -> Result<(), (Key, Timestamp)> {
+        let next_end = &mut self.next_end;
+        let together = self.denied_by_key.entry(key.0.clone()).or_insert_with(|| {
+            next_end.get_or_insert(now.plus_seconds(MINUTE_S));
+            Denied {
+                started: now,
+                recorded: 0,
+                sums: 0,
+            }
+        });
+        let together_max = self.per_minute_max.saturating_mul(DENIED_TOGETHER);
+        let has_sum = self.sums.contains_key(&(true, key.clone()));
+        let ends = if together.recorded < together_max {
+            let minute = minute_of(&mut self.denied_by_actor, next_end, &key, now);
+            let Err(ends) = minute.admit(attempt, self.per_minute_max) else {
+                together.recorded += 1;
+                return Ok(());
+            };
+            ends
+        } else {
+            together.ends()
+        };
+        if has_sum {
+            return Err((key, ends));
         }
-        of_key.1 >= self.per_minute_max.saturating_mul(GUESTS)
+        if together.recorded >= together_max || together.sums >= DENIED_TOGETHER {
+            return Err((of_key(&key), together.ends()));
+        }
+        together.sums += 1;
+        Err((key, ends))
     }
 
     /// Ends the minutes that are over, or all of them; gives the sums that are to be recorded now.
     pub(crate) fn settle(&mut self, now: Timestamp, all: bool) -> Vec<RefusalsSuppressed> {
         let is_over = |ends: Timestamp| all || ends <= now;
         if self.next_end.is_some_and(is_over) {
-            let ends = |minute: &Minute| minute.started.plus_seconds(MINUTE_S);
-            self.by_actor.retain(|_, minute| !is_over(ends(minute)));
-            self.next_end = self.by_actor.values().map(ends).min();
+            self.by_actor.retain(|_, minute| !is_over(minute.ends()));
+            self.denied_by_actor
+                .retain(|_, minute| !is_over(minute.ends()));
+            self.denied_by_key
+                .retain(|_, denied| !is_over(denied.ends()));
+            let minutes = self.by_actor.values().chain(self.denied_by_actor.values());
+            let denied = self.denied_by_key.values().map(Denied::ends);
+            self.next_end = minutes.map(Minute::ends).chain(denied).min();
         }
         let mut events = Vec::new();
         self.sums.retain(|key, sum| {
@@ -180,6 +218,34 @@ impl Refusals {
             step.map_or(sum.ends, |step| step.min(sum.ends))
         });
         due.min()
+    }
+}
+
+impl Denied {
+    fn ends(&self) -> Timestamp {
+        self.started.plus_seconds(MINUTE_S)
+    }
+}
+
+impl Minute {
+    /// Takes one more, or says when the minute ends.
+    fn admit(&mut self, attempt: Attempt<'_>, max: u32) -> Result<(), Timestamp> {
+        let each_max = (max / EACH_PART).max(1);
+        let target = attempt.digest();
+        let seen = self.targets.get(&target).copied().unwrap_or(0);
+        let is_first = seen == 0;
+        let fits = self.recorded < max && (is_first || seen < each_max && self.repeats < max / 2);
+        if !fits {
+            return Err(self.ends());
+        }
+        self.recorded += 1;
+        self.repeats += u32::from(!is_first);
+        self.targets.insert(target, seen + 1);
+        Ok(())
+    }
+
+    fn ends(&self) -> Timestamp {
+        self.started.plus_seconds(MINUTE_S)
     }
 }
 
@@ -247,7 +313,7 @@ impl Sum {
     }
 
     /// One that goes on tells fewer kinds apart than the last: it comes every second.
-    fn event(&self, (key, id): &Key, ended: bool) -> RefusalsSuppressed {
+    fn event(&self, (_, (key, id)): &SumKey, ended: bool) -> RefusalsSuppressed {
         let counts = if ended {
             self.counts.clone()
         } else {
@@ -282,19 +348,43 @@ impl Counted {
     }
 }
 
+/// The running minute of an actor, which begins now if there is none.
+fn minute_of<'a>(
+    minutes: &'a mut BTreeMap<Key, Minute>,
+    next_end: &mut Option<Timestamp>,
+    key: &Key,
+    now: Timestamp,
+) -> &'a mut Minute {
+    minutes.entry(key.clone()).or_insert_with(|| {
+        next_end.get_or_insert(now.plus_seconds(MINUTE_S));
+        Minute {
+            started: now,
+            recorded: 0,
+            repeats: 0,
+            targets: BTreeMap::new(),
+        }
+    })
+}
+
+/// The place that all share who have none of their own: the one of their API key.
+fn of_key((key, _): &Key) -> Key {
+    (key.clone(), Personal::new(key.clone().unwrap_or_default()))
+}
+
 const MINUTE_S: u32 = 60;
 /// The part of an actor's bound that one call on one target may take: a loop shows that it is one
 /// long before.
 const EACH_PART: u32 = 10;
+/// What callers of one API key may leave together in a minute of what their tokens do not grant:
+/// this many times the bound of one of them, and this many sums of their own. One that does all it
+/// can leaves less than a mebibyte, so that all of a key leave less than eleven.
+const DENIED_TOGETHER: u32 = 10;
 /// How long a count waits to be recorded: what a kill may take with it.
 const STEP_S: u32 = 1;
 /// Kinds of one sum that are told apart, so that it stays below 64 KiB with the longest names.
 const COUNTS_MAX: usize = 100;
 /// Kinds that a sum which goes on tells apart: sixty of them a minute stay below 200 KiB.
 const INTERIM_MAX: usize = 8;
-/// As many guests of one key have a bound of their own: at 600 a minute and a kibibyte each, all
-/// guests of a key add some six megabytes a minute.
-const GUESTS: u32 = 10;
 /// Actors that are told apart in a minute. They are as many as tokens can be signed, and each
 /// takes some hundred bytes.
 const ACTORS_MAX: usize = 10_000;

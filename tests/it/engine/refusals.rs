@@ -93,35 +93,81 @@ proptest! {
     }
 }
 
-/// Guests are as many as there are browsers: together they have ten times what one of them has, and
-/// take nothing from a moderator of their key, from a guest of another, or from the next minute.
+/// What the token of that subject does not grant.
+fn denied(key: &str, subject: &str, room: &str) -> Call {
+    let mut call = of_key(key, subject, remove(room, "somebody"));
+    call.request.objection = Some(Rejection::NotGranted {
+        room: room.to_owned(),
+        key_id: key.to_owned(),
+        call: "remove".to_owned(),
+    });
+    call
+}
+
+fn without_subject(mut call: Call) -> Call {
+    call.provenance.actor = Actor::of_key("devkey", None);
+    call
+}
+
+fn of_key(key: &str, subject: &str, mut call: Call) -> Call {
+    call.provenance.actor = Actor::of_key(key, Some(subject));
+    call
+}
+
+/// Guests are as many as there are browsers. One of them has 20 a minute, all of a key together
+/// 200. They take nothing from a moderator or an application of their key, from a guest of another,
+/// or from the next minute.
 #[test]
 fn guests_of_one_key_have_a_bound_together() {
-    let (engine, _) = open(10);
-    engine.execute_blocking(create("r")).unwrap();
-    let of = |key: &str, subject: &str, place: usize| {
-        let mut call = remove("r", &format!("p{place}"));
-        call.provenance.actor = Actor::of_key(key, Some(subject));
-        call.request.objection = Some(Rejection::NotGranted {
-            room: "r".to_owned(),
-            key_id: key.to_owned(),
-            call: "remove".to_owned(),
-        });
-        call
+    let (engine, store) = open(20);
+    let mut recorded = 0;
+    for guest in 0..40 {
+        for room in 0..20 {
+            let attempt = denied("devkey", &format!("g{guest}"), &format!("r{room}"));
+            recorded += u32::from(is_recorded(&engine, attempt));
+        }
+    }
+    assert_eq!(recorded, 200);
+    let others = [
+        denied("another", "g39", "r0"),
+        by("moderator", remove("r0", "somebody")),
+        by("g39", remove("r0", "somebody")),
+        without_subject(remove("r0", "somebody")),
+    ];
+    for other in others {
+        let actor = other.provenance.actor.clone();
+        assert!(is_recorded(&engine, other), "{actor:?}");
+    }
+    engine.advance(Duration::from_secs(60)).unwrap();
+    let sums: Vec<_> = sums(&store).into_iter().filter(|sum| sum.ended).collect();
+    let [sum] = &sums[..] else {
+        panic!("{sums:?}");
     };
-    let flood = || {
-        let attempts = (0..50).flat_map(|guest| (0..5).map(move |place| (guest, place)));
-        let recorded = |&(guest, place): &(u32, usize)| {
-            is_recorded(&engine, of("devkey", &format!("guest-{guest}"), place))
-        };
-        attempts.filter(recorded).count()
-    };
-    // And under the name of the key, each of five targets once.
-    assert_eq!(flood(), 105);
-    assert!(is_recorded(&engine, by("moderator", remove("r", "nobody"))));
-    assert!(is_recorded(&engine, of("other", "guest-1", 0)));
-    engine.advance(Duration::from_secs(61)).unwrap();
-    assert_eq!(flood(), 105);
+    let of_whom = (sum.actor.as_str(), sum.key.as_deref());
+    assert_eq!(of_whom, ("devkey", Some("devkey")));
+    assert_eq!(sum.count(), 600);
+    assert!(
+        is_recorded(&engine, denied("devkey", "g39", "r0")),
+        "a minute later"
+    );
+}
+
+#[test]
+fn ten_guests_of_a_key_have_sums_of_their_own() {
+    let (engine, store) = open(20);
+    for guest in 0..40 {
+        let attempt = || denied("devkey", &format!("g{guest:0>2}"), "r");
+        let recorded = (0..5).filter(|_| is_recorded(&engine, attempt()));
+        assert_eq!(recorded.count(), 2, "guest {guest}");
+    }
+    engine.advance(Duration::from_secs(60)).unwrap();
+    let sums = sums(&store).into_iter().filter(|sum| sum.ended);
+    let counts: BTreeMap<_, _> = sums
+        .map(|sum| (sum.actor.as_str().to_owned(), sum.count()))
+        .collect();
+    let own = (0..10).map(|guest| (format!("g{guest:0>2}"), 3));
+    let expected: BTreeMap<_, _> = own.chain([("devkey".to_owned(), 90)]).collect();
+    assert_eq!(counts, expected);
 }
 
 #[test]
