@@ -101,22 +101,16 @@ pub(crate) fn decode_where(
 ) -> Result<Vec<Record>, CodecError> {
     let mut records = Vec::new();
     let mut position = first;
+    let mut lately = Lately::default();
     walk(bytes, |header, events| {
         let command_first = position;
-        let mut command: Option<Arc<CommandHeader>> = None;
         for event in events {
             if wanted(position, &event.place()) {
-                let command = if let Some(command) = &command {
-                    Arc::clone(command)
-                } else {
-                    let decoded = Arc::new(take(header, "a command header")?);
-                    Arc::clone(command.insert(decoded))
-                };
                 records.push(Record {
                     position,
-                    room: event.room_name()?,
+                    room: lately.room(event.room)?,
                     version: event.version,
-                    command,
+                    command: lately.header(header)?,
                     command_first,
                     event: event.decode()?,
                 });
@@ -135,13 +129,14 @@ pub(crate) fn decode_where(
 /// As [`decode_commit`].
 pub fn decode_commands(bytes: &[u8]) -> Result<Commit, CodecError> {
     let mut commands = Vec::new();
+    let mut lately = Lately::default();
     walk(bytes, |header, events| {
-        let header = Arc::new(take(header, "a command header")?);
+        let header = lately.header(header)?;
         let events = events
             .iter()
             .map(|event| {
                 Ok(NewRecord {
-                    room: event.room_name()?,
+                    room: lately.room(event.room)?,
                     version: event.version,
                     event: event.decode()?,
                 })
@@ -199,6 +194,38 @@ pub fn decode_cache<T: for<'de> Deserialize<'de>>(bytes: &[u8]) -> Result<T, Cod
     Ok(value)
 }
 
+/// What stood in a commit last: commands of one caller at one moment have the same header, and
+/// records that follow each other mostly the same room. The same bytes are not decoded again.
+#[derive(Default)]
+struct Lately<'a> {
+    header: Option<(&'a [u8], Arc<CommandHeader>)>,
+    room: Option<RoomName>,
+}
+
+impl<'a> Lately<'a> {
+    fn header(&mut self, bytes: &'a [u8]) -> Result<Arc<CommandHeader>, CodecError> {
+        if let Some((last, header)) = &self.header
+            && *last == bytes
+        {
+            return Ok(Arc::clone(header));
+        }
+        let header = Arc::new(take(bytes, "a command header")?);
+        self.header = Some((bytes, Arc::clone(&header)));
+        Ok(header)
+    }
+
+    fn room(&mut self, name: &str) -> Result<Option<RoomName>, CodecError> {
+        if name.is_empty() {
+            return Ok(None);
+        }
+        if self.room.as_ref().is_none_or(|last| last.as_str() != name) {
+            let room = RoomName::new(name).map_err(|error| malformed("a room name", &error))?;
+            self.room = Some(room);
+        }
+        Ok(self.room.clone())
+    }
+}
+
 /// One record, cut out but not decoded.
 struct RecordBytes<'a> {
     room: &'a str,
@@ -215,15 +242,6 @@ impl<'a> RecordBytes<'a> {
             version: self.version,
             kind: self.kind,
         }
-    }
-
-    fn room_name(&self) -> Result<Option<RoomName>, CodecError> {
-        if self.room.is_empty() {
-            return Ok(None);
-        }
-        RoomName::new(self.room)
-            .map(Some)
-            .map_err(|error| malformed("a room name", &error))
     }
 
     fn decode(&self) -> Result<NewEvent, CodecError> {
@@ -255,7 +273,7 @@ fn upcast(kind: Kind, schema: u16, payload: &[u8]) -> Result<NewEvent, CodecErro
 
 fn walk<'a>(
     bytes: &'a [u8],
-    mut each: impl FnMut(&'a [u8], Vec<RecordBytes<'a>>) -> Result<(), CodecError>,
+    mut each: impl FnMut(&'a [u8], &[RecordBytes<'a>]) -> Result<(), CodecError>,
 ) -> Result<(), CodecError> {
     let mut from = Cursor { rest: bytes };
     match from.u8("a commit")? {
@@ -267,14 +285,14 @@ fn walk<'a>(
             });
         }
     }
+    let mut events = Vec::new();
     for _ in 0..from.u32("a command count")? {
         let header = from.sized("a command header")?;
-        let count = from.u32("a record count")?;
-        let mut events = Vec::new();
-        for _ in 0..count {
+        events.clear();
+        for _ in 0..from.u32("a record count")? {
             events.push(record(from.sized("a record")?)?);
         }
-        each(header, events)?;
+        each(header, &events)?;
     }
     from.end("a commit")
 }

@@ -310,6 +310,33 @@ proptest! {
         }
     }
 
+    /// Whatever follows whatever: what stood before leaves no trace in what comes after it.
+    #[test]
+    fn commands_with_headers_and_rooms_that_come_again_are_read_as_written(
+        picks in vec((0..3_u64, vec(0..4_usize, 0..4)), 0..12),
+    ) {
+        let rooms = ["", "town hall", "town", "hall"].map(|name| RoomName::new(name).ok());
+        let commands = picks.iter().map(|(seed, rooms_of)| CommandRecord {
+            header: Arc::new(command_header(Fullness::Any, SEED + seed)),
+            events: (1..).zip(rooms_of).map(|(version, room)| NewRecord {
+                room: rooms[*room].clone(),
+                version: Version(version),
+                event: event(Kind::NoteAdded, Fullness::Any, *seed),
+            }).collect(),
+        });
+        let commit = Commit { commands: commands.collect() };
+        let bytes = encode_commit(&commit).expect("encodes");
+        let decoded = decode_commands(&bytes).expect("decodes");
+        prop_assert_eq!(&decoded, &commit);
+        for (pair, picks) in decoded.commands.windows(2).zip(picks.windows(2)) {
+            let is_shared = Arc::ptr_eq(&pair[0].header, &pair[1].header);
+            prop_assert_eq!(is_shared, picks[0].0 == picks[1].0, "decoded once");
+        }
+        let records = decode_commit(&bytes, Position(7)).expect("decodes");
+        let expected: Vec<_> = commit.into_records(Position(7)).collect();
+        prop_assert_eq!(records, expected);
+    }
+
     #[test]
     fn hostile_bytes_never_panic(bytes in vec(any::<u8>(), 0..600)) {
         let _ = decode_commit(&bytes, Position(1));
