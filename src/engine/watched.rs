@@ -2,6 +2,7 @@
 //! reads the log in bounded batches: a read that is refused ends any of them, and none has to know
 //! of callers.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -9,7 +10,8 @@ use std::time::Duration;
 use super::clock::Clock;
 use crate::domain::{RoomName, Version};
 use crate::store::{
-    Appended, Caches, Commit, Commits, EventStore, Link, Linked, Position, Record, StoreError,
+    Appended, Caches, Commit, Commits, EventStore, Link, Linked, Position, Record, Sought,
+    StoreError,
 };
 
 /// How long work may go on: until its caller is gone, or its time is over.
@@ -102,6 +104,15 @@ impl EventStore for Watched<'_> {
     fn commit_of(&self, position: Position) -> Result<Link, StoreError> {
         self.patience.check()?;
         self.store.commit_of(position)
+    }
+
+    fn find(
+        &self,
+        room: Option<&RoomName>,
+        sought: &BTreeSet<Sought>,
+    ) -> Result<Option<BTreeSet<Version>>, StoreError> {
+        self.patience.check()?;
+        self.store.find(room, sought)
     }
 
     fn caches(&self) -> Option<&dyn Caches> {

@@ -3,14 +3,20 @@
 //! Apart because an event may refer to another room (a move), and because a server keeps some
 //! directories at hand and not all. It holds no state but names, which any store gives again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::domain::{ConnectionNumber, Event, RoomName, Version};
+use crate::domain::{
+    ConnectionNumber, Event, Identity, ParticipantNumber, RoomName, TrackNumber, Version,
+};
 use crate::replay::former::{Field, Former, Formers};
-use crate::replay::names::{Directory, EVENT_NAMES_MAX, Names};
+use crate::replay::known::Known;
+use crate::replay::names::{
+    ConnectionName, Directory, EVENT_NAMES_MAX, Names, SessionName, TrackName,
+};
+use crate::replay::noting::{Missed, Noting};
 use crate::replay::view::EventView;
 use crate::replay::window::Window;
-use crate::store::{EventStore, Record, StoreError};
+use crate::store::{EventStore, Position, Record, StoreError};
 
 /// Directories at hand, at most so many.
 #[derive(Debug)]
@@ -27,7 +33,10 @@ pub struct NamesBook {
 
 #[derive(Debug)]
 struct Entry {
+    /// All of the stream, as far as it was read for a search, or where no event is found by number.
     names: Names,
+    /// What was met, or looked up by number.
+    known: Known,
     used: u64,
 }
 
@@ -61,29 +70,42 @@ impl NamesBook {
         room: Option<&RoomName>,
         version: Version,
     ) -> Result<&Names, StoreError> {
-        let names = self.at_hand(room);
+        let names = &mut self.at_hand(room).names;
         names.catch_up(store, version)?;
         Ok(names)
     }
 
-    /// Makes ready what a record needs to be shown: its own room's directory, that of a room it
-    /// refers to, and the values that it replaced. Afterwards the book is a [`Directory`] for it.
+    /// Makes ready what a record needs to be shown: the names in it, and the values that it
+    /// replaced. Afterwards the book is a [`Directory`] for it.
     ///
-    /// A directory is read on from where it is. Each old value that is shown costs a read of
-    /// one record.
+    /// Each name that is not at hand, and each old value, costs a read of one record; where the
+    /// store finds no event by number, a whole directory is read on from where it is.
     ///
     /// # Errors
     /// As [`EventStore::read_room`].
     pub fn prepare(&mut self, store: &dyn EventStore, record: &Record) -> Result<(), StoreError> {
-        self.prepare_after(store, record, ConnectionNumber(0))
+        self.show(store, record).map(drop)
     }
 
-    fn prepare_after(
+    /// Makes sure that names of a room up to a version can be had: where they cannot yet, this
+    /// says so.
+    ///
+    /// # Errors
+    /// As [`EventStore::read_room`].
+    pub fn can_name(
         &mut self,
         store: &dyn EventStore,
-        record: &Record,
-        names_after: ConnectionNumber,
+        room: &RoomName,
+        version: Version,
     ) -> Result<(), StoreError> {
+        if finds(store, Some(room))? {
+            return Ok(());
+        }
+        self.up_to(store, Some(room), version).map(drop)
+    }
+
+    /// Makes the directories of all that a record refers to.
+    fn read_on(&mut self, store: &dyn EventStore, record: &Record) -> Result<(), StoreError> {
         let mut last = record.version;
         for (room, version) in references(record) {
             if room.is_none() {
@@ -92,7 +114,7 @@ impl NamesBook {
                 self.up_to(store, room, version)?;
             }
         }
-        let names = self.at_hand(record.room.as_ref());
+        let names = &mut self.at_hand(record.room.as_ref()).names;
         names.absorb(record)?;
         names.catch_up(store, last)?;
         // Those who are moved together have rules about each other, and open one by one.
@@ -101,8 +123,6 @@ impl NamesBook {
         {
             names.know(store, *number)?;
         }
-        let window = Window::of(&record.event.event, names_after, self.names_max);
-        self.formers = Formers::read(store, record, window)?;
         Ok(())
     }
 
@@ -128,22 +148,79 @@ impl NamesBook {
         record: &Record,
         names_after: ConnectionNumber,
     ) -> Result<EventView, StoreError> {
-        self.prepare_after(store, record, names_after)?;
-        Ok(EventView::after(record, self, names_after))
+        let room = record.room.as_ref();
+        let finds = finds(store, room)?;
+        if finds {
+            let known = &mut self.at_hand(room).known;
+            known.trim();
+            known.learn(record);
+            known.check(store, record)?;
+        } else {
+            self.read_on(store, record)?;
+        }
+        let window = Window::of(&record.event.event, names_after, self.names_max);
+        self.formers = Formers::read(store, record, window)?;
+        if !finds {
+            return Ok(EventView::after(record, self, names_after));
+        }
+        self.shown(store, |names| EventView::after(record, names, names_after))
     }
 
-    fn at_hand(&mut self, room: Option<&RoomName>) -> &mut Names {
+    /// Shows something with all the names that it needs: those that are missing are looked up,
+    /// until nothing is missing that can be found.
+    fn shown<T>(
+        &mut self,
+        store: &dyn EventStore,
+        show: impl Fn(&dyn Directory) -> T,
+    ) -> Result<T, StoreError> {
+        let mut sought = Missed::new();
+        loop {
+            let noting = Noting::new(self);
+            let shown = show(&noting);
+            let mut is_whole = true;
+            for (room, mut wanted) in noting.into_missed() {
+                let sought = sought.entry(room.clone()).or_default();
+                wanted.retain(|wanted| sought.insert(*wanted));
+                if !wanted.is_empty() {
+                    is_whole = false;
+                    self.at_hand(room.as_ref()).known.look_up(store, &wanted)?;
+                }
+            }
+            if is_whole {
+                return Ok(shown);
+            }
+        }
+    }
+
+    /// The session that was open at a version; nothing at all where that is not known.
+    pub(super) fn session_known(
+        &self,
+        room: Option<&RoomName>,
+        version: Version,
+    ) -> Option<Option<&SessionName>> {
+        let entry = self.entry(room)?;
+        let names = &entry.names;
+        let read = (version <= names.version()).then(|| names.session_at(version));
+        entry.known.session_at(version).or(read)
+    }
+
+    fn entry(&self, room: Option<&RoomName>) -> Option<&Entry> {
+        self.entries.get(&room.cloned())
+    }
+
+    fn at_hand(&mut self, room: Option<&RoomName>) -> &mut Entry {
         self.uses = self.uses.saturating_add(1);
         let room = room.cloned();
         if !self.entries.contains_key(&room) && self.entries.len() >= self.rooms_max {
             self.forget_one();
         }
         let entry = self.entries.entry(room.clone()).or_insert_with(|| Entry {
+            known: Known::new(room.clone()),
             names: Names::new(room),
             used: 0,
         });
         entry.used = self.uses;
-        &mut entry.names
+        entry
     }
 
     fn forget_one(&mut self) {
@@ -156,7 +233,39 @@ impl NamesBook {
 
 impl Directory for NamesBook {
     fn names(&self, room: Option<&RoomName>) -> Option<&Names> {
-        self.entries.get(&room.cloned()).map(|entry| &entry.names)
+        self.entry(room).map(|entry| &entry.names)
+    }
+
+    fn identity(&self, room: Option<&RoomName>, number: ParticipantNumber) -> Option<&Identity> {
+        let entry = self.entry(room)?;
+        let known = entry.known.identity(number);
+        known.or_else(|| entry.names.identity(number))
+    }
+
+    fn connection(
+        &self,
+        room: Option<&RoomName>,
+        number: ConnectionNumber,
+    ) -> Option<&ConnectionName> {
+        let entry = self.entry(room)?;
+        let known = entry.known.connection(number);
+        known.or_else(|| entry.names.connection(number))
+    }
+
+    fn track(&self, room: Option<&RoomName>, number: TrackNumber) -> Option<&TrackName> {
+        let entry = self.entry(room)?;
+        let known = entry.known.track(number);
+        known.or_else(|| entry.names.track(number))
+    }
+
+    fn session_at(&self, room: Option<&RoomName>, version: Version) -> Option<&SessionName> {
+        self.session_known(room, version)?
+    }
+
+    fn position(&self, room: Option<&RoomName>, version: Version) -> Option<Position> {
+        let entry = self.entry(room)?;
+        let known = entry.known.position(version);
+        known.or_else(|| entry.names.position(version))
     }
 
     fn names_max(&self) -> usize {
@@ -172,6 +281,12 @@ impl Default for NamesBook {
     fn default() -> Self {
         Self::new(ROOMS_MAX)
     }
+}
+
+/// Whether events of a stream are found by number, without its history.
+pub(super) fn finds(store: &dyn EventStore, room: Option<&RoomName>) -> Result<bool, StoreError> {
+    let found = store.find(room, &BTreeSet::new())?;
+    Ok(found.is_some())
 }
 
 /// The places that a record names, in its own stream (`None`) or another room: its cause may be a

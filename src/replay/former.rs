@@ -67,25 +67,13 @@ impl Formers {
     ) -> Result<Self, StoreError> {
         let wanted = wanted(&record.event.event, window);
         let mut by_version: BTreeMap<Version, BTreeMap<Field, Former>> = BTreeMap::new();
-        let mut versions = wanted.keys().filter(|version| version.0 > 0).peekable();
-        while let Some(version) = versions.next() {
-            // Those who joined one after another lie near each other.
-            let nearby = |next: &&Version| next.0.saturating_sub(version.0) < NEARBY_RECORDS;
-            let is_dense = versions.peek().is_some_and(nearby);
-            let limit = if is_dense { NEARBY_RECORDS } else { 1 };
-            let limit = usize::try_from(limit).unwrap_or(1);
-            let before = Version(version.0.saturating_sub(1));
-            let found = store.read_room(record.room.as_ref(), before, limit)?;
-            for found in &found {
-                if let Some(fields) = wanted.get(&found.version) {
-                    let values = values(&found.event.event, fields);
-                    by_version.insert(found.version, values);
-                }
+        let versions = wanted.keys().copied().filter(|version| version.0 > 0);
+        read_near(store, record.room.as_ref(), &versions.collect(), |found| {
+            if let Some(fields) = wanted.get(&found.version) {
+                let values = values(&found.event.event, fields);
+                by_version.insert(found.version, values);
             }
-            // Behind an accepted loss another record comes first: the value is not known.
-            let last = found.last().map_or(*version, |last| last.version);
-            while versions.next_if(|next| **next <= last).is_some() {}
-        }
+        })?;
         Ok(Self {
             room: record.room.clone(),
             by_version,
@@ -102,6 +90,33 @@ impl Formers {
         let values = self.by_version.get(&version)?;
         values.get(field).filter(|_| self.room.as_ref() == room)
     }
+}
+
+/// Reads the records of some versions, and perhaps others near them, one by one or a few together.
+///
+/// # Errors
+/// As [`EventStore::read_room`].
+pub(super) fn read_near(
+    store: &dyn EventStore,
+    room: Option<&RoomName>,
+    versions: &BTreeSet<Version>,
+    mut take: impl FnMut(&Record),
+) -> Result<(), StoreError> {
+    let mut versions = versions.iter().peekable();
+    while let Some(version) = versions.next() {
+        // Those who joined one after another lie near each other.
+        let nearby = |next: &&Version| next.0.saturating_sub(version.0) < NEARBY_RECORDS;
+        let is_dense = versions.peek().is_some_and(nearby);
+        let limit = if is_dense { NEARBY_RECORDS } else { 1 };
+        let limit = usize::try_from(limit).unwrap_or(1);
+        let before = Version(version.0.saturating_sub(1));
+        let found = store.read_room(room, before, limit)?;
+        found.iter().for_each(&mut take);
+        // Behind an accepted loss another record comes first: what is there is not known.
+        let last = found.last().map_or(*version, |last| last.version);
+        while versions.next_if(|next| **next <= last).is_some() {}
+    }
+    Ok(())
 }
 
 fn values(event: &Event, fields: &BTreeSet<Field>) -> BTreeMap<Field, Former> {

@@ -32,10 +32,39 @@ pub struct Names {
     stretches: Vec<(Version, Position)>,
 }
 
-/// Where the directory of a stream is looked up.
+/// Where the numbers of streams are looked up; `None` asks for those of the system stream.
 pub trait Directory {
-    /// The directory of a stream, if it is at hand; `None` asks for the system stream.
+    /// The whole directory of a stream, if it is at hand.
     fn names(&self, room: Option<&RoomName>) -> Option<&Names>;
+
+    /// Who a number stands for.
+    fn identity(&self, room: Option<&RoomName>, number: ParticipantNumber) -> Option<&Identity> {
+        self.names(room)?.identity(number)
+    }
+
+    /// What a number stands for.
+    fn connection(
+        &self,
+        room: Option<&RoomName>,
+        number: ConnectionNumber,
+    ) -> Option<&ConnectionName> {
+        self.names(room)?.connection(number)
+    }
+
+    /// What a number stands for.
+    fn track(&self, room: Option<&RoomName>, number: TrackNumber) -> Option<&TrackName> {
+        self.names(room)?.track(number)
+    }
+
+    /// The session that was open at a version.
+    fn session_at(&self, room: Option<&RoomName>, version: Version) -> Option<&SessionName> {
+        self.names(room)?.session_at(version)
+    }
+
+    /// Where a version stands in the whole log.
+    fn position(&self, room: Option<&RoomName>, version: Version) -> Option<Position> {
+        self.names(room)?.position(version)
+    }
 
     /// How many names of connections and tracks one event shows in its lists. Beyond them it has
     /// the numbers, which are always whole.
@@ -64,7 +93,7 @@ pub struct ConnectionName {
     pub alias: Option<Alias>,
     /// Whose it is.
     pub participant: ParticipantNumber,
-    /// The session it belongs to; 0 in a damaged log.
+    /// The session it belongs to; 0 in a damaged log, and where only its event was read.
     pub session: SessionNumber,
 }
 
@@ -143,7 +172,9 @@ impl Names {
             self.people.push(identity.clone());
         } else if let Event::ConnectionOpened(it) = &record.event.event {
             self.show(it.participant, it.profile.name.as_str());
-            self.connections.push(connection(it, self.sessions.len()));
+            let sessions = u32::try_from(self.sessions.len()).unwrap_or(u32::MAX);
+            self.connections
+                .push(ConnectionName::of(it, SessionNumber(sessions)));
         } else if let Event::ProfileChanged(it) = &record.event.event
             && let Some(name) = &it.name
         {
@@ -153,9 +184,9 @@ impl Names {
                 }
             }
         } else if let Event::TrackPublished(it) = &record.event.event {
-            self.tracks.push(track(it));
+            self.tracks.push(TrackName::of(it));
         } else if let Event::SessionOpened(it) = &record.event.event {
-            self.sessions.push(session(it, record.version));
+            self.sessions.push(SessionName::of(it, record.version));
         } else if let Event::SessionEnded(_) = &record.event.event
             && let Some(last) = self.sessions.last_mut()
         {
@@ -334,6 +365,15 @@ impl Names {
 }
 
 impl ConnectionName {
+    pub(super) fn of(it: &ConnectionOpened, session: SessionNumber) -> Self {
+        Self {
+            id: it.connection_id,
+            alias: it.alias.clone(),
+            participant: it.participant,
+            session,
+        }
+    }
+
     /// LiveKit's form of the id.
     pub fn sid(&self) -> String {
         connection_sid(self.id)
@@ -354,6 +394,17 @@ impl ConnectionName {
 }
 
 impl TrackName {
+    pub(super) fn of(it: &TrackPublished) -> Self {
+        Self {
+            id: it.track_id,
+            alias: it.alias.clone(),
+            kind: it.kind,
+            source: it.source,
+            name: it.name.as_str().to_owned(),
+            connection: it.connection,
+        }
+    }
+
     /// The id by which answers name the track: the caller's own, else LiveKit's form.
     pub fn sid(&self) -> String {
         self.alias.as_ref().map_or_else(
@@ -364,6 +415,14 @@ impl TrackName {
 }
 
 impl SessionName {
+    pub(super) const fn of(it: &SessionOpened, opened: Version) -> Self {
+        Self {
+            id: it.session_id,
+            opened,
+            ended: None,
+        }
+    }
+
     /// LiveKit's form of the id.
     pub fn sid(&self) -> String {
         session_sid(self.id)
@@ -371,34 +430,6 @@ impl SessionName {
 
     fn answers_to(&self, id: &str) -> bool {
         self.sid() == id || self.id.uuid().to_string() == id
-    }
-}
-
-fn connection(it: &ConnectionOpened, sessions: usize) -> ConnectionName {
-    ConnectionName {
-        id: it.connection_id,
-        alias: it.alias.clone(),
-        participant: it.participant,
-        session: SessionNumber(u32::try_from(sessions).unwrap_or(u32::MAX)),
-    }
-}
-
-fn track(it: &TrackPublished) -> TrackName {
-    TrackName {
-        id: it.track_id,
-        alias: it.alias.clone(),
-        kind: it.kind,
-        source: it.source,
-        name: it.name.as_str().to_owned(),
-        connection: it.connection,
-    }
-}
-
-const fn session(it: &SessionOpened, opened: Version) -> SessionName {
-    SessionName {
-        id: it.session_id,
-        opened,
-        ended: None,
     }
 }
 

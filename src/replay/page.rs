@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::domain::{RoomName, SessionNumber, Timestamp, Version};
-use crate::replay::book::NamesBook;
+use crate::replay::book::{NamesBook, finds};
 use crate::replay::filter::Filter;
 use crate::replay::names::{BATCH_RECORDS, Directory};
 use crate::replay::view::EventView;
@@ -235,7 +235,7 @@ impl Range {
 
 fn range(line: &Line<'_>, book: &mut NamesBook, query: &EventQuery) -> Result<Range, StoreError> {
     let last = query.before.map(|before| before.0.saturating_sub(1));
-    let mut range = match line.lane {
+    let range = match line.lane {
         Lane::Refused(_) => {
             let head = line.store.room_head(None)?.0;
             let all = Range { low: 0, high: head };
@@ -254,6 +254,21 @@ fn range(line: &Line<'_>, book: &mut NamesBook, query: &EventQuery) -> Result<Ra
         }
         Lane::Room(room) => {
             let head = line.store.room_head(Some(room))?;
+            if query.session.is_none() && finds(line.store, Some(room))? {
+                let all = Range {
+                    low: 0,
+                    high: head.0,
+                };
+                let version = |position: u64| line.find(all, |it| it.position.0 <= position);
+                return in_time(
+                    line,
+                    Range {
+                        low: query.after.map_or(Ok(0), |after| version(after.0))?,
+                        high: last.map_or(Ok(head.0), version)?,
+                    },
+                    query,
+                );
+            }
             let names = book.up_to(line.store, Some(room), head)?;
             let known = names.version().0;
             // Behind an accepted loss names are not known, and versions are looked for.
@@ -277,6 +292,12 @@ fn range(line: &Line<'_>, book: &mut NamesBook, query: &EventQuery) -> Result<Ra
             range
         }
     };
+    in_time(line, range, query)
+}
+
+/// As much of a range as lies in the time that is wanted.
+fn in_time(line: &Line<'_>, range: Range, query: &EventQuery) -> Result<Range, StoreError> {
+    let mut range = range;
     if let Some(since) = query.since {
         range.low = line.find(range, |record| record.command.recorded_at < since)?;
     }

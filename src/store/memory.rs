@@ -3,13 +3,13 @@
 //!
 //! It keeps encoded commits, so that whatever passes here has passed the codec too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::caches::Caches;
 use super::codec::{CodecError, decode_commands, decode_commit, encode_commit};
 use super::record::{Commit, Link, Position, Record, StoredCommit};
-use super::{Appended, Commits, EventStore, StoreError};
+use super::{Appended, Commits, EventStore, Sought, StoreError};
 use crate::audit::chain;
 use crate::domain::{Digest, RoomName, Version};
 
@@ -24,6 +24,8 @@ struct Log {
     frames: Vec<Frame>,
     /// Where each record of each stream stands, by version.
     streams: BTreeMap<Option<RoomName>, Vec<Position>>,
+    /// The events of each stream that can be found.
+    found: BTreeMap<Option<RoomName>, BTreeMap<Sought, Version>>,
     closed: bool,
 }
 
@@ -79,6 +81,10 @@ impl EventStore for MemoryStore {
                 .entry(record.room.clone())
                 .or_default()
                 .push(record.position);
+            if let Some(sought) = Sought::of(&record.event.event, record.version) {
+                let found = log.found.entry(record.room.clone()).or_default();
+                found.insert(sought, record.version);
+            }
         }
         log.frames.push(Frame { first, link, bytes });
         Ok(Appended { first, link })
@@ -167,6 +173,28 @@ impl EventStore for MemoryStore {
 
     fn commit_of(&self, position: Position) -> Result<Link, StoreError> {
         self.lock().frame_of(position).map(|frame| frame.link)
+    }
+
+    fn find(
+        &self,
+        room: Option<&RoomName>,
+        sought: &BTreeSet<Sought>,
+    ) -> Result<Option<BTreeSet<Version>>, StoreError> {
+        let log = self.lock();
+        let Some(known) = log.found.get(&room.cloned()) else {
+            return Ok(Some(BTreeSet::new()));
+        };
+        let find = |sought: &Sought| match sought {
+            Sought::SessionChange(_) => {
+                let first = Sought::SessionChange(Version(0));
+                known.range(first..=*sought).next_back()
+            }
+            Sought::Person(_) | Sought::Connection(_) | Sought::Track(_) => {
+                known.get_key_value(sought)
+            }
+        };
+        let found = sought.iter().filter_map(find);
+        Ok(Some(found.map(|(_, version)| *version).collect()))
     }
 
     fn close(&self) -> Result<(), StoreError> {

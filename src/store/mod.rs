@@ -18,6 +18,7 @@ mod private;
 mod record;
 #[cfg(feature = "sled")]
 mod sled;
+mod sought;
 #[cfg(feature = "sled")]
 mod stream;
 
@@ -34,6 +35,9 @@ pub use record::{
     CommandHeader, CommandRecord, Commit, Link, NewRecord, Outcome, Position, Record, RequestKey,
     RequestRecord, StoredCommit,
 };
+pub use sought::Sought;
+
+use std::collections::BTreeSet;
 
 use crate::domain::{RoomName, Version};
 
@@ -129,6 +133,21 @@ pub trait EventStore: Send + Sync {
     /// # Errors
     /// `Missing` when there is no such position.
     fn commit_of(&self, position: Position) -> Result<Link, StoreError>;
+
+    /// The versions of a stream at which the sought events can stand, the real one of each among
+    /// them if there is one; of session changes also some before it. `None` where only a read of
+    /// the stream tells. Nothing is sought to ask for just that.
+    ///
+    /// # Errors
+    /// As [`EventStore::read_room`].
+    fn find(
+        &self,
+        room: Option<&RoomName>,
+        sought: &BTreeSet<Sought>,
+    ) -> Result<Option<BTreeSet<Version>>, StoreError> {
+        let _ = (room, sought);
+        Ok(None)
+    }
 
     /// Where caches can be kept beside the log; `None` where opening and looking back need none.
     fn caches(&self) -> Option<&dyn Caches> {

@@ -2,11 +2,13 @@
 //! go through, unless it refuses them. Apart so that whoever plays with writes does not spell the
 //! reads out again. It never changes what is read.
 
+use std::collections::BTreeSet;
 use std::ops::Deref;
 
 use crate::domain::{RoomName, Version};
 use crate::store::{
-    Appended, Caches, Commit, Commits, EventStore, Link, Linked, Position, Record, StoreError,
+    Appended, Caches, Commit, Commits, EventStore, Link, Linked, Position, Record, Sought,
+    StoreError,
 };
 
 /// What stands before a log.
@@ -33,6 +35,10 @@ pub trait Front: Send + Sync {
     /// Told how many records a read of history gave.
     fn gave(&self, records: usize) {
         let _ = records;
+    }
+    /// Whether events are found by an index, where the log has one.
+    fn finds(&self) -> bool {
+        true
     }
     /// Told of each read of commits.
     fn reads_commits(&self, after: Position) {
@@ -102,6 +108,18 @@ impl<F: Front> EventStore for Fronted<F> {
 
     fn commit_of(&self, position: Position) -> Result<Link, StoreError> {
         self.0.log().commit_of(position)
+    }
+
+    fn find(
+        &self,
+        room: Option<&RoomName>,
+        sought: &BTreeSet<Sought>,
+    ) -> Result<Option<BTreeSet<Version>>, StoreError> {
+        if !self.0.finds() {
+            return Ok(None);
+        }
+        self.0.reads_history()?;
+        self.0.log().find(room, sought)
     }
 
     fn caches(&self) -> Option<&dyn Caches> {

@@ -186,7 +186,7 @@ impl Ledger {
         let live = self.live.of(Some(&room.name));
         let read = self.engine.answer(move |store| {
             let mut book = live.lock();
-            book.up_to(store, Some(&room.name), room.version).map(drop)
+            book.can_name(store, &room.name, room.version)
         });
         Ok(read.await?)
     }

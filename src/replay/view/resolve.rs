@@ -12,7 +12,7 @@ use crate::domain::{
     ConnectionNumber, Number, ParticipantNumber, Ranges, Reference, RoomName, TrackNumber, Version,
 };
 use crate::replay::former::Field;
-use crate::replay::names::{ConnectionName, Directory, Names};
+use crate::replay::names::{ConnectionName, Directory, SessionName};
 use crate::replay::view::refer::{
     AttributeBefore, AttributesBeforeReference, BeforeReference, ConnectionBefore,
     ConnectionReference, FormerValue, TargetsReference, TrackReference, WhoReference,
@@ -22,7 +22,7 @@ use crate::store::Position;
 
 /// The words for the numbers of one stream.
 pub(in crate::replay) struct Resolver<'a> {
-    names: Option<&'a Names>,
+    room: Option<RoomName>,
     directory: &'a dyn Directory,
     /// Which connections the lists of this event name.
     window: Window,
@@ -31,7 +31,7 @@ pub(in crate::replay) struct Resolver<'a> {
 impl<'a> Resolver<'a> {
     pub(in crate::replay) fn new(directory: &'a dyn Directory, room: Option<&RoomName>) -> Self {
         Self {
-            names: directory.names(room),
+            room: room.cloned(),
             directory,
             window: Window::ALL,
         }
@@ -43,7 +43,7 @@ impl<'a> Resolver<'a> {
     }
 
     pub(in crate::replay) fn identity(&self, number: ParticipantNumber) -> String {
-        let identity = self.names.and_then(|names| names.identity(number));
+        let identity = self.directory.identity(self.room.as_ref(), number);
         identity.map_or_else(|| bare(number.0), ToString::to_string)
     }
 
@@ -66,12 +66,13 @@ impl<'a> Resolver<'a> {
 
     /// The session that was open at a version.
     pub(super) fn session(&self, version: Version) -> Option<String> {
-        Some(self.names?.session_at(version)?.sid())
+        let session = self.directory.session_at(self.room.as_ref(), version);
+        session.map(SessionName::sid)
     }
 
     /// Where a version of this stream stands.
     pub(in crate::replay) fn position(&self, version: Version) -> Option<u64> {
-        let position = self.names.and_then(|names| names.position(version));
+        let position = self.directory.position(self.room.as_ref(), version);
         position.map(|Position(position)| position)
     }
 
@@ -80,8 +81,8 @@ impl<'a> Resolver<'a> {
         match &reference.room {
             None => self.position(reference.version),
             Some(room) => {
-                let names = self.directory.names(Some(room))?;
-                names.position(reference.version).map(|at| at.0)
+                let position = self.directory.position(Some(room), reference.version);
+                position.map(|Position(position)| position)
             }
         }
     }
@@ -116,7 +117,7 @@ impl<'a> Resolver<'a> {
 
     /// A track as it was published.
     pub(super) fn track(&self, number: TrackNumber) -> TrackReference {
-        let Some(track) = self.names.and_then(|names| names.track(number)) else {
+        let Some(track) = self.directory.track(self.room.as_ref(), number) else {
             return TrackReference {
                 sid: bare(number.0),
                 number,
@@ -260,8 +261,8 @@ impl<'a> Resolver<'a> {
                 ..FormerValue::default()
             };
         }
-        let room = self.names.and_then(Names::room);
-        match self.directory.former(room, version, field) {
+        let former = self.directory.former(self.room.as_ref(), version, field);
+        match former {
             None => FormerValue::default(),
             Some(former) if former.is_whole() => FormerValue {
                 value: Some(if *field == Field::SessionData {
@@ -280,7 +281,7 @@ impl<'a> Resolver<'a> {
     }
 
     fn name(&self, number: ConnectionNumber) -> Option<&'a ConnectionName> {
-        self.names.and_then(|names| names.connection(number))
+        self.directory.connection(self.room.as_ref(), number)
     }
 }
 

@@ -1,6 +1,7 @@
 //! The handle of an open ledger: the contract of the log, on disk. Apart from opening and from
 //! reading. It holds the one path on which commits are written.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -12,10 +13,11 @@ use crate::store::journal::Journal;
 use crate::store::record::{Commit, Link, Position, Record};
 use crate::store::sled::disk_bytes_for;
 use crate::store::stream::stream_hash;
-use crate::store::{Appended, Commits, EventStore, Linked, StoreError};
+use crate::store::{Appended, Commits, EventStore, Linked, Sought, StoreError};
 
 use super::checkpoint::{self, Section};
 use super::convert::{link_of, of_copy, of_journal};
+use super::find;
 use super::heal::{confirms, heal, healed_frames};
 use super::history;
 use super::open::{self, OpenReport};
@@ -199,6 +201,14 @@ impl EventStore for Ledger {
 
     fn commit_of(&self, position: Position) -> Result<Link, StoreError> {
         history::commit_of(&self.shared, position)
+    }
+
+    fn find(
+        &self,
+        room: Option<&RoomName>,
+        sought: &BTreeSet<Sought>,
+    ) -> Result<Option<BTreeSet<Version>>, StoreError> {
+        find::find(&self.shared, room, sought)
     }
 
     fn caches(&self) -> Option<&dyn Caches> {

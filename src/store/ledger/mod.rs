@@ -11,6 +11,7 @@ mod beside;
 mod checkpoint;
 mod convert;
 mod files;
+mod find;
 mod handle;
 mod heads;
 mod heal;

@@ -6,8 +6,11 @@ use std::collections::BTreeMap;
 
 use super::error::CopyError;
 use super::key::{self, BlockKey, Starts};
-use crate::store::codec::places;
+use crate::domain::RoomName;
+use crate::store::codec::{RecordPlace, decode_where, places};
 use crate::store::journal::{Frame, FrameKind, Hash};
+use crate::store::record::Position;
+use crate::store::sought::Sought;
 use crate::store::stream::stream_hash;
 
 /// One value and its key.
@@ -133,6 +136,7 @@ fn index(run: &[Frame]) -> Result<Vec<Entry>, CopyError> {
                 .or_insert((place.version.0, position));
         }
     }
+    let found = found(run);
     let entry = |(room, (version, position)): (&str, (u64, u64))| Entry {
         key: key::index(stream_hash(room), version, position).to_vec(),
         value: Vec::new(),
@@ -146,7 +150,28 @@ fn index(run: &[Frame]) -> Result<Vec<Entry>, CopyError> {
         .into_iter()
         .map(entry)
         .chain(losses.map(loss))
+        .chain(found)
         .collect())
+}
+
+/// One entry for each event that is found by a number.
+fn found(run: &[Frame]) -> Vec<Entry> {
+    let mut found = Vec::new();
+    for frame in run.iter().filter(|frame| frame.kind() == FrameKind::Commit) {
+        let first = Position(frame.first_position());
+        let is_sought = |_, place: &RecordPlace<'_>| Sought::is_of(place.kind);
+        let records = decode_where(frame.payload(), first, is_sought);
+        // A commit of a later version of this program has what is unknown here.
+        for record in records.unwrap_or_default() {
+            if let Some(sought) = Sought::of(&record.event.event, record.version) {
+                let stream = stream_hash(record.room.as_ref().map_or("", RoomName::as_str));
+                let key = key::found(stream, sought.code(), record.version.0).to_vec();
+                let value = Vec::new();
+                found.push(Entry { key, value });
+            }
+        }
+    }
+    found
 }
 
 /// log.md rule 15: 64 KiB, so that sixteen values of a leaf stay far below sled's blob bound.

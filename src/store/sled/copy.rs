@@ -13,6 +13,7 @@ use super::files;
 use super::key::{self, BlockKey, MARK};
 use super::recent::RecentBlocks;
 use crate::store::journal::{Frame, Link as ChainEnd};
+use crate::store::sought::Sought;
 
 /// An open copy.
 pub(crate) struct SledCopy {
@@ -27,6 +28,8 @@ pub(crate) struct SledCopy {
     recent: RecentBlocks,
     /// How many blocks were decoded to answer.
     decoded: AtomicU64,
+    /// Whether the events that are found by a number have been noted since the first frame.
+    finds: bool,
 }
 
 /// What may still be written before a sync.
@@ -54,6 +57,7 @@ impl SledCopy {
             None => ChainEnd::GENESIS,
         };
         let copy = Self {
+            finds: mark == ChainEnd::GENESIS || sled.call(|db| db.contains_key(key::FOUND))?,
             path,
             log_id,
             sled,
@@ -86,6 +90,7 @@ impl SledCopy {
             mark: Mutex::new(ChainEnd::GENESIS),
             recent: RecentBlocks::default(),
             decoded: AtomicU64::new(0),
+            finds: false,
         })
     }
 
@@ -115,6 +120,10 @@ impl SledCopy {
     pub(crate) fn apply(&self, frames: &[Frame]) -> Result<(), CopyError> {
         let mut budget = guard(&self.writer);
         let mut batch = Batch::default();
+        if self.mark() == ChainEnd::GENESIS {
+            let (key, value) = (key::FOUND.to_vec(), Vec::new());
+            batch.entries.push(Entry { key, value });
+        }
         for run in block::runs(frames) {
             for entry in block::entries(run)? {
                 if batch.bytes + entry.bytes() > BATCH_BYTES_MAX {
@@ -246,6 +255,32 @@ impl SledCopy {
             .sled
             .call(|db| db.range(least..here).keys().next_back().transpose())?;
         Ok(before.and_then(|key| key::parse_index(&key)))
+    }
+
+    /// The versions of streams with a number at which a sought event stands, of session changes
+    /// the last few.
+    ///
+    /// # Errors
+    /// Any [`CopyError`].
+    pub(crate) fn find(&self, stream: u64, sought: Sought) -> Result<Vec<u64>, CopyError> {
+        let (what, number) = sought.code();
+        let least = match sought {
+            Sought::SessionChange(_) => 0,
+            Sought::Person(_) | Sought::Connection(_) | Sought::Track(_) => number,
+        };
+        let least = key::found(stream, (what, least), 0).to_vec();
+        let greatest = key::found(stream, (what, number), u64::MAX).to_vec();
+        let keys = self.sled.call(|db| {
+            let keys = db.range(least..=greatest).keys().rev();
+            keys.take(FOUND_MAX).collect::<Result<Vec<_>, _>>()
+        })?;
+        let versions = keys.iter().filter_map(|key| key::parse_found(key));
+        Ok(versions.collect())
+    }
+
+    /// Whether [`Self::find`] knows of all that it has taken.
+    pub(crate) const fn finds(&self) -> bool {
+        self.finds
     }
 
     /// Whether anything was lost and accepted: then a stream may lack versions.
@@ -404,6 +439,8 @@ const BATCH_BYTES_MAX: usize = 512 << 10;
 const UNSYNCED_BYTES_MAX: usize = 2 << 20;
 /// How much sled's file grows for each byte of frames: at most this was measured in `full_disk`.
 const DISK_BYTES_PER_BYTE: u64 = 3;
+/// Events of several streams with the same number, which are few.
+const FOUND_MAX: usize = 8;
 const MARK_FORMAT: u8 = 1;
 
 #[cfg(test)]

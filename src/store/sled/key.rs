@@ -4,6 +4,8 @@
 //! ```text
 //! b  first position u64, starts with u8, chunk u16     frames, verbatim
 //! i  stream u64, version u64, position u64             where a stream's records begin in a block
+//! g  stream u64, what u8, number u64, version u64      an event that is found by a number
+//! g                                                    all such events are found
 //! l  first position u64                                an accepted loss
 //! s  stream u64, version u64, chunk u16                a snapshot
 //! w                                                    complete through which link
@@ -11,6 +13,10 @@
 
 /// Where the watermark stands.
 pub(super) const MARK: &[u8] = b"w";
+
+/// What the keys of events that are found by a number start with, and the key that tells that all
+/// of them are.
+pub(super) const FOUND: &[u8] = b"g";
 
 /// What the keys of accepted losses start with.
 pub(super) const LOSSES: &[u8] = b"l";
@@ -122,6 +128,28 @@ pub(super) fn loss(first: u64) -> [u8; LOSS_BYTES] {
     key
 }
 
+/// An event of `stream` at `version` that is found by `what` it gave out and the `number`.
+pub(super) fn found(stream: u64, (what, number): (u8, u64), version: u64) -> [u8; FOUND_BYTES] {
+    let mut key = [0; FOUND_BYTES];
+    write(
+        &mut key,
+        &[
+            FOUND,
+            &stream.to_be_bytes(),
+            &[what],
+            &number.to_be_bytes(),
+            &version.to_be_bytes(),
+        ],
+    );
+    key
+}
+
+/// The version of the key of an event that is found.
+pub(super) fn parse_found(key: &[u8]) -> Option<u64> {
+    let version = key.strip_prefix(FOUND)?.get(1 + 8 + 8..)?;
+    Some(u64::from_be_bytes(version.try_into().ok()?))
+}
+
 /// Version and position of an index key.
 pub(super) fn parse_index(key: &[u8]) -> Option<(u64, u64)> {
     let (_stream, rest) = key.strip_prefix(b"i")?.split_first_chunk::<8>()?;
@@ -159,5 +187,6 @@ fn write(key: &mut [u8], parts: &[&[u8]]) {
 
 const BLOCK_BYTES: usize = 1 + 8 + 1 + 2;
 const INDEX_BYTES: usize = 1 + 8 + 8 + 8;
+const FOUND_BYTES: usize = 1 + 8 + 1 + 8 + 8;
 const LOSS_BYTES: usize = 1 + 8;
 const SNAPSHOT_BYTES: usize = 1 + 8 + 8 + 2;
