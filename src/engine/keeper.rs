@@ -66,11 +66,15 @@ impl Keeper {
     }
 
     /// Takes a snapshot when enough has happened since the last: as many events as the room knows
-    /// people, so that writing snapshots costs no more than writing the log.
+    /// people and its session has connections, closed ones too, so that all snapshots together
+    /// come to a few times the log and not to its square.
     pub(crate) fn offer(&mut self, room: &Arc<Room>, link: Link) {
-        let people = u64::try_from(room.people.len()).unwrap_or(u64::MAX);
+        let session = room.session.as_ref();
+        let connections = session.map_or(0, |session| session.connections.len());
+        let held = room.people.len().saturating_add(connections);
+        let held = u64::try_from(held).unwrap_or(u64::MAX);
         let since = room.version.0 - self.snapshots.get(&room.name).unwrap_or(&0);
-        let due = since >= people.max(self.snapshot_events);
+        let due = since >= held.max(self.snapshot_events);
         let work = || Work::Snapshot(Arc::clone(room), link);
         if due && self.queue.try_send(work()).is_ok() {
             self.snapshots.insert(room.name.clone(), room.version.0);

@@ -227,6 +227,9 @@ impl Known {
             stretch.last = last;
             return;
         }
+        // A change that is met again must not cut short what is known behind it.
+        let same = self.stretches.get(&first).map(|stretch| stretch.last);
+        let last = same.map_or(last, |same| same.max(last));
         let stretch = Stretch { last, session };
         if self.stretches.insert(first, stretch).is_none() {
             self.bytes += ENTRY_BYTES;

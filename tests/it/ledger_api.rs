@@ -7,6 +7,8 @@ mod commands;
 mod contract;
 mod ending;
 mod following;
+#[cfg(feature = "sled")]
+mod long_room;
 pub(crate) mod metrics;
 mod moved;
 mod named;

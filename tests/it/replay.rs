@@ -16,8 +16,10 @@ use roomledger::replay::{
     session_span, session_views, verify,
 };
 use roomledger::store::{
-    CommandHeader, CommandRecord, Commit, EventStore, MemoryStore, NewRecord, Outcome, Position,
+    Appended, CommandHeader, CommandRecord, Commit, EventStore, MemoryStore, NewRecord, Outcome,
+    Position, StoreError,
 };
+use roomledger::testing::front::{Front, Fronted};
 use roomledger::testing::program::{Choices, Step, Taken, programs, run_in};
 
 /// Enough steps for sessions to open, fill and end a few times.
@@ -87,6 +89,27 @@ fn commit(step: &Taken, at: Timestamp) -> Commit {
             header: header(provenance, at),
             events: events.collect(),
         }],
+    }
+}
+
+/// A log in which no event is found by the number that it gave out.
+struct Unindexed(MemoryStore);
+
+impl Front for Unindexed {
+    fn log(&self) -> &dyn EventStore {
+        &self.0
+    }
+
+    fn append(&self, commit: &Commit) -> Result<Appended, StoreError> {
+        self.0.append(commit)
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        self.0.close()
+    }
+
+    fn finds(&self) -> bool {
+        false
     }
 }
 
@@ -171,6 +194,28 @@ proptest! {
             prop_assert_eq!(&serde_json::from_str::<EventView>(&json).unwrap(), &view);
             let cause = record.event.cause.as_ref();
             prop_assert_eq!(view.causation.is_some(), cause.is_some());
+        }
+    }
+
+    #[test]
+    fn an_event_reads_the_same_with_an_index_of_numbers_and_without(
+        one in programs(STEPS_MAX), other in programs(STEPS_MAX), backwards: bool, few: bool
+    ) {
+        let (store, _) = stored(&[one, other]);
+        let mut records = store.read_all(Position(0), usize::MAX).unwrap();
+        if backwards { records.reverse() }
+        let plain = Fronted(Unindexed(store));
+        let by_number = |book: &mut NamesBook, record: &_| book.show(plain.0.log(), record);
+        // A book that is thrown away each time looks everything up.
+        let mut kept = NamesBook::default();
+        for record in &records {
+            let whole = NamesBook::default().show(&plain, record).unwrap();
+            let shown = if few {
+                by_number(&mut NamesBook::default(), record)
+            } else {
+                by_number(&mut kept, record)
+            };
+            prop_assert_eq!(shown.unwrap(), whole);
         }
     }
 

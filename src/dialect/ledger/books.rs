@@ -91,9 +91,8 @@ fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Rooms with a book at hand. A directory of a room of a hundred people takes some tens of
-/// kilobytes.
-const ROOMS_MAX: usize = 1_000;
+/// Rooms with a book at hand, which has 2 MiB of names at most where it reads no whole directory.
+const ROOMS_MAX: usize = 256;
 /// Rooms that the events of one room refer to: where somebody came from, and whose refusals stand
 /// in the system stream.
 const BESIDE_MAX: usize = 8;

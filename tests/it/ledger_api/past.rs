@@ -20,9 +20,9 @@ use super::support::Server;
 use crate::engine::ledger::reducer_of_the_sources;
 
 /// A log that counts the records it gives.
-struct Counting {
-    log: Ledger,
-    records: AtomicUsize,
+pub(super) struct Counting {
+    pub(super) log: Ledger,
+    pub(super) records: AtomicUsize,
 }
 
 impl Front for Counting {
@@ -43,7 +43,7 @@ impl Front for Counting {
     }
 }
 
-fn open(dir: &Path, snapshot_events: u64) -> (Server, Arc<Fronted<Counting>>) {
+pub(super) fn open(dir: &Path, snapshot_events: u64) -> (Server, Arc<Fronted<Counting>>) {
     let mut options = LedgerOptions::new(1, [7; 16], "boot".to_owned());
     options.reserve_bytes = 0;
     let log = Arc::new(Fronted(Counting {
