@@ -13,7 +13,7 @@ use crate::replay::known::Known;
 use crate::replay::names::{
     ConnectionName, Directory, EVENT_NAMES_MAX, Names, SessionName, TrackName,
 };
-use crate::replay::noting::{Missed, Noting};
+use crate::replay::noting::{Missed, Noting, Partial};
 use crate::replay::view::EventView;
 use crate::replay::window::Window;
 use crate::store::{EventStore, Position, Record, StoreError};
@@ -192,18 +192,6 @@ impl NamesBook {
         }
     }
 
-    /// The session that was open at a version; nothing at all where that is not known.
-    pub(super) fn session_known(
-        &self,
-        room: Option<&RoomName>,
-        version: Version,
-    ) -> Option<Option<&SessionName>> {
-        let entry = self.entry(room)?;
-        let names = &entry.names;
-        let read = (version <= names.version()).then(|| names.session_at(version));
-        entry.known.session_at(version).or(read)
-    }
-
     fn entry(&self, room: Option<&RoomName>) -> Option<&Entry> {
         self.entries.get(&room.cloned())
     }
@@ -228,6 +216,19 @@ impl NamesBook {
         if let Some(room) = least.map(|(room, _)| room.clone()) {
             self.entries.remove(&room);
         }
+    }
+}
+
+impl Partial for NamesBook {
+    fn session_known(
+        &self,
+        room: Option<&RoomName>,
+        version: Version,
+    ) -> Option<Option<&SessionName>> {
+        let entry = self.entry(room)?;
+        let names = &entry.names;
+        let read = (version <= names.version()).then(|| names.session_at(version));
+        entry.known.session_at(version).or(read)
     }
 }
 

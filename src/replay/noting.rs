@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::domain::{
     ConnectionNumber, Identity, ParticipantNumber, RoomName, TrackNumber, Version,
 };
-use crate::replay::book::NamesBook;
 use crate::replay::former::{Field, Former};
 use crate::replay::known::Wanted;
 use crate::replay::names::{ConnectionName, Directory, Names, SessionName, TrackName};
@@ -16,14 +15,24 @@ use crate::store::Position;
 /// What was asked in vain, by stream.
 pub(super) type Missed = BTreeMap<Option<RoomName>, BTreeSet<Wanted>>;
 
+/// A directory that tells a session that is not known from none.
+pub(super) trait Partial: Directory {
+    /// The session that was open at a version; nothing at all where that is not known.
+    fn session_known(
+        &self,
+        room: Option<&RoomName>,
+        version: Version,
+    ) -> Option<Option<&SessionName>>;
+}
+
 /// A directory that notes what it does not know.
 pub(super) struct Noting<'a> {
-    book: &'a NamesBook,
+    book: &'a dyn Partial,
     missed: RefCell<Missed>,
 }
 
 impl<'a> Noting<'a> {
-    pub(super) fn new(book: &'a NamesBook) -> Self {
+    pub(super) fn new(book: &'a dyn Partial) -> Self {
         Self {
             book,
             missed: RefCell::default(),

@@ -1,5 +1,6 @@
-//! Events of a room that are found by the number they gave out: the indexed copy knows those that it
-//! has taken in, and the tail has the others. Apart because it answers with places and no records.
+//! Events of a room that are found by the number they gave out: the indexed copy knows those that
+//! it has taken in, and the tail has the others. Apart because it answers with versions and no
+//! records.
 
 use std::collections::BTreeSet;
 

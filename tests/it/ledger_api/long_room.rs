@@ -121,7 +121,10 @@ fn one_who_comes_back_again_and_again_is_not_kept_once_more_for_each_time() {
         up_to = Version(snapshot.version.0 - 1);
     }
     let most = 6 * RECONNECTS * METADATA_BYTES;
-    assert!(count > 2 && bytes <= most, "{count} snapshots of {bytes} bytes");
+    assert!(
+        count > 2 && bytes <= most,
+        "{count} snapshots of {bytes} bytes"
+    );
 }
 
 const RECONNECTS: usize = 300;
