@@ -187,7 +187,7 @@ fn weight_of(event: &EventView) -> usize {
     let members = event.data.iter();
     let data = members.map(|(name, value)| name.len() + weight(value));
     let reason = event.reason.as_deref().map_or(0, json_len);
-    ENVELOPE_BYTES + reason + data.sum::<usize>()
+    ENVELOPE_BYTES + reason + json_len(&event.sentence) + data.sum::<usize>()
 }
 
 /// How many bytes a text takes within the quotes of JSON.
@@ -379,7 +379,7 @@ impl Line<'_> {
 /// room.
 pub(super) const PAGE_BYTES: usize = 8 * 1024 * 1024;
 
-/// What an event takes beside its `data`, roughly.
+/// What an event takes beside its `data` and its longest texts, roughly.
 const ENVELOPE_BYTES: usize = 512;
 
 /// A page looks at no more records than these, in each of the lanes that it is made of: a search

@@ -1,5 +1,5 @@
-//! Calls about the server itself. Apart because they concern no room, and a caller that may not give
-//! them is on record all the same.
+//! Calls about the server itself. Apart because they concern no room, and a caller that may not
+//! give them is on record all the same.
 
 use crate::dialect::auth::claims::{ALL_ROOMS, Right};
 use crate::dialect::caller::Caller;
