@@ -191,12 +191,12 @@ async fn feed(follower: Follower, subscription: Subscription, pieces: Sender<Byt
         };
         if let Err(TrySendError::Full(unsent)) = pieces.try_send(piece) {
             let mut sending = pin!(pieces.send(unsent));
-            let sent = match tokio::time::timeout(SLOW, &mut sending).await {
-                Ok(sent) => sent,
-                Err(_) => {
-                    subscription.rest();
-                    sending.await
-                }
+            let in_time = tokio::time::timeout(SLOW, &mut sending).await;
+            let sent = if let Ok(sent) = in_time {
+                sent
+            } else {
+                subscription.rest();
+                sending.await
             };
             if sent.is_err() {
                 return;
