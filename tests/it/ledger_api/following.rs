@@ -1,6 +1,7 @@
 //! A follower who begins far behind: it sees what pages of events show, byte for byte, and what it
 //! costs is to read each record once and to hand on large pieces.
 
+use std::fmt::Write as _;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
@@ -100,7 +101,7 @@ fn expected(server: &Server, after: u64) -> String {
             let commit = server.engine.store().commit_of(Position(position)).unwrap();
             let chain = &commit.chain.to_string()[..8];
             let kind = event["kind"].as_str().unwrap();
-            text += &format!("id: {position}-{chain}\nevent: {kind}\ndata: {event}\n\n");
+            write!(text, "id: {position}-{chain}\nevent: {kind}\ndata: {event}\n\n").unwrap();
         }
         let Some(next) = page["next"].as_u64() else {
             return text;
