@@ -78,24 +78,26 @@ pub fn run(command: &Command, terminal: &mut Terminal<'_>) -> Result<(), Failure
             let format = format_of(&args.operated.show, terminal);
             commands::release(&args.operated.server, &bearer, format, terminal)
         }
-        Command::Keys(command) => {
-            let key = Key::of_environment()?;
-            let bearer = || key.operating(now_us());
-            match command {
-                KeysCommand::Revoke(args) => {
-                    let format = format_of(&args.operated.show, terminal);
-                    commands::revoke(args, now_us(), &bearer, format, terminal)
-                }
-                KeysCommand::Lift(args) => {
-                    let format = format_of(&args.operated.show, terminal);
-                    commands::lift(args, &bearer, format, terminal)
-                }
-            }
-        }
+        Command::Keys(command) => keys(command, terminal),
         Command::Restore(args) => {
             exists(&args.from)?;
             let format = format_of(&args.show, terminal);
             commands::restore(args, format, terminal)
+        }
+    }
+}
+
+fn keys(command: &KeysCommand, terminal: &mut Terminal<'_>) -> Result<(), Failure> {
+    let key = Key::of_environment()?;
+    let bearer = || key.operating(now_us());
+    match command {
+        KeysCommand::Revoke(args) => {
+            let format = format_of(&args.operated.show, terminal);
+            commands::revoke(args, now_us(), &bearer, format, terminal)
+        }
+        KeysCommand::Lift(args) => {
+            let format = format_of(&args.operated.show, terminal);
+            commands::lift(args, &bearer, format, terminal)
         }
     }
 }

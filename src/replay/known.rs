@@ -72,6 +72,10 @@ impl Known {
     }
 
     /// The session that was open at a version; nothing at all where that is not known.
+    #[expect(
+        clippy::option_option,
+        reason = "no session is known, or none is known of"
+    )]
     pub(super) fn session_at(&self, version: Version) -> Option<Option<&SessionName>> {
         let (_, stretch) = self.stretches.range(..=version).next_back()?;
         (version <= stretch.last).then_some(stretch.session.as_ref())
@@ -253,12 +257,14 @@ impl Known {
         } else {
             let before = Version(at.0.saturating_sub(1));
             let opened = self.change_before(store, before)?;
-            let session = opened.and_then(|opened| match &opened.event.event {
-                Event::SessionOpened(it) => Some(SessionName {
+            let session = opened.and_then(|opened| {
+                let Event::SessionOpened(it) = &opened.event.event else {
+                    return None;
+                };
+                Some(SessionName {
                     ended: Some(at),
                     ..SessionName::of(it, opened.version)
-                }),
-                _ => None,
+                })
             });
             self.note(at, at, session);
         }

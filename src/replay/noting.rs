@@ -18,6 +18,10 @@ pub(super) type Missed = BTreeMap<Option<RoomName>, BTreeSet<Wanted>>;
 /// A directory that tells a session that is not known from none.
 pub(super) trait Partial: Directory {
     /// The session that was open at a version; nothing at all where that is not known.
+    #[expect(
+        clippy::option_option,
+        reason = "no session is known, or none is known of"
+    )]
     fn session_known(
         &self,
         room: Option<&RoomName>,

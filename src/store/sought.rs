@@ -1,7 +1,9 @@
 //! What a number of a room stands for, and what is looked for to learn it: the event that gave the
 //! number out. Apart because an index is written by one and asked by another, and both must agree.
 
-use crate::domain::{ConnectionNumber, Event, Kind, ParticipantNumber, TrackNumber, Version};
+#[cfg(feature = "sled")]
+use crate::domain::Kind;
+use crate::domain::{ConnectionNumber, Event, ParticipantNumber, TrackNumber, Version};
 
 /// An event of a room that is found without its history.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +20,10 @@ pub enum Sought {
 
 impl Sought {
     /// As what an event of a version is found; `None` for most.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "numbers are given out by these kinds alone"
+    )]
     pub fn of(event: &Event, version: Version) -> Option<Self> {
         match event {
             Event::ParticipantRegistered(it) => Some(Self::Person(it.participant)),

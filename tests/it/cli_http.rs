@@ -299,6 +299,7 @@ fn a_release_of_the_clock_is_posted_and_its_outcome_shown() {
 
 /// `keys revoke` and `keys lift` say which tokens, and what came of it.
 #[test]
+#[expect(clippy::too_many_lines, reason = "most of it is the table of cases")]
 fn tokens_are_taken_back_by_the_command_line_and_given_again() {
     let (done, idle) = (
         r#"{"changed": true, "position": 7}"#,
@@ -372,6 +373,10 @@ fn tokens_are_taken_back_by_the_command_line_and_given_again() {
             heads[0]
         );
     }
+}
+
+#[test]
+fn what_names_no_token_is_refused_before_a_server_is_asked() {
     for wrong in [
         &["revoke", "k"][..],
         &["revoke", "k", "--before", "#7"],

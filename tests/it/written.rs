@@ -14,7 +14,9 @@ use axum::http::Request as HttpRequest;
 use proptest::prelude::*;
 use roomledger::dialect::javascript;
 use roomledger::dialect::livekit::listed::Listed;
-use roomledger::dialect::livekit::proto::models::{ParticipantInfo, Room as RoomInfo};
+use roomledger::dialect::livekit::proto::models::{
+    ParticipantInfo, ParticipantPermission, Room as RoomInfo,
+};
 use roomledger::dialect::livekit::proto::service::{ListParticipantsResponse, ListRoomsResponse};
 use roomledger::dialect::livekit::twirp::calls::{Encoding, Reply};
 use roomledger::dialect::written::{PIECE_BYTES, around, written};
@@ -139,7 +141,7 @@ fn people(count: usize) -> Vec<ParticipantInfo> {
     let one = |at: usize| ParticipantInfo {
         identity: format!("{at}\u{1}\""),
         metadata: text(at % 900, at),
-        permission: Some(Default::default()),
+        permission: Some(ParticipantPermission::default()),
         ..ParticipantInfo::default()
     };
     (0..count).map(one).collect()

@@ -81,7 +81,7 @@ fn room_of_ten() -> Fallible<(Engine, Room)> {
             alias: Some(Alias::new(&format!("c{person}"))?),
             ..Join::new(Identity::new(&format!("p{person}"))?)
         };
-        must(engine.execute_blocking(call(Command::Join(join))?)?)?;
+        must(&engine.execute_blocking(call(Command::Join(join))?)?)?;
         let publish = PublishTrack {
             connection: format!("c{person}"),
             alias: Some(Alias::new(&format!("t{person}"))?),
@@ -91,7 +91,7 @@ fn room_of_ten() -> Fallible<(Engine, Room)> {
             muted: false,
             shape: TrackShape::default(),
         };
-        must(engine.execute_blocking(call(Command::PublishTrack(publish))?)?)?;
+        must(&engine.execute_blocking(call(Command::PublishTrack(publish))?)?)?;
     }
     let room = engine.live(&RoomName::new(ROOM)?).ok_or("no room")?;
     Ok((engine, Room::clone(&room)))
@@ -148,11 +148,11 @@ fn context(room: &Room) -> Context<'_> {
     }
 }
 
-fn must(receipt: Receipt) -> Fallible<()> {
-    match receipt.status {
-        Status::Accepted => Ok(()),
-        other => Err(format!("{other:?}").into()),
+fn must(receipt: &Receipt) -> Fallible<()> {
+    if receipt.status == Status::Accepted {
+        return Ok(());
     }
+    Err(format!("{:?}", receipt.status).into())
 }
 
 fn call(command: Command) -> Fallible<Call> {

@@ -250,8 +250,11 @@ impl<'a> Making<'a> {
         tokio::spawn(async move {
             loop {
                 match engine.execute(call.clone()).await {
-                    Err(EngineError::Overloaded { .. } | EngineError::Opening)
-                    | Err(EngineError::Store(StoreError::Behind { .. })) => {
+                    Err(
+                        EngineError::Overloaded { .. }
+                        | EngineError::Opening
+                        | EngineError::Store(StoreError::Behind { .. }),
+                    ) => {
                         tokio::time::sleep(PAUSE).await;
                     }
                     done => return done,

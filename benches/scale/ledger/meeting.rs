@@ -129,6 +129,7 @@ impl Meeting {
     }
 
     /// One person does something, or has something done to them.
+    #[expect(clippy::too_many_lines, reason = "one arm for each act")]
     fn act(&mut self, act: u64) -> Result<(By, Command), NameError> {
         let moderator = By::Moderator(self.random.low(200));
         let drawn = self.random.below(1_000);

@@ -49,10 +49,10 @@ pub fn lift(
     format: Format,
     terminal: &mut Terminal<'_>,
 ) -> Result<(), Failure> {
-    let mut body = json!({ "lift": true });
-    if let Some(jti) = &args.jti {
-        body["jti"] = json!(jti);
-    }
+    let body = match &args.jti {
+        Some(jti) => json!({ "lift": true, "jti": jti }),
+        None => json!({ "lift": true }),
+    };
     let client = Client::new(&args.operated.server, bearer)?;
     tell(
         &client,

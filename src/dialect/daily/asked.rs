@@ -49,6 +49,10 @@ pub(super) struct Answer {
 
 impl Answer {
     /// Of something read.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "what is answered is made for the answer"
+    )]
     pub(super) fn read(body: Value) -> Self {
         Self::written(javascript::json(&body).into())
     }

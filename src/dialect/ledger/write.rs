@@ -436,14 +436,12 @@ impl Write {
 
     /// The room that a refused command is not allowed in: of a move, the other one where this is.
     fn not_reached<'a>(&'a self, command: &'a Command) -> &'a RoomName {
-        match command {
-            Command::Move { to_room, .. }
-                if self.caller.claims.may(self.need.right(self.room.as_str())) =>
-            {
-                to_room
-            }
-            _ => &self.room,
+        if let Command::Move { to_room, .. } = command
+            && self.caller.claims.may(self.need.right(self.room.as_str()))
+        {
+            return to_room;
         }
+        &self.room
     }
 
     fn may_move(&self, to_room: &RoomName) -> bool {

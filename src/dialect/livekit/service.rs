@@ -77,9 +77,12 @@ impl Service {
             Err(error) => return Answer::unrecorded(Err(refusal::rejected(call, &error))),
         };
         let may_here = caller.claims.may(Right::RoomAdmin(wish.room.as_str()));
-        let denied_in = match &wish.command {
-            Command::Move { to_room, .. } if may_here => to_room.to_string(),
-            _ => wish.room.to_string(),
+        let denied_in = if let Command::Move { to_room, .. } = &wish.command
+            && may_here
+        {
+            to_room.to_string()
+        } else {
+            wish.room.to_string()
         };
         let denied = || Rejection::NotGranted {
             room: denied_in,

@@ -101,7 +101,11 @@ fn expected(server: &Server, after: u64) -> String {
             let commit = server.engine.store().commit_of(Position(position)).unwrap();
             let chain = &commit.chain.to_string()[..8];
             let kind = event["kind"].as_str().unwrap();
-            write!(text, "id: {position}-{chain}\nevent: {kind}\ndata: {event}\n\n").unwrap();
+            write!(
+                text,
+                "id: {position}-{chain}\nevent: {kind}\ndata: {event}\n\n"
+            )
+            .unwrap();
         }
         let Some(next) = page["next"].as_u64() else {
             return text;

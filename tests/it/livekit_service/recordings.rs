@@ -112,7 +112,7 @@ const COUNTS: &[(u64, u32, u32)] = &[(166, 2, 0), (196, 4, 2), (197, 4, 2), (334
 
 #[tokio::test]
 async fn the_recorded_day_goes_as_it_went() {
-    let replayed = replay(CALLS, Server::start()).await;
+    let replayed = Box::pin(replay(CALLS, Server::start())).await;
     assert_eq!(replayed, 278, "calls in the recording");
 }
 
@@ -120,7 +120,7 @@ async fn the_recorded_day_goes_as_it_went() {
 async fn with_remote_unmute_enabled_too() {
     let mut config = EngineConfig::default();
     config.defaults.config.enable_remote_unmute = true;
-    let replayed = replay(UNMUTE, Server::with(config)).await;
+    let replayed = Box::pin(replay(UNMUTE, Server::with(config))).await;
     assert_eq!(replayed, 4, "calls in the recording");
 }
 
