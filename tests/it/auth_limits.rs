@@ -180,6 +180,17 @@ fn a_narrowed_key_reads_its_rooms_and_no_list_of_all() {
     }
 }
 
+/// What is refused for the key is on record, also where no room is named.
+#[test]
+fn a_refused_call_that_names_no_room_is_on_record() {
+    let server = Server::with(keys(&[IN_TOWN]), None);
+    let before = server.engine.head();
+    let key = format!("Bearer {SECRET}");
+    let (status, answer) = server.call_as(&key, "POST", "/daily/v1/rooms", "{}");
+    assert_eq!(status, 403, "{answer}");
+    assert!(server.engine.head() > before, "{answer}");
+}
+
 /// What proves nothing but the key is narrowed too.
 #[test]
 fn rooms_and_rights_hold_for_a_key_that_is_shown_by_itself() {

@@ -150,15 +150,15 @@ impl Asked {
         if self.key.may(self.call, named.as_deref()) {
             return Ok(());
         }
+        let named = named.unwrap_or_else(|| EVERY_ROOM.to_owned());
         let denied = Rejection::NotGranted {
-            room: named.clone().unwrap_or_default(),
+            room: named.clone(),
             key_id: self.key.key_id.clone(),
             call: self.call.name().to_owned(),
         }
         .bounded();
-        let room = named.and_then(|room| RoomName::new(&room).ok());
-        Err(match room {
-            Some(room) if self.call.answered() == Answered::Recorded => {
+        Err(match RoomName::new(&named) {
+            Ok(room) if self.call.answered() == Answered::Recorded => {
                 self.object(&room, denied).await
             }
             _ => Error::rejected(&denied),
@@ -324,5 +324,8 @@ pub(super) const UNREAD: &[(&str, StatusCode, Kind)] = &[
 
 /// As the other dialects: what rights of everybody in the largest room need.
 const BODY_BYTES_MAX: usize = body_memory::BODY_BYTES_MAX;
+
+/// What a refused call is recorded under that names no room.
+const EVERY_ROOM: &str = "*";
 /// How the routes about one room begin.
 const ONE_ROOM: &str = "/rooms/:name";
