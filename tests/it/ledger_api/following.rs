@@ -1,11 +1,11 @@
-//! A follower who begins far behind: it sees what pages of events show, byte for byte, and what it
+//! A follower who begins far behind: it sees what pages of events show, field by field, and what it
 //! costs is to read each record once and to hand on large pieces.
 
 use std::fmt::Write as _;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
 use axum::body::{Body, HttpBody as _};
 use axum::http::Request;
@@ -13,41 +13,16 @@ use roomledger::dialect::auth::claims::{Grants, LedgerGrant};
 use roomledger::domain::command::Join;
 use roomledger::domain::{Command, Identity, RoomName};
 use roomledger::engine::EngineConfig;
-use roomledger::store::{Appended, Commit, EventStore, MemoryStore, Position, StoreError};
-use roomledger::testing::front::{Front, Fronted};
+use roomledger::store::{EventStore, MemoryStore, Position};
+use roomledger::testing::front::Fronted;
 use roomledger::testing::virtual_time;
 use serde_json::Value;
 use tower::ServiceExt as _;
 
-use super::support::Server;
-
-/// A log that counts the records it gives.
-#[derive(Default)]
-struct Counting {
-    log: MemoryStore,
-    records: AtomicUsize,
-}
-
-impl Front for Counting {
-    fn log(&self) -> &dyn EventStore {
-        &self.log
-    }
-
-    fn append(&self, commit: &Commit) -> Result<Appended, StoreError> {
-        self.log.append(commit)
-    }
-
-    fn close(&self) -> Result<(), StoreError> {
-        self.log.close()
-    }
-
-    fn gave(&self, records: usize) {
-        self.records.fetch_add(records, Ordering::Relaxed);
-    }
-}
+use super::support::{Counting, Server};
 
 /// A server whose followers read the log, with more events than are shown to several at once.
-fn server() -> (Server, Arc<Fronted<Counting>>) {
+fn server() -> (Server, Arc<Fronted<Counting<MemoryStore>>>) {
     let log = Arc::new(Fronted(Counting::default()));
     let config = EngineConfig {
         tail_bytes_max: 0,

@@ -12,38 +12,14 @@ use roomledger::engine::EngineConfig;
 use roomledger::replay::view::RoomView;
 use roomledger::replay::{Moment, as_of, instant_of, session_views};
 use roomledger::store::ledger::{Ledger, LedgerOptions};
-use roomledger::store::{Appended, Commit, EventStore, Position, StoreError};
-use roomledger::testing::front::{Front, Fronted};
+use roomledger::store::{EventStore, Position};
+use roomledger::testing::front::Fronted;
 use serde_json::{Value, json};
 
-use super::support::Server;
+use super::support::{Counting, Server};
 use crate::engine::ledger::reducer_of_the_sources;
 
-/// A log that counts the records it gives.
-pub(super) struct Counting {
-    pub(super) log: Ledger,
-    pub(super) records: AtomicUsize,
-}
-
-impl Front for Counting {
-    fn log(&self) -> &dyn EventStore {
-        &self.log
-    }
-
-    fn append(&self, commit: &Commit) -> Result<Appended, StoreError> {
-        self.log.append(commit)
-    }
-
-    fn close(&self) -> Result<(), StoreError> {
-        self.log.close()
-    }
-
-    fn gave(&self, records: usize) {
-        self.records.fetch_add(records, Ordering::Relaxed);
-    }
-}
-
-pub(super) fn open(dir: &Path, snapshot_events: u64) -> (Server, Arc<Fronted<Counting>>) {
+pub(super) fn open(dir: &Path, snapshot_events: u64) -> (Server, Arc<Fronted<Counting<Ledger>>>) {
     let mut options = LedgerOptions::new(1, [7; 16], "boot".to_owned());
     options.reserve_bytes = 0;
     let log = Arc::new(Fronted(Counting {
@@ -61,7 +37,7 @@ pub(super) fn open(dir: &Path, snapshot_events: u64) -> (Server, Arc<Fronted<Cou
 }
 
 /// Snapshots are written on the side: waits until one of the room stands at a version or later.
-fn wait_for_snapshot(log: &Fronted<Counting>, room: &RoomName, version: u64) {
+fn wait_for_snapshot(log: &Fronted<Counting<Ledger>>, room: &RoomName, version: u64) {
     let stamp = reducer_of_the_sources();
     let stands = || {
         let caches = log.log.caches()?;

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::Router;
@@ -14,8 +15,9 @@ use roomledger::dialect::auth::token::mint;
 use roomledger::dialect::ledger::{Ledger, router};
 use roomledger::domain::Timestamp;
 use roomledger::engine::{Clock as _, Engine, EngineConfig};
-use roomledger::store::EventStore;
 use roomledger::store::ledger::{Ledger as StoredLedger, LedgerOptions};
+use roomledger::store::{Appended, Commit, EventStore, StoreError};
+use roomledger::testing::front::Front;
 use roomledger::testing::virtual_time::VirtualEngine;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -29,6 +31,31 @@ pub(crate) struct Server {
     pub(crate) router: Router,
     pub(crate) runtime: Runtime,
     keys: Arc<KeyRing>,
+}
+
+/// A log that counts the records it gives.
+#[derive(Debug, Default)]
+pub(crate) struct Counting<L> {
+    pub(crate) log: L,
+    pub(crate) records: AtomicUsize,
+}
+
+impl<L: EventStore> Front for Counting<L> {
+    fn log(&self) -> &dyn EventStore {
+        &self.log
+    }
+
+    fn append(&self, commit: &Commit) -> Result<Appended, StoreError> {
+        self.log.append(commit)
+    }
+
+    fn close(&self) -> Result<(), StoreError> {
+        self.log.close()
+    }
+
+    fn gave(&self, records: usize) {
+        self.records.fetch_add(records, Ordering::Relaxed);
+    }
 }
 
 /// What was answered.
