@@ -34,11 +34,11 @@ struct Client {
 
 impl Client {
     /// Gives commands until there is no answer.
-    fn work(mut self, url: &str, answers: &AtomicU64, is_over: &AtomicBool) -> Self {
+    fn work(mut self, url: &str, life: &Life) -> Self {
         let caller = Caller::new(url);
         let room = ROOMS[self.number % ROOMS.len()];
         let path = format!("/api/v1/rooms/{room}/commands");
-        while !is_over.load(Ordering::Relaxed) {
+        while !life.is_over.load(Ordering::Relaxed) {
             let metadata = self.id(self.next);
             let body = json!({"command": "update_room", "metadata": metadata});
             let Ok(answer) = caller.post(&path, &metadata, &body) else {
@@ -50,7 +50,7 @@ impl Client {
                 .expect("a position on every answer to a write");
             self.acknowledged.insert(self.next, position);
             self.next += 1;
-            answers.fetch_add(1, Ordering::Relaxed);
+            life.answers.fetch_add(1, Ordering::Relaxed);
             if self.next % 16 == 1 {
                 let path = format!("/api/v1/rooms/{room}?at={position}");
                 let Ok(answer) = caller.get(&path) else {
@@ -58,6 +58,7 @@ impl Client {
                 };
                 assert_eq!(answer.status, 200, "{:?}", answer.body);
                 self.seen.push((room, position, answer.body));
+                life.states.fetch_add(1, Ordering::Relaxed);
             }
         }
         self
@@ -68,25 +69,40 @@ impl Client {
     }
 }
 
+/// What the clients of one life of the server have come to.
+#[derive(Default)]
+struct Life {
+    /// Commands answered.
+    answers: AtomicU64,
+    /// States read.
+    states: AtomicU64,
+    is_over: AtomicBool,
+}
+
+impl Life {
+    /// Enough to lose something, and something to hold it against.
+    fn is_busy(&self) -> bool {
+        self.answers.load(Ordering::Relaxed) >= 40 && self.states.load(Ordering::Relaxed) >= 2
+    }
+}
+
 /// One life of the server: opened, used by all clients at once, killed.
 fn live_and_die(data: &Path, clients: Vec<Client>) -> Vec<Client> {
     let served = Served::dev(data);
-    let (answers, is_over) = (AtomicU64::new(0), AtomicBool::new(false));
+    let life = Life::default();
     thread::scope(|scope| {
-        let (url, answers, is_over) = (served.url.clone(), &answers, &is_over);
+        let (url, life) = (served.url.clone(), &life);
         let work = |client: Client| {
             let url = url.clone();
-            scope.spawn(move || client.work(&url, answers, is_over))
+            scope.spawn(move || client.work(&url, life))
         };
         let working: Vec<_> = clients.into_iter().map(work).collect();
         // Killed in the middle of work, wherever that is.
-        while answers.load(Ordering::Relaxed) < 40
-            && !working.iter().all(ScopedJoinHandle::is_finished)
-        {
+        while !life.is_busy() && !working.iter().all(ScopedJoinHandle::is_finished) {
             thread::sleep(Duration::from_millis(1));
         }
         served.kill();
-        is_over.store(true, Ordering::Relaxed);
+        life.is_over.store(true, Ordering::Relaxed);
         working
             .into_iter()
             .map(|one| one.join().expect("a client"))
